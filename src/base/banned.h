@@ -1,0 +1,17 @@
+/* Functions whose use is a defect: unbounded, locale-bound, racy or
+ * through a shell. Included by the build into every file (-include), so a
+ * call does not compile. What to use instead stands in the message. */
+#ifndef BASE_BANNED_H
+#define BASE_BANNED_H
+
+/* The declarations must be seen before the names are poisoned. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#pragma GCC poison strcpy strcat sprintf vsprintf gets strtok atoi atol atof
+#pragma GCC poison system popen tmpnam mktemp rand asctime localtime gmtime
+
+#endif

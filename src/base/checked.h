@@ -1,0 +1,34 @@
+/* Arithmetic on numbers from outside: true means that the result does not
+ * fit and `*ret` must not be used. */
+#ifndef BASE_CHECKED_H
+#define BASE_CHECKED_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+static inline bool
+size_add_overflows(size_t a, size_t b, size_t *ret)
+{
+    return __builtin_add_overflow(a, b, ret);
+}
+
+static inline bool
+size_mul_overflows(size_t a, size_t b, size_t *ret)
+{
+    return __builtin_mul_overflow(a, b, ret);
+}
+
+static inline bool
+u64_add_overflows(uint64_t a, uint64_t b, uint64_t *ret)
+{
+    return __builtin_add_overflow(a, b, ret);
+}
+
+static inline bool
+u64_mul_overflows(uint64_t a, uint64_t b, uint64_t *ret)
+{
+    return __builtin_mul_overflow(a, b, ret);
+}
+
+#endif

@@ -1,0 +1,215 @@
+/* Views of bytes: see str.h. */
+#include "base/str.h"
+
+#include <errno.h>
+#include <math.h>
+#include <stdlib.h>
+
+static unsigned char
+lower(unsigned char c)
+{
+    return c >= 'A' && c <= 'Z' ? (unsigned char)(c | 0x20) : c;
+}
+
+bool
+str_eq_nocase(struct str a, struct str b)
+{
+    if (a.n != b.n)
+        return false;
+    for (size_t i = 0; i < a.n; i++)
+        if (lower((unsigned char)a.p[i]) != lower((unsigned char)b.p[i]))
+            return false;
+    return true;
+}
+
+bool
+str_starts_with(struct str s, struct str prefix)
+{
+    return s.n >= prefix.n && str_eq((struct str){ s.p, prefix.n }, prefix);
+}
+
+bool
+str_ends_with(struct str s, struct str suffix)
+{
+    return s.n >= suffix.n &&
+           str_eq((struct str){ s.p + (s.n - suffix.n), suffix.n }, suffix);
+}
+
+bool
+str_contains(struct str s, struct str part)
+{
+    if (part.n == 0)
+        return true;
+    for (size_t i = 0; i + part.n <= s.n; i++)
+        if (memcmp(s.p + i, part.p, part.n) == 0)
+            return true;
+    return false;
+}
+
+ptrdiff_t
+str_find(struct str s, char byte)
+{
+    if (s.n == 0)
+        return -1;
+    const char *at = memchr(s.p, byte, s.n);
+    return at == NULL ? -1 : at - s.p;
+}
+
+struct str
+str_trim(struct str s)
+{
+    while (s.n > 0 && (s.p[0] == ' ' || s.p[0] == '\t')) {
+        s.p++;
+        s.n--;
+    }
+    while (s.n > 0 && (s.p[s.n - 1] == ' ' || s.p[s.n - 1] == '\t'))
+        s.n--;
+    return s;
+}
+
+struct str
+str_split(struct str *rest, char separator)
+{
+    ptrdiff_t at = str_find(*rest, separator);
+    struct str head = *rest;
+    if (at < 0) {
+        *rest = (struct str){ NULL, 0 };
+        return head;
+    }
+    head.n = (size_t)at;
+    rest->p += at + 1;
+    rest->n -= (size_t)at + 1;
+    return head;
+}
+
+int
+str_to_u64(struct str s, uint64_t *ret_value)
+{
+    if (s.n == 0)
+        return -1;
+    uint64_t value = 0;
+    for (size_t i = 0; i < s.n; i++) {
+        if (s.p[i] < '0' || s.p[i] > '9')
+            return -1;
+        uint64_t digit = (uint64_t)(s.p[i] - '0');
+        if (value > (UINT64_MAX - digit) / 10)
+            return -1;
+        value = value * 10 + digit;
+    }
+    *ret_value = value;
+    return 0;
+}
+
+int
+str_to_i64(struct str s, int64_t *ret_value)
+{
+    bool is_negative = s.n > 0 && s.p[0] == '-';
+    if (is_negative) {
+        s.p++;
+        s.n--;
+    }
+    uint64_t magnitude;
+    if (str_to_u64(s, &magnitude) < 0)
+        return -1;
+    if (magnitude > (uint64_t)INT64_MAX + (is_negative ? 1 : 0))
+        return -1;
+    *ret_value = is_negative ? (int64_t)(0 - magnitude) : (int64_t)magnitude;
+    return 0;
+}
+
+int
+str_to_double(struct str s, double *ret_value)
+{
+    char text[64];
+    if (s.n == 0 || s.n >= sizeof text)
+        return -1;
+    for (size_t i = 0; i < s.n; i++)
+        if (strchr("0123456789+-.eE", s.p[i]) == NULL || s.p[i] == '\0')
+            return -1;
+    memcpy(text, s.p, s.n);
+    text[s.n] = '\0';
+    char *end;
+    errno = 0;
+    double value = strtod(text, &end);
+    if (*end != '\0' || end == text || !isfinite(value))
+        return -1;
+    *ret_value = value;
+    return 0;
+}
+
+/* Length of the valid sequence at `p`, or 0. */
+static size_t
+utf8_sequence(const unsigned char *p, size_t n)
+{
+    if (p[0] < 0x80)
+        return 1;
+    if (p[0] < 0xC2 || p[0] > 0xF4)
+        return 0;
+    size_t want = p[0] >= 0xF0 ? 4 : p[0] >= 0xE0 ? 3 : 2;
+    if (n < want)
+        return 0;
+    unsigned char low = 0x80;
+    unsigned char high = 0xBF;
+    if (p[0] == 0xE0)
+        low = 0xA0;
+    else if (p[0] == 0xED)
+        high = 0x9F;
+    else if (p[0] == 0xF0)
+        low = 0x90;
+    else if (p[0] == 0xF4)
+        high = 0x8F;
+    if (p[1] < low || p[1] > high)
+        return 0;
+    for (size_t i = 2; i < want; i++)
+        if ((p[i] & 0xC0) != 0x80)
+            return 0;
+    return want;
+}
+
+bool
+str_is_utf8(struct str s)
+{
+    const unsigned char *p = (const unsigned char *)s.p;
+    size_t n = s.n;
+    while (n > 0) {
+        size_t step = utf8_sequence(p, n);
+        if (step == 0)
+            return false;
+        p += step;
+        n -= step;
+    }
+    return true;
+}
+
+char *
+str_dup(struct str s)
+{
+    char *copy = malloc(s.n + 1);
+    if (copy == NULL)
+        return NULL;
+    if (s.n > 0)
+        memcpy(copy, s.p, s.n);
+    copy[s.n] = '\0';
+    return copy;
+}
+
+int
+str_compare(struct str a, struct str b)
+{
+    size_t n = a.n < b.n ? a.n : b.n;
+    int order = n == 0 ? 0 : memcmp(a.p, b.p, n);
+    if (order != 0)
+        return order;
+    return (a.n > b.n) - (a.n < b.n);
+}
+
+uint64_t
+str_hash(struct str s)
+{
+    uint64_t hash = 14695981039346656037U;
+    for (size_t i = 0; i < s.n; i++) {
+        hash ^= (unsigned char)s.p[i];
+        hash *= 1099511628211U;
+    }
+    return hash;
+}
