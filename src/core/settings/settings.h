@@ -1,0 +1,83 @@
+/* Settings: one table of rows, five places a value can come from.
+ *
+ * flag > environment > hearth.yaml > database > default. A key that is set
+ * by one of the first three is pinned: changing it over the API is refused
+ * (ERR_PINNED) and says who pins it. A bad key or value in any source is an
+ * error that names the source ("hearth.yaml line 7", "HEARTH_PORT",
+ * "--port"), the key, the value and what was expected. Loop thread only,
+ * but for loading, which happens before the loop runs. */
+#ifndef CORE_SETTINGS_H
+#define CORE_SETTINGS_H
+
+#include "core/events/events.h"
+#include "formats/json.h"
+#include "records/settings.h"
+
+struct settings;
+struct store;
+
+enum setting_origin {
+    ORIGIN_DEFAULT, ORIGIN_DATABASE, ORIGIN_FILE, ORIGIN_ENVIRONMENT,
+    ORIGIN_FLAG
+};
+const char *setting_origin_name(enum setting_origin origin);
+
+struct setting_flag {       /* one of the command line */
+    const char *key;        /* "port"; repeated for lists */
+    const char *value;
+};
+
+struct settings_sources {
+    const struct setting_flag *flags;
+    size_t n_flags;
+    char *const *environment;  /* environ */
+    const char *file_path;     /* NULL: the default path if it exists */
+    bool is_file_required;     /* named by --config: must exist */
+};
+
+/* Reads flags, environment and file (not the database yet). */
+int settings_load(const struct settings_sources *sources,
+                  struct settings **ret_settings, struct error *error);
+void settings_free(struct settings *settings);
+/* Adds the stored values; from now on changes are stored and published. */
+int settings_attach(struct settings *settings, struct store *store,
+                    struct events *events, struct error *error);
+/* Re-reads the file (on SIGHUP): all or nothing; publishes
+ * EVENT_SETTINGS_CHANGED for each key whose value differs. Returns the
+ * number of keys that changed but act only after a restart, or -1. */
+int settings_reload(struct settings *settings, struct error *error);
+const char *settings_file_path(const struct settings *settings); /* or NULL */
+
+bool settings_bool(const struct settings *settings, enum setting_id id);
+int64_t settings_int(const struct settings *settings, enum setting_id id);
+const char *settings_text(const struct settings *settings,
+                          enum setting_id id); /* "" when unset */
+size_t settings_list(const struct settings *settings, enum setting_id id,
+                     const char *const **ret_texts);
+/* `engines.<name>.path`: the configured binary of an engine, or NULL. */
+const char *settings_engine_path(const struct settings *settings,
+                                 const char *engine);
+/* The file's `profiles:` as JSON, or NULL when it declares none. */
+const struct json *settings_profiles(const struct settings *settings);
+
+enum setting_origin settings_origin(const struct settings *settings,
+                                    enum setting_id id);
+/* "flag --port", "environment HEARTH_PORT", "/etc/hearth.yaml line 3". */
+const char *settings_origin_text(const struct settings *settings,
+                                 enum setting_id id);
+
+/* Changes stored settings by a JSON object {key: value, ...}: all or
+ * nothing; null goes back to the default. ERR_PINNED, ERR_INVALID with the
+ * key as field, ERR_FORBIDDEN for keys that decide what is executed or read
+ * when `may_execute` is false. */
+int settings_update(struct settings *settings, const struct json *patch,
+                    bool may_execute,
+                    void (*on_done)(void *ctx, const struct error *error),
+                    void *ctx, struct error *error);
+
+/* {"port":{"value":7117,"origin":"default","pinned_by":null,...},...};
+ * secrets are masked. */
+void settings_to_json(const struct settings *settings,
+                      struct json_writer *out);
+
+#endif

@@ -1,0 +1,97 @@
+/* The store: what survives a restart. SQLite in WAL mode with
+ * synchronous=FULL; one writer thread; PostgreSQL may stand behind the same
+ * verbs one day, so nothing here speaks SQL.
+ *
+ * A change returns at once; its values are copied, written on the SQL
+ * thread in order, and `on_done(ctx, error)` comes on the loop's thread when
+ * the commit is on disk (error NULL) or failed (ERR_CONFLICT with the field
+ * that is taken, ERR_IO ...; nothing is stored then). Changes that arrive
+ * together share a commit. Loading functions block and are for start-up,
+ * before the loop runs.
+ *
+ * One daemon per data directory: store_open takes a lock and refuses the
+ * second one by name and pid of the first. A database newer than the
+ * program is refused; an older one is migrated, each step in one
+ * transaction. */
+#ifndef STORE_STORE_H
+#define STORE_STORE_H
+
+#include "io/loop.h"
+#include "records/api_key.h"
+#include "records/instance.h"
+#include "records/log_entry.h"
+#include "records/profile.h"
+
+struct store;
+
+typedef void store_done_fn(void *ctx, const struct error *error);
+
+/* Opens <data_dir>/hearth.db, making the folder (0700) and the file (0600)
+ * as needed. `holder` is what the lock says of us ("hearth serve"). */
+int store_open(struct loop *loop, const char *data_dir, const char *holder,
+               struct store **ret_store, struct error *error);
+/* Writes what is queued, then closes; blocks until the thread has ended. */
+void store_close(struct store *store);
+
+/* Without a daemon (`hearth key`): opens, and refuses with ERR_CONFLICT when
+ * a daemon holds the lock. Same verbs; run them with store_wait(). */
+int store_wait(struct store *store, struct error *error); /* all queued done */
+
+/* profiles: only those of source database */
+int store_load_profiles(struct store *store,
+                        int (*fn)(void *ctx, struct profile *profile),
+                        void *ctx, struct error *error);
+void store_put_profile(struct store *store, const struct profile *profile,
+                       store_done_fn *on_done, void *ctx); /* insert/update */
+void store_delete_profile(struct store *store, const char *id,
+                          store_done_fn *on_done, void *ctx);
+
+/* instances */
+int store_load_instances(struct store *store,
+                         int (*fn)(void *ctx, const struct instance_row *row),
+                         void *ctx, struct error *error);
+void store_put_instance(struct store *store, const struct instance_row *row,
+                        store_done_fn *on_done, void *ctx);
+void store_delete_instance(struct store *store, const char *id,
+                           store_done_fn *on_done, void *ctx);
+
+/* settings: key -> JSON text; and metadata: anything small of our own
+ * (file profiles' and library models' ids: "model_id:<path>") */
+int store_load_settings(struct store *store,
+                        int (*fn)(void *ctx, const char *key,
+                                  const char *json),
+                        void *ctx, struct error *error);
+void store_put_setting(struct store *store, const char *key, const char *json,
+                       store_done_fn *on_done, void *ctx); /* NULL: delete */
+int store_load_metadata(struct store *store, const char *prefix,
+                        int (*fn)(void *ctx, const char *key,
+                                  const char *value),
+                        void *ctx, struct error *error);
+void store_put_metadata(struct store *store, const char *key,
+                        const char *value, store_done_fn *on_done, void *ctx);
+
+/* api keys */
+int store_load_api_keys(struct store *store,
+                        int (*fn)(void *ctx, const struct api_key *key),
+                        void *ctx, struct error *error);
+void store_put_api_key(struct store *store, const struct api_key *key,
+                       store_done_fn *on_done, void *ctx);
+
+/* log lines: kept to the newest 10,000 */
+void store_add_log(struct store *store, const struct log_entry *entry);
+struct log_query {
+    int64_t before_id;       /* 0: from the newest */
+    int limit;               /* 1..1000 */
+    enum log_level level;    /* at least */
+    char source[LOG_SOURCE_BYTES]; /* "": any */
+    char text[128];          /* "": any; substring */
+};
+/* Newest first. `entries` is valid during the callback. */
+void store_query_logs(struct store *store, const struct log_query *query,
+                      void (*on_done)(void *ctx,
+                                      const struct log_entry *entries,
+                                      size_t n, const struct error *error),
+                      void *ctx);
+void store_clear_logs(struct store *store, store_done_fn *on_done, void *ctx);
+
+#endif
