@@ -76,7 +76,14 @@ papt_open() {
 		-o Acquire::Retries=3)
 }
 
+# A mirror that stands still (a snapshot, one behind an air gap) serves an index
+# past its date.  Its signature still counts; that it is old is said.
 papt_update() {
+	LC_ALL=C apt-get "${papt_options[@]}" -o APT::Update::Error-Mode=any \
+		update >&2 && return
+	echo "the mirror's index could not be used as it is;" \
+		"trying again without asking how old it is" >&2
+	papt_options+=(-o Acquire::Check-Valid-Until=false)
 	LC_ALL=C apt-get "${papt_options[@]}" update >&2
 }
 
