@@ -1,0 +1,21 @@
+/* Files and folders. All of it blocks: workers, start-up, or the keeper. */
+#ifndef PLATFORM_FILE_H
+#define PLATFORM_FILE_H
+
+#include <stdint.h>
+
+#include "base/error.h"
+#include "base/str.h"
+#include "base/strbuf.h"
+
+/* Replaces the file so that a reader, or a crash at any instant, finds the
+ * old or the new contents whole: temporary file beside it, fsync, rename,
+ * fsync of the folder. */
+int file_write_atomic(const char *path, struct str bytes, int mode,
+                      struct error *error);
+/* Appends the whole file to `out`; more than its ceiling is an error. */
+int file_read(const char *path, struct strbuf *out, struct error *error);
+/* Makes the folder and those above it that are missing, with `mode`. */
+int file_make_folders(const char *path, int mode, struct error *error);
+
+#endif

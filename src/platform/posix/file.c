@@ -1,0 +1,125 @@
+/* Files and folders: see file.h. */
+#include "platform/file.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/limits.h"
+#include "platform/system.h"
+
+static int
+write_all(int fd, struct str bytes)
+{
+    while (bytes.n > 0) {
+        ssize_t n = write(fd, bytes.p, bytes.n);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0)
+            return -1;
+        bytes.p += n;
+        bytes.n -= (size_t)n;
+    }
+    return 0;
+}
+
+/* A rename is only as durable as the folder that holds it. */
+static int
+sync_folder_of(const char *path)
+{
+    char folder[LIMIT_PATH_BYTES];
+    const char *slash = strrchr(path, '/');
+    size_t n = slash == NULL ? 0 : (size_t)(slash - path);
+    if (slash == NULL)
+        snprintf(folder, sizeof folder, ".");
+    else
+        snprintf(folder, sizeof folder, "%.*s", n == 0 ? 1 : (int)n, path);
+    int fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd < 0)
+        return -1;
+    int failed = fsync(fd);
+    close(fd);
+    return failed;
+}
+
+int
+file_write_atomic(const char *path, struct str bytes, int mode,
+                  struct error *error)
+{
+    char temporary[LIMIT_PATH_BYTES];
+    uint32_t tail;
+    system_random(&tail, sizeof tail);
+    int n = snprintf(temporary, sizeof temporary, "%s.%08x.tmp", path, tail);
+    if (n >= (int)sizeof temporary)
+        return error_set(error, ERR_INVALID, "%s: the path is too long", path);
+    int fd =
+        open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, (mode_t)mode);
+    if (fd < 0)
+        return error_errno(error, errno, "%s", temporary);
+    int failed = write_all(fd, bytes) != 0 || fsync(fd) != 0 ? errno : 0;
+    if (close(fd) != 0 && failed == 0)
+        failed = errno;
+    if (failed == 0 && rename(temporary, path) != 0)
+        failed = errno;
+    if (failed != 0) {
+        unlink(temporary);
+        return error_errno(error, failed, "%s", path);
+    }
+    if (sync_folder_of(path) != 0)
+        return error_errno(error, errno, "the folder of %s", path);
+    return 0;
+}
+
+int
+file_read(const char *path, struct strbuf *out, struct error *error)
+{
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0)
+        return error_errno(error, errno, "%s", path);
+    char chunk[4096];
+    ssize_t n;
+    while ((n = read(fd, chunk, sizeof chunk)) != 0) {
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0)
+            break;
+        strbuf_add(out, chunk, (size_t)n);
+    }
+    int saved = errno;
+    close(fd);
+    if (n < 0)
+        return error_errno(error, saved, "%s", path);
+    if (out->state == STRBUF_FULL)
+        return error_set(error, ERR_TOO_LARGE, "%s: more than %zu bytes", path,
+                         out->ceiling);
+    if (strbuf_failed(out))
+        return error_set(error, ERR_NO_MEMORY, "%s: out of memory", path);
+    return 0;
+}
+
+int
+file_make_folders(const char *path, int mode, struct error *error)
+{
+    char part[LIMIT_PATH_BYTES];
+    size_t n = strlen(path);
+    if (n == 0 || n >= sizeof part)
+        return error_set(error, ERR_INVALID, "'%s' is no path for a folder",
+                         path);
+    for (size_t i = 1; i <= n; i++) {
+        if (path[i] != '/' && path[i] != '\0')
+            continue;
+        memcpy(part, path, i);
+        part[i] = '\0';
+        if (mkdir(part, (mode_t)mode) != 0 && errno != EEXIST)
+            return error_errno(error, errno, "%s", part);
+    }
+    struct stat info;
+    if (stat(path, &info) != 0)
+        return error_errno(error, errno, "%s", path);
+    if (!S_ISDIR(info.st_mode))
+        return error_set(error, ERR_IO, "%s is no folder", path);
+    return 0;
+}
