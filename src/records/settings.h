@@ -93,4 +93,9 @@ struct setting_row {
 
 extern const struct setting_row setting_rows[SETTING_COUNT];
 
+struct setting_flag {       /* one of the command line */
+    const char *key;        /* "port"; repeated for lists */
+    const char *value;
+};
+
 #endif

@@ -22,11 +22,6 @@ enum setting_origin {
 };
 const char *setting_origin_name(enum setting_origin origin);
 
-struct setting_flag {       /* one of the command line */
-    const char *key;        /* "port"; repeated for lists */
-    const char *value;
-};
-
 struct settings_sources {
     const struct setting_flag *flags;
     size_t n_flags;
