@@ -1,7 +1,8 @@
 /* The event loop: one thread, callbacks, one "now" per turn.
  *
  * Everything of one loop hangs off its `struct loop`; nothing is global.
- * Only loop_post() may be called from other threads. */
+ * Only loop_post() may be called from other threads. A turn is: timers,
+ * polls, deferred work, closings. */
 #ifndef IO_LOOP_H
 #define IO_LOOP_H
 
@@ -28,8 +29,16 @@ struct loop {
     uv_check_t turn_end;     /* after the polls of a turn: deferred work */
     struct list deferred;
     bool is_closing;
+    uv_prepare_t turn_start; /* deferred by timers and closings: before the
+                              * loop sleeps, too */
+    bool is_firing;          /* inside a timer's callback */
+    char *read_buffer;       /* what every stream reads into */
 };
 
+enum { LOOP_READ_BYTES = 64 * 1024 };
+
+/* Also makes the process ignore SIGPIPE: a write to a peer that is gone is
+ * an error, not a signal. */
 int loop_init(struct loop *loop, struct error *error);
 /* Runs until loop_stop() or until nothing is left to wait for. */
 int loop_run(struct loop *loop);
@@ -62,7 +71,8 @@ void deferred_init(struct deferred *deferred,
 void loop_defer(struct loop *loop, struct deferred *deferred);
 void deferred_cancel(struct deferred *deferred);
 
-/* Calls `fn` when the process gets the signal. The handle is closed by
+/* Calls `fn` when the process gets the signal (which alone does not keep
+ * the loop running). The handle is closed by
  * loop_signal_close; its memory must outlive the loop's next turn. */
 struct loop_signal {
     uv_signal_t uv;

@@ -55,6 +55,8 @@ struct stream {
     bool is_reading;
     bool is_closing;
     bool is_open;          /* uv handle initialised */
+    int connect_status;    /* a connect that failed at once is told later */
+    struct deferred connect_failed;
 };
 
 /* Starts to connect (numeric address, no name look-up; TCP_NODELAY set).
@@ -81,6 +83,9 @@ void stream_reset(struct stream *stream);
 int stream_peer(const struct stream *stream, struct address *ret_address);
 /* uid of the peer of a unix socket, or -1. */
 int64_t stream_peer_uid(const struct stream *stream);
+/* True when the peer has closed or broken the connection, although nobody
+ * reads: what is unread may still be in the way. One system call. */
+bool stream_is_peer_gone(const struct stream *stream);
 
 struct listener;
 
@@ -110,7 +115,8 @@ struct listener {
 int listener_open(struct loop *loop, struct listener *listener,
                   const struct address *at, const struct listener_ops *ops,
                   struct error *error);
-/* Takes the waiting connection into `stream`; 0 or -1. */
+/* Takes the waiting connection into `stream`: 0, or -1 when there is none
+ * or it cannot be taken (no callback, the memory may go). */
 int listener_accept(struct listener *listener, struct stream *stream,
                     const struct stream_ops *ops);
 void listener_close(struct listener *listener);
