@@ -70,6 +70,24 @@ error_field(struct error *error, const char *field, const char *format, ...)
     return -1;
 }
 
+/* strerror_r() is one of two functions: POSIX's fills the buffer and returns
+ * a number, GNU's returns the text, which may lie elsewhere. */
+__attribute__((unused)) static const char *
+reason_posix(int result, const char *buf)
+{
+    return result == 0 ? buf : "unknown error";
+}
+
+__attribute__((unused)) static const char *
+reason_gnu(const char *result, const char *buf)
+{
+    (void)buf;
+    return result;
+}
+
+#define REASON(result, buf) \
+    _Generic((result), int : reason_posix, char * : reason_gnu)((result), (buf))
+
 int
 error_errno(struct error *error, int errnum, const char *format, ...)
 {
@@ -82,10 +100,8 @@ error_errno(struct error *error, int errnum, const char *format, ...)
     set_message(error, format, args);
     va_end(args);
     size_t n = strlen(error->message);
-    char reason[128];
-    /* The XSI and the GNU variant differ; both leave the text reachable. */
-    if (strerror_r(errnum, reason, sizeof reason) != 0)
-        snprintf(reason, sizeof reason, "error %d", errnum);
+    char buf[128];
+    const char *reason = REASON(strerror_r(errnum, buf, sizeof buf), buf);
     snprintf(error->message + n, sizeof error->message - n, ": %s", reason);
     return -1;
 }
