@@ -1,14 +1,9 @@
-/* Files and folders that are nobody else's, and the lock that keeps a second
- * process out of them. Blocking; any thread. */
+/* Files that are nobody else's, and the lock that keeps a second process out
+ * of them. Blocking; any thread. */
 #ifndef PLATFORM_PRIVATE_FILE_H
 #define PLATFORM_PRIVATE_FILE_H
 
 #include "base/error.h"
-
-/* Makes the folder and those above it that are missing, each with mode 0700.
- * One that is there keeps its mode; something else in its place is an
- * error. */
-int private_dir_make(const char *path, struct error *error);
 
 /* Makes an empty file of mode 0600, durably, if there is none; else leaves it
  * alone, but for taking the group's and the others' rights away. */

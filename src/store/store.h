@@ -7,7 +7,13 @@
  * the commit is on disk (error NULL) or failed (ERR_CONFLICT with the field
  * that is taken, ERR_IO ...; nothing is stored then). Changes that arrive
  * together share a commit. Loading functions block and are for start-up,
- * before the loop runs.
+ * before the loop runs; they call `fn` for each row, which returns 0 to go
+ * on (else the load ends with ERR_CANCELLED) and must not load anything
+ * itself.
+ *
+ * Every on_done is called once: at the latest by store_close(), and inside
+ * the verb only when there is no memory even for the copy (ERR_NO_MEMORY).
+ * With on_done NULL nobody but store_wait() learns of a failure.
  *
  * One daemon per data directory: store_open takes a lock and refuses the
  * second one by name and pid of the first. A database newer than the
@@ -30,14 +36,18 @@ typedef void store_done_fn(void *ctx, const struct error *error);
  * as needed. `holder` is what the lock says of us ("hearth serve"). */
 int store_open(struct loop *loop, const char *data_dir, const char *holder,
                struct store **ret_store, struct error *error);
-/* Writes what is queued, then closes; blocks until the thread has ended. */
+/* Writes what is queued, then closes; blocks until the thread has ended.
+ * Calls the on_done that are due. Accepts NULL. */
 void store_close(struct store *store);
 
 /* Without a daemon (`hearth key`): opens, and refuses with ERR_CONFLICT when
  * a daemon holds the lock. Same verbs; run them with store_wait(). */
-int store_wait(struct store *store, struct error *error); /* all queued done */
+/* Blocks until all that is queued is done and calls each on_done. 0, or -1
+ * with the first failure since the last call. */
+int store_wait(struct store *store, struct error *error);
 
-/* profiles: only those of source database */
+/* profiles: only those of source database. A profile that `fn` keeps, it
+ * refs. Conflicts: field "name", and "port" when above 0. */
 int store_load_profiles(struct store *store,
                         int (*fn)(void *ctx, struct profile *profile),
                         void *ctx, struct error *error);
@@ -63,12 +73,15 @@ int store_load_settings(struct store *store,
                         void *ctx, struct error *error);
 void store_put_setting(struct store *store, const char *key, const char *json,
                        store_done_fn *on_done, void *ctx); /* NULL: delete */
+/* Keys that begin with `prefix`. Those that begin with "store:" are the
+ * store's own. */
 int store_load_metadata(struct store *store, const char *prefix,
                         int (*fn)(void *ctx, const char *key,
                                   const char *value),
                         void *ctx, struct error *error);
 void store_put_metadata(struct store *store, const char *key,
-                        const char *value, store_done_fn *on_done, void *ctx);
+                        const char *value, store_done_fn *on_done,
+                        void *ctx); /* NULL: delete */
 
 /* api keys */
 int store_load_api_keys(struct store *store,
@@ -77,7 +90,9 @@ int store_load_api_keys(struct store *store,
 void store_put_api_key(struct store *store, const struct api_key *key,
                        store_done_fn *on_done, void *ctx);
 
-/* log lines: kept to the newest 10,000 */
+/* Log lines: kept to the newest 10,000. They gather for up to 250 ms, so that
+ * a line costs no commit of its own; of a flood some are left out. The
+ * entry's id is given by the store. */
 void store_add_log(struct store *store, const struct log_entry *entry);
 struct log_query {
     int64_t before_id;       /* 0: from the newest */

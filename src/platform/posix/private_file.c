@@ -9,7 +9,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
@@ -17,41 +16,6 @@
 
 #include "base/limits.h"
 #include "base/str.h"
-
-/* Makes one folder; `path` may be there already. */
-static int
-make_one(const char *path, struct error *error)
-{
-    if (mkdir(path, 0700) == 0)
-        return 0;
-    int errnum = errno;
-    struct stat info;
-    if (stat(path, &info) == 0) {
-        if (S_ISDIR(info.st_mode))
-            return 0;
-        errnum = ENOTDIR;
-    }
-    return error_errno(error, errnum, "cannot make the folder %s", path);
-}
-
-int
-private_dir_make(const char *path, struct error *error)
-{
-    char part[LIMIT_PATH_BYTES];
-    size_t n = strlen(path);
-    if (n == 0 || n >= sizeof part)
-        return error_errno(error, n == 0 ? ENOENT : ENAMETOOLONG,
-                           "cannot make the folder '%.64s'", path);
-    for (size_t i = 1; i <= n; i++) {
-        if (path[i] != '/' && path[i] != '\0')
-            continue;
-        memcpy(part, path, i);
-        part[i] = '\0';
-        if (make_one(part, error) < 0)
-            return -1;
-    }
-    return 0;
-}
 
 /* A new name survives a crash only once its folder is on disk as well. */
 static int
