@@ -9,7 +9,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
-#include <unistd.h>
 
 #pragma GCC poison strcpy strcat sprintf vsprintf gets strtok atoi atol atof
 #pragma GCC poison system popen tmpnam mktemp rand asctime localtime gmtime
