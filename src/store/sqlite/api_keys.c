@@ -89,8 +89,8 @@ read_api_key(struct sql *sql, struct api_key *key, struct error *error)
 
 int
 store_load_api_keys(struct store *store,
-                    int (*fn)(void *ctx, const struct api_key *key),
-                    void *ctx, struct error *error)
+                    int (*fn)(void *ctx, const struct api_key *key), void *ctx,
+                    struct error *error)
 {
     bool is_stopped = false;
     int result = 0;

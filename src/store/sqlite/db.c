@@ -9,13 +9,12 @@ enum { BUSY_TIMEOUT_MS = 5000 };
 /* Defensive: no statement may write the file's own structures, and views or
  * triggers in a file that somebody else made must not call functions. The
  * page cache is small: the program keeps what it works with in memory. */
-static const char opening_pragmas[] =
-    "PRAGMA journal_mode = WAL;"
-    "PRAGMA synchronous = FULL;"
-    "PRAGMA foreign_keys = ON;"
-    "PRAGMA trusted_schema = OFF;"
-    "PRAGMA cache_size = -1024;"
-    "PRAGMA journal_size_limit = 4194304;";
+static const char opening_pragmas[] = "PRAGMA journal_mode = WAL;"
+                                      "PRAGMA synchronous = FULL;"
+                                      "PRAGMA foreign_keys = ON;"
+                                      "PRAGMA trusted_schema = OFF;"
+                                      "PRAGMA cache_size = -1024;"
+                                      "PRAGMA journal_size_limit = 4194304;";
 
 /* The whole file is read once; some milliseconds for what we keep in it. */
 static int
@@ -145,16 +144,14 @@ void
 sql_init(struct sql *sql, struct db *db, const char *text)
 {
     *sql = (struct sql){ .db = db };
-    sql->rc =
-        sqlite3_prepare_v2(db->handle, text, -1, &sql->statement, NULL);
+    sql->rc = sqlite3_prepare_v2(db->handle, text, -1, &sql->statement, NULL);
 }
 
 void
 sql_bind_int(struct sql *sql, int64_t value)
 {
     if (sql->rc == SQLITE_OK)
-        sql->rc =
-            sqlite3_bind_int64(sql->statement, ++sql->n_bound, value);
+        sql->rc = sqlite3_bind_int64(sql->statement, ++sql->n_bound, value);
 }
 
 void
@@ -198,10 +195,8 @@ sql_text(struct sql *sql)
     const unsigned char *text = sqlite3_column_text(sql->statement, column);
     if (text == NULL)
         return STR("");
-    return (struct str){
-        (const char *)text, (size_t)sqlite3_column_bytes(sql->statement,
-                                                         column)
-    };
+    return (struct str){ (const char *)text,
+                         (size_t)sqlite3_column_bytes(sql->statement, column) };
 }
 
 int

@@ -201,13 +201,12 @@ store_query_logs(struct store *store, const struct log_query *query,
 {
     struct error error;
     if (query->limit < 1 || query->limit > LOGS_QUERY_MAX) {
-        error_field(&error, "limit", "limit %d: expected 1 to %d",
-                    query->limit, LOGS_QUERY_MAX);
+        error_field(&error, "limit", "limit %d: expected 1 to %d", query->limit,
+                    LOGS_QUERY_MAX);
         on_done(ctx, NULL, 0, &error);
         return;
     }
-    struct log_query_job *call =
-        job_new(sizeof *call, query_logs, NULL, ctx);
+    struct log_query_job *call = job_new(sizeof *call, query_logs, NULL, ctx);
     if (call == NULL) {
         error_set(&error, ERR_NO_MEMORY, "out of memory");
         on_done(ctx, NULL, 0, &error);

@@ -89,8 +89,8 @@ bind_field(struct sql *sql, const struct profile *profile,
     switch (field->type) {
     case FIELD_TEXT:
         /* the id alone is an array and not a pointer */
-        sql_bind_text(sql, is_id(field) ? profile->id
-                                        : *(const char *const *)at);
+        sql_bind_text(sql,
+                      is_id(field) ? profile->id : *(const char *const *)at);
         return 0;
     case FIELD_JSON_OBJECT:
     case FIELD_JSON_ARRAY:
@@ -249,8 +249,8 @@ read_int(struct sql *sql, struct profile *profile, const struct field *field,
 }
 
 static int
-read_field(struct sql *sql, struct profile *profile,
-           const struct field *field, struct error *error)
+read_field(struct sql *sql, struct profile *profile, const struct field *field,
+           struct error *error)
 {
     void *at = (char *)profile + field->offset;
     switch (field->type) {

@@ -14,8 +14,8 @@
 struct db {
     sqlite3 *handle;
     char path[LIMIT_PATH_BYTES];
-    int64_t next_log_id;   /* logs.c */
-    int n_logs_unpruned;   /* lines added since the last pruning */
+    int64_t next_log_id; /* logs.c */
+    int n_logs_unpruned; /* lines added since the last pruning */
 };
 
 /* Opens, checks and migrates the file. On failure nothing is left open. */

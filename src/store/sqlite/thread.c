@@ -23,9 +23,9 @@
 #include "store/sqlite/sqlite_internal.h"
 
 enum {
-    BATCH_MAX = 512,         /* changes in one transaction */
-    LINGERING_MAX = 1000,    /* log lines that wait; more are dropped */
-    LINGER_MS = 250,         /* how long they wait for company */
+    BATCH_MAX = 512,      /* changes in one transaction */
+    LINGERING_MAX = 1000, /* log lines that wait; more are dropped */
+    LINGER_MS = 250,      /* how long they wait for company */
     POST_RETRY_MS = 20,
 };
 
@@ -40,11 +40,11 @@ struct store {
     pthread_t thread;
     pthread_mutex_t db_lock;
     pthread_mutex_t lock;
-    pthread_cond_t work;     /* something to do, or the end */
-    pthread_cond_t idle;     /* nothing is queued or running */
-    struct list queue;       /* of struct job, in order */
-    struct list done;        /* to be delivered, in order */
-    size_t n_lingering;      /* of those in the queue */
+    pthread_cond_t work; /* something to do, or the end */
+    pthread_cond_t idle; /* nothing is queued or running */
+    struct list queue;   /* of struct job, in order */
+    struct list done;    /* to be delivered, in order */
+    size_t n_lingering;  /* of those in the queue */
     size_t n_queued;
     size_t n_running;
     bool is_stopping;
