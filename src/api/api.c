@@ -1,0 +1,373 @@
+/* The entry of every request: browser rules, authority, then the path.
+ *
+ * The order matters: nobody learns which paths exist, or that a body was
+ * malformed, who may not ask at all. Paths of the gateway are the hot ones
+ * and are handed over without an allocation. */
+#include "api/api.h"
+
+#include <assert.h>
+#include <stdlib.h>
+
+#include "api/dialect.h"
+#include "api/handlers.h"
+
+enum { CALL_ARENA_BYTES = 4 * 1024 * 1024 };
+
+struct api *
+api_new(const struct api_options *options)
+{
+    struct api *api = calloc(1, sizeof *api);
+    if (api == NULL)
+        return NULL;
+    api->options = *options;
+    list_init(&api->calls);
+    api->routes = calloc(n_api_rows, sizeof *api->routes);
+    if (api->routes == NULL) {
+        free(api);
+        return NULL;
+    }
+    for (size_t i = 0; i < n_api_rows; i++)
+        api->routes[i] = (struct route){ api_rows[i].method,
+                                         api_rows[i].pattern, (unsigned)i };
+    return api;
+}
+
+void
+api_free(struct api *api)
+{
+    if (api == NULL)
+        return;
+    LIST_FOR_SAFE(node, &api->calls)
+    list_remove(node); /* they end with what they wait for */
+    free(api->url);
+    free(api->routes);
+    free(api);
+}
+
+int
+api_set_url(struct api *api, const char *url)
+{
+    char *copy = str_dup(str_from(url));
+    if (copy == NULL)
+        return -1;
+    free(api->url);
+    api->url = copy;
+    return 0;
+}
+
+void
+api_end_streams(struct api *api)
+{
+    LIST_FOR_SAFE(node, &api->calls)
+    {
+        struct call *call = LIST_ENTRY(node, struct call, node);
+        if (call->on_end_stream != NULL)
+            call->on_end_stream(call);
+    }
+}
+
+/* ---- refusals ---- */
+
+static void
+refuse(struct http_exchange *exchange, const struct auth_answer *who,
+       int status, const char *code, const char *message,
+       const struct http_header *extra)
+{
+    struct http_header headers[REPLY_HEADERS_MAX + 2];
+    size_t n = reply_headers(who, false, headers);
+    if (status == 401)
+        headers[n++] =
+            (struct http_header){ STR("WWW-Authenticate"), STR("Bearer") };
+    if (extra != NULL)
+        headers[n++] = *extra;
+    struct strbuf body = STRBUF_INIT(8 * KIB);
+    dialect_write(dialect_of_path(http_request(exchange)->path), status, code,
+                  message, &body);
+    http_respond(exchange, status, (struct http_headers){ headers, n },
+                 "application/json", strbuf_view(&body));
+    strbuf_release(&body);
+}
+
+static void
+refuse_error(struct http_exchange *exchange, const struct auth_answer *who,
+             const struct error *error)
+{
+    refuse(exchange, who, error_http_status(error->code),
+           error_wire(error->code), error->message, NULL);
+}
+
+void
+api_refuse(struct str path, int status, const char *message,
+           struct strbuf *ret_body)
+{
+    const char *code = "bad_request";
+    for (int i = ERR_BAD_REQUEST; i < ERR_COUNT; i++) {
+        if (error_http_status((enum error_code)i) == status) {
+            code = error_wire((enum error_code)i);
+            break;
+        }
+    }
+    dialect_write(dialect_of_path(path), status, code, message, ret_body);
+}
+
+/* ---- whose path is it? ---- */
+
+enum place {
+    PLACE_GATEWAY,
+    PLACE_ROW,
+    PLACE_PAGE,
+    PLACE_PREFLIGHT,
+    PLACE_WRONG_METHOD,
+    PLACE_NOWHERE
+};
+
+struct target {
+    enum place place;
+    enum authority needs;
+    const struct api_row *row;
+    struct route_match match;
+    struct arena arena;
+};
+
+static bool
+is_below_api(struct str path)
+{
+    return str_is(path, "/api") || str_starts_with(path, STR("/api/"));
+}
+
+static bool
+is_safe(struct str method)
+{
+    return str_is(method, "GET") || str_is(method, "HEAD") ||
+           str_is(method, "OPTIONS");
+}
+
+/* What the gateway's paths need: lists of models are for readers too, and
+ * loading by hand is control. */
+static enum authority
+gateway_authority(struct str method, struct str path)
+{
+    if (str_is(path, "/models/load") || str_is(path, "/models/unload"))
+        return AUTHORITY_CONTROL;
+    if (is_safe(method) &&
+        (str_is(path, "/models") || str_is(path, "/v1/models") ||
+         str_starts_with(path, STR("/v1/models/"))))
+        return AUTHORITY_MODELS;
+    if (str_is(path, "/metrics"))
+        return AUTHORITY_READ;
+    return AUTHORITY_INFERENCE;
+}
+
+static bool
+has_query(const struct http_request *request, const char *name)
+{
+    char value[512];
+    return request->query.n > 0 &&
+           http_query_get(request->query, name, value, sizeof value) >= 0;
+}
+
+/* Paths that the gateway serves but which are ours for some clients. */
+static bool
+is_gateways(const struct api *api, const struct http_request *request)
+{
+    const struct api_hooks *hooks = &api->options.hooks;
+    if (hooks->gateway_handles == NULL || is_below_api(request->path))
+        return false;
+    if (str_is(request->path, "/models") && is_safe(request->method) &&
+        page_is_wanted(request))
+        return false;
+    if (str_is(request->path, "/metrics") && !has_query(request, "model"))
+        return false;
+    return hooks->gateway_handles(hooks->ctx, request->method, request->path);
+}
+
+/* Browser paths: an address of the page's own, whatever it is called. */
+static bool
+is_pages(const struct http_request *request)
+{
+    if (!is_safe(request->method) || is_below_api(request->path) ||
+        str_starts_with(request->path, STR("/v1/")))
+        return false;
+    return str_is(request->path, "/") || page_is_wanted(request);
+}
+
+static int
+locate(struct api *api, const struct http_request *request,
+       struct target *target)
+{
+    if (str_is(request->method, "OPTIONS")) {
+        target->place = PLACE_PREFLIGHT;
+        target->needs = AUTHORITY_NONE;
+        return 0;
+    }
+    if (is_gateways(api, request)) {
+        target->place = PLACE_GATEWAY;
+        target->needs = gateway_authority(request->method, request->path);
+        return 0;
+    }
+    if (routes_match(api->routes, n_api_rows, request->method, request->path,
+                     &target->arena, &target->match) < 0)
+        return -1;
+    if (target->match.route != NULL) {
+        target->place = PLACE_ROW;
+        target->row = &api_rows[target->match.route->id];
+        target->needs = target->row->needs;
+        return 0;
+    }
+    target->needs = AUTHORITY_READ;
+    if (target->match.is_path_known) {
+        target->place = PLACE_WRONG_METHOD;
+    } else if (is_pages(request)) {
+        target->place = PLACE_PAGE;
+        target->needs = AUTHORITY_NONE;
+    } else {
+        target->place = PLACE_NOWHERE;
+        if (dialect_of_path(request->path) != DIALECT_OWN)
+            target->needs = AUTHORITY_MODELS;
+    }
+    return 0;
+}
+
+static int
+decide(struct api *api, const struct http_request *request,
+       enum authority needs, struct auth_answer *who, struct error *error)
+{
+    struct http_headers headers = request->headers;
+    struct auth_request facts = {
+        .is_unix = request->is_unix,
+        .peer_uid = request->peer_uid,
+        .client = request->client,
+        .host = http_headers_get(headers, "host"),
+        .origin = http_headers_get(headers, "origin"),
+        .sec_fetch_site = http_headers_get(headers, "sec-fetch-site"),
+        .sec_fetch_mode = http_headers_get(headers, "sec-fetch-mode"),
+        .authorization = http_headers_get(headers, "authorization"),
+        .x_api_key = http_headers_get(headers, "x-api-key"),
+        .cookie = http_headers_get(headers, "cookie"),
+        .is_safe_method = is_safe(request->method),
+        .needs = needs,
+    };
+    return auth_decide(api->options.auth, &facts, who, error);
+}
+
+/* ---- answers that need no row ---- */
+
+static bool
+is_field_name_list(struct str value)
+{
+    for (size_t i = 0; i < value.n; i++) {
+        char c = value.p[i];
+        bool is_word = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
+                       (c >= '0' && c <= '9') || c == '-' || c == '_';
+        if (!is_word && c != ',' && c != ' ')
+            return false;
+    }
+    return value.n > 0 && value.n <= 2048;
+}
+
+static void
+answer_preflight(struct http_exchange *exchange, const struct auth_answer *who)
+{
+    const struct http_request *request = http_request(exchange);
+    struct http_header headers[REPLY_HEADERS_MAX + 4];
+    size_t n = reply_headers(who, false, headers);
+    headers[n++] =
+        (struct http_header){ STR("Allow"),
+                              STR("GET, HEAD, POST, PUT, DELETE, OPTIONS") };
+    if (who->allow_origin[0] != '\0') {
+        struct str wanted = http_headers_get(request->headers,
+                                             "access-control-request-headers");
+        headers[n++] = (struct http_header){
+            STR("Access-Control-Allow-Methods"),
+            STR("GET, HEAD, POST, PUT, DELETE, OPTIONS")
+        };
+        headers[n++] =
+            (struct http_header){ STR("Access-Control-Allow-Headers"),
+                                  is_field_name_list(wanted)
+                                      ? wanted
+                                      : STR("Authorization, Content-Type") };
+        headers[n++] =
+            (struct http_header){ STR("Access-Control-Max-Age"), STR("600") };
+    }
+    http_respond(exchange, 204, (struct http_headers){ headers, n }, NULL,
+                 STR(""));
+}
+
+static void
+answer_wrong_method(struct api *api, struct http_exchange *exchange,
+                    const struct auth_answer *who)
+{
+    const struct http_request *request = http_request(exchange);
+    char allow[128] = "";
+    routes_allow(api->routes, n_api_rows, request->path, allow, sizeof allow);
+    struct http_header header = { STR("Allow"), str_from(allow) };
+    char message[ERROR_MESSAGE_MAX];
+    snprintf(message, sizeof message, "%.*s is not served here; %s is.",
+             (int)(request->method.n > 32 ? 32 : request->method.n),
+             request->method.p, allow);
+    refuse(exchange, who, 405, "method_not_allowed", message, &header);
+}
+
+static void
+answer_nowhere(struct http_exchange *exchange, const struct auth_answer *who)
+{
+    const struct http_request *request = http_request(exchange);
+    struct error error;
+    if (str_is(request->path, "/") || page_is_wanted(request)) {
+        struct http_header allow = { STR("Allow"), STR("GET, HEAD") };
+        refuse(exchange, who, 405, "method_not_allowed",
+               "Only GET is served here.", &allow);
+        return;
+    }
+    error_set(&error, ERR_NOT_FOUND, "There is no %.*s %.*s.",
+              (int)(request->method.n > 32 ? 32 : request->method.n),
+              request->method.p,
+              (int)(request->path.n > 200 ? 200 : request->path.n),
+              request->path.p);
+    refuse_error(exchange, who, &error);
+}
+
+static void
+serve(struct api *api, struct http_exchange *exchange, struct target *target,
+      const struct auth_answer *who)
+{
+    switch (target->place) {
+    case PLACE_GATEWAY:
+        api->options.hooks.gateway_request(api->options.hooks.ctx, exchange,
+                                           who);
+        break;
+    case PLACE_ROW:
+        call_start(api, exchange, target->row, &target->match, &target->arena,
+                   who);
+        return; /* the arena went with it */
+    case PLACE_PAGE: page_send(api, exchange, who); break;
+    case PLACE_PREFLIGHT: answer_preflight(exchange, who); break;
+    case PLACE_WRONG_METHOD: answer_wrong_method(api, exchange, who); break;
+    case PLACE_NOWHERE: answer_nowhere(exchange, who); break;
+    }
+    arena_release(&target->arena);
+}
+
+void
+api_request(struct api *api, struct http_exchange *exchange)
+{
+    assert(loop_is_here(api->options.loop));
+    const struct http_request *request = http_request(exchange);
+    struct target target = { .place = PLACE_NOWHERE };
+    arena_init(&target.arena, CALL_ARENA_BYTES);
+    struct auth_answer who = { .who = WHO_NOBODY };
+    struct error error = { .code = ERR_OK };
+    if (locate(api, request, &target) < 0) {
+        error_set(&error, ERR_NO_MEMORY,
+                  "There is not enough memory for this request.");
+        refuse_error(exchange, &who, &error);
+        arena_release(&target.arena);
+        return;
+    }
+    if (decide(api, request, target.needs, &who, &error) < 0) {
+        refuse_error(exchange, &who, &error);
+        arena_release(&target.arena);
+        return;
+    }
+    serve(api, exchange, &target, &who);
+}

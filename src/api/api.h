@@ -1,0 +1,99 @@
+/* The control plane: REST under /api, /health, /metrics, the live views of
+ * the event bus and the page that a browser gets.
+ *
+ * The HTTP server hands every request to api_request(), which does in this
+ * order: browser rules and authority (core/auth; preflights are answered
+ * there), then the path: what the gateway serves goes to the gateway, the
+ * rest is looked up among our rows (api/rows.h). A path that nobody knows is
+ * 404, a known path with another method 405 with Allow.
+ *
+ * Every answer under /api is {"success":true,"data":...} or
+ * {"success":false,"error":{"code","message","details"?}}; a refusal on an
+ * inference path speaks the dialect of that path's clients (api/dialect.h).
+ * GET /api/openapi.json is printed from the same rows that serve.
+ *
+ * Loop thread only. Nothing here is global; two servers may share one api. */
+#ifndef API_API_H
+#define API_API_H
+
+#include "core/auth/auth.h"
+#include "core/instances/instances.h"
+#include "core/library/library.h"
+#include "core/profiles/profiles.h"
+#include "core/router/router.h"
+#include "core/settings/settings.h"
+#include "engines/engines.h"
+#include "http/server.h"
+
+struct api;
+
+/* Which lines of the program's own log; texts are borrowed for the call. */
+struct api_log_query {
+    int64_t before_id;    /* 0: from the newest */
+    int limit;            /* 1..1000 */
+    enum log_level level; /* at least */
+    struct str source;    /* "": any */
+    struct str text;      /* "": any; a part of the message */
+};
+
+typedef void api_logs_fn(void *ctx, const struct log_entry *entries, size_t n,
+                         const struct error *error);
+typedef void api_done_fn(void *ctx, const struct error *error);
+
+/* What lives beside or above the api and is handed down to it. `ctx` goes to
+ * each of them. A NULL function: what it serves answers 501. */
+struct api_hooks {
+    void *ctx;
+    /* The gateway: does it serve this? Then it answers, and it puts
+     * who->allow_origin (if any) into the answer's CORS headers. */
+    bool (*gateway_handles)(void *ctx, struct str method, struct str path);
+    void (*gateway_request)(void *ctx, struct http_exchange *exchange,
+                            const struct auth_answer *who);
+    /* The ring of relayed requests: an array, newest first. */
+    void (*write_usage)(void *ctx, struct json_writer *out);
+    /* The stored log. `on_done` comes later, never inside the call. */
+    void (*query_logs)(void *ctx, const struct api_log_query *query,
+                       api_logs_fn *on_done, void *done_ctx);
+    void (*clear_logs)(void *ctx, api_done_fn *on_done, void *done_ctx);
+    /* What the installed binary of an engine says of itself: 0 and its path
+     * and version ("" unknown), or -1 with `error` (not installed). The
+     * texts are borrowed until the next turn. */
+    int (*engine_binary)(void *ctx, const char *engine, const char **ret_path,
+                         const char **ret_version, struct error *error);
+};
+
+struct api_options {
+    struct loop *loop;
+    struct events *events;
+    struct profiles *profiles;
+    struct instances *instances;
+    struct router *router;
+    struct auth *auth;
+    struct settings *settings;
+    struct library *library;
+    struct engines *engines;
+    struct api_hooks hooks;
+    const char *version;   /* "0.1.0"; borrowed for the api's life */
+    const char *data_dir;  /* the same */
+    int64_t started_at_ms; /* Unix time */
+};
+
+/* NULL when out of memory. */
+struct api *api_new(const struct api_options *options);
+/* Ends the streams that are still open; their exchanges close later, so
+ * free the api after the HTTP server. Accepts NULL. */
+void api_free(struct api *api);
+/* Where browsers find us, for one-time links: "http://127.0.0.1:7117", known
+ * once the port is bound. 0, or -1 when out of memory. */
+int api_set_url(struct api *api, const char *url);
+
+/* The server's on_request. */
+void api_request(struct api *api, struct http_exchange *exchange);
+/* The server's on_refuse: the body of an error in the dialect of `path`. */
+void api_refuse(struct str path, int status, const char *message,
+                struct strbuf *ret_body);
+/* Closes every live view with its last event (at the start of a shutdown,
+ * so that the server can drain). */
+void api_end_streams(struct api *api);
+
+#endif

@@ -1,0 +1,91 @@
+/* A call: one request to the control plane, from its head to its answer.
+ *
+ * call_start() reads the body, checks it and the query against the row, then
+ * runs the row's handler. A handler answers at once, or takes a reference
+ * (call_ref) for each thing that it waits for, answers later and drops it
+ * (call_unref). A client that leaves only closes the exchange: the call
+ * lives until its last reference is gone, and answering it then does
+ * nothing. All memory of a call is in its arena and goes with it. */
+#ifndef API_CALL_H
+#define API_CALL_H
+
+#include "api/api.h"
+#include "api/rows.h"
+#include "base/arena.h"
+#include "base/limits.h"
+
+struct api {
+    struct api_options options;
+    struct route *routes; /* api_rows, for http/routes.h */
+    struct list calls;    /* every live call */
+    char *url;            /* or NULL */
+};
+
+struct call {
+    struct list node;
+    struct api *api;
+    struct http_exchange *exchange; /* NULL: closed */
+    const struct api_row *row;
+    int n_refs;
+    struct auth_answer who;
+    struct str params[ROUTE_PARAMS_MAX]; /* decoded, in the arena */
+    size_t n_params;
+    struct arena arena;
+    struct strbuf body;
+    struct json_doc *doc;
+    const struct json *input; /* the body's object, or NULL */
+    struct strbuf out;
+    struct json_writer writer;
+    bool is_answered;
+    /* For handlers that stay: called once when the exchange closes. */
+    void (*on_close)(struct call *call);
+    void (*on_drain)(struct call *call);
+    void (*on_end_stream)(struct call *call); /* shutdown: say goodbye */
+    void *state; /* the handler's own, in the arena */
+};
+
+/* Takes over the exchange. The row's authority has been granted. */
+void call_start(struct api *api, struct http_exchange *exchange,
+                const struct api_row *row, const struct route_match *match,
+                struct arena *arena, const struct auth_answer *who);
+struct call *call_ref(struct call *call);
+void call_unref(struct call *call);
+
+/* ---- what was asked (input.c) ---- */
+
+/* Values of declared query parameters; those were checked before the
+ * handler ran. "" / `otherwise` when absent. */
+struct str query_text(struct call *call, const char *name);
+int64_t query_int(struct call *call, const char *name, int64_t otherwise);
+bool query_bool(struct call *call, const char *name, bool otherwise);
+/* A member of the body that is a text, or "". */
+struct str input_text(const struct call *call, const char *name);
+
+/* Checks the query, then the body. False when it has answered. */
+bool call_check_query(struct call *call);
+bool call_check_body(struct call *call);
+
+/* ---- the answer (reply.c) ---- */
+
+/* Data: `w = reply_begin(call)`, write one value, reply_end(call, 200). */
+struct json_writer *reply_begin(struct call *call);
+void reply_end(struct call *call, int status);
+void reply_empty(struct call *call); /* 204 */
+void reply_error(struct call *call, const struct error *error);
+void reply_errorf(struct call *call, enum error_code code, const char *format,
+                  ...) __attribute__((format(printf, 3, 4)));
+/* 422 with details, or what `error` says when no problem was named. */
+void reply_problems(struct call *call, const struct field_problems *problems,
+                    const struct error *error);
+/* A whole answer of another kind. `extra`: one more header, or NULL. */
+void reply_raw(struct call *call, int status, const char *type, struct str body,
+               const struct http_header *extra);
+void reply_end_with(struct call *call, int status,
+                    const struct http_header *extra);
+/* The headers of every answer of ours; `at` has room for REPLY_HEADERS_MAX.
+ * Returns how many were written. */
+enum { REPLY_HEADERS_MAX = 12 };
+size_t reply_headers(const struct auth_answer *who, bool is_page,
+                     struct http_header *at);
+
+#endif

@@ -1,0 +1,237 @@
+/* GET /api/events: the bus as a live view. A snapshot first (profiles,
+ * servers, library), then every change with its number; the last event says
+ * why the stream ended.
+ *
+ * The lines of engines (instance.log) come only when `types` names them. A
+ * reader that is behind loses log events first and is told how many; one
+ * that falls behind its bound is disconnected with a reason, and starts
+ * again from a snapshot. Nobody else waits for it. */
+#include <inttypes.h>
+
+#include "api/handlers.h"
+#include "api/sse.h"
+
+static const size_t SNAPSHOT_BYTES_MAX = 64 * MIB;
+
+struct watcher {
+    struct sse sse;
+    struct subscription subscription;
+    uint64_t n_dropped;
+    bool is_ended;
+};
+
+static bool
+is_droppable(enum event_type type)
+{
+    return type == EVENT_LOG || type == EVENT_INSTANCE_LOG;
+}
+
+static void
+end_watcher(struct watcher *watcher, const char *reason)
+{
+    if (watcher->is_ended)
+        return;
+    watcher->is_ended = true;
+    events_unsubscribe(&watcher->subscription);
+    struct strbuf data = STRBUF_INIT(1 * KIB);
+    struct json_writer w;
+    json_writer_init(&w, &data);
+    json_object_begin(&w);
+    member_text(&w, "reason", reason);
+    json_object_end(&w);
+    sse_event(&watcher->sse, NULL, "end", strbuf_view(&data));
+    strbuf_release(&data);
+    sse_end(&watcher->sse);
+}
+
+/* ---- payloads ---- */
+
+static void
+write_state(struct api *api, const struct instance_change *change,
+            struct json_writer *out)
+{
+    struct instance_view view;
+    json_object_begin(out);
+    member_text(out, "profile_id", change->profile_id);
+    member_text(out, "from", instance_state_name(change->from));
+    member_text(out, "to", instance_state_name(change->to));
+    member_text(out, "reason", change->reason);
+    json_key(out, "server");
+    if (instances_view(api->options.instances, change->profile_id, &view) ==
+            0 &&
+        view.profile != NULL)
+        server_write(api, &view, out);
+    else
+        json_null(out);
+    json_object_end(out);
+}
+
+static void
+write_line(const struct instance_line *line, struct json_writer *out)
+{
+    json_object_begin(out);
+    member_text(out, "profile_id", line->profile_id);
+    member_int(out, "seq", (int64_t)line->seq);
+    json_key(out, "line");
+    json_str(out, (struct str){ line->text, line->n });
+    json_object_end(out);
+}
+
+static void
+write_payload(struct api *api, const struct event *event,
+              struct json_writer *out)
+{
+    switch (event->type) {
+    case EVENT_PROFILE_CREATED:
+    case EVENT_PROFILE_UPDATED:
+    case EVENT_PROFILE_DELETED: {
+        const struct profile *profile = event->payload;
+        profile_to_json(profile, false, out);
+        break;
+    }
+    case EVENT_INSTANCE_STATE: write_state(api, event->payload, out); break;
+    case EVENT_INSTANCE_LOG: write_line(event->payload, out); break;
+    case EVENT_LOG: log_entry_write(event->payload, out); break;
+    default: json_null(out); break;
+    }
+}
+
+static void
+on_event(struct subscription *subscription, const struct event *event)
+{
+    struct watcher *watcher =
+        LIST_ENTRY(subscription, struct watcher, subscription);
+    if (is_droppable(event->type) && sse_is_behind(&watcher->sse)) {
+        watcher->n_dropped++;
+        return;
+    }
+    if (sse_is_hopeless(&watcher->sse)) {
+        end_watcher(watcher, "The reader did not keep up.");
+        return;
+    }
+    struct strbuf data = STRBUF_INIT(SNAPSHOT_BYTES_MAX);
+    struct json_writer w;
+    json_writer_init(&w, &data);
+    json_object_begin(&w);
+    member_text(&w, "type", event_type_name(event->type));
+    member_int(&w, "at_ms", event->at_ms);
+    member_text(&w, "subject", event->subject);
+    json_key(&w, "data");
+    write_payload(watcher->sse.call->api, event, &w);
+    json_object_end(&w);
+    char id[24];
+    snprintf(id, sizeof id, "%" PRIu64, event->seq);
+    if (!strbuf_failed(&data))
+        sse_event(&watcher->sse, id, event_type_name(event->type),
+                  strbuf_view(&data));
+    strbuf_release(&data);
+}
+
+static void
+on_drain(struct call *call)
+{
+    struct watcher *watcher = call->state;
+    if (watcher->n_dropped == 0 || watcher->is_ended)
+        return;
+    char data[64];
+    snprintf(data, sizeof data, "{\"dropped\":%" PRIu64 "}",
+             watcher->n_dropped);
+    watcher->n_dropped = 0;
+    sse_event(&watcher->sse, NULL, "dropped", str_from(data));
+}
+
+static void
+on_close(struct call *call)
+{
+    struct watcher *watcher = call->state;
+    sse_release(&watcher->sse);
+    events_unsubscribe(&watcher->subscription);
+    call_unref(call);
+}
+
+static void
+on_end_stream(struct call *call)
+{
+    end_watcher(call->state, "Hearth is stopping.");
+}
+
+static void
+send_snapshot(struct watcher *watcher)
+{
+    struct api *api = watcher->sse.call->api;
+    struct profiles *profiles = api->options.profiles;
+    struct library *library = api->options.library;
+    struct strbuf data = STRBUF_INIT(SNAPSHOT_BYTES_MAX);
+    struct json_writer w;
+    json_writer_init(&w, &data);
+    json_object_begin(&w);
+    member_text(&w, "version", api->options.version);
+    json_key(&w, "profiles");
+    json_array_begin(&w);
+    for (size_t i = 0; i < profiles_count(profiles); i++)
+        profile_write(api, profiles_at(profiles, i), &w);
+    json_array_end(&w);
+    json_key(&w, "servers");
+    servers_write(api, false, &w);
+    json_key(&w, "models");
+    json_array_begin(&w);
+    for (size_t i = 0; i < library_count(library); i++)
+        model_write(api, library_at(library, i), &w);
+    json_array_end(&w);
+    json_object_end(&w);
+    if (!strbuf_failed(&data))
+        sse_event(&watcher->sse, NULL, "snapshot", strbuf_view(&data));
+    else
+        end_watcher(watcher, "There is not enough memory for a snapshot.");
+    strbuf_release(&data);
+}
+
+/* The bits of ?types=; names that do not exist are 422. */
+static bool
+parse_types(struct call *call, uint32_t *ret_types)
+{
+    struct str rest = query_text(call, "types");
+    *ret_types = EVENT_ALL & ~EVENT_BIT(INSTANCE_LOG);
+    if (rest.n == 0)
+        return true;
+    *ret_types = 0;
+    while (rest.n > 0) {
+        struct str name = str_trim(str_split(&rest, ','));
+        int type = 0;
+        while (type < EVENT_TYPE_COUNT &&
+               !str_is(name, event_type_name((enum event_type)type)))
+            type++;
+        if (type == EVENT_TYPE_COUNT) {
+            struct error error;
+            error_field(&error, "types", "There is no event \"%.*s\".",
+                        STR_ARG(name));
+            reply_error(call, &error);
+            return false;
+        }
+        *ret_types |= UINT32_C(1) << type;
+    }
+    return true;
+}
+
+void
+events_follow(struct call *call)
+{
+    uint32_t types = 0;
+    if (!parse_types(call, &types))
+        return;
+    struct watcher *watcher = arena_alloc(&call->arena, sizeof *watcher);
+    if (watcher == NULL) {
+        reply_errorf(call, ERR_NO_MEMORY, "There is not enough memory.");
+        return;
+    }
+    if (!sse_begin(&watcher->sse, call))
+        return;
+    call->state = watcher;
+    call_ref(call);
+    call->on_close = on_close;
+    call->on_drain = on_drain;
+    call->on_end_stream = on_end_stream;
+    events_subscribe(call->api->options.events, &watcher->subscription, types,
+                     on_event);
+    send_snapshot(watcher);
+}

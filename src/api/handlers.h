@@ -1,0 +1,112 @@
+/* The handlers that the rows name, by resource; and what resources share. */
+#ifndef API_HANDLERS_H
+#define API_HANDLERS_H
+
+#include "api/call.h"
+
+/* profiles.c */
+void profiles_list(struct call *call);
+void profiles_show_next_port(struct call *call);
+void profiles_show(struct call *call);
+void profiles_add(struct call *call);
+void profiles_change(struct call *call);
+void profiles_remove(struct call *call);
+void profiles_copy(struct call *call);
+
+/* servers.c */
+void servers_list(struct call *call);
+/* Every profile's server, and the running ones of library models. */
+void servers_write(struct api *api, bool only_running, struct json_writer *out);
+void servers_show(struct call *call);
+void servers_probe(struct call *call);
+void servers_start(struct call *call);
+void servers_stop(struct call *call);
+void servers_restart(struct call *call);
+
+/* server_logs.c */
+void servers_follow_log(struct call *call);
+
+/* system.c */
+void system_health(struct call *call);
+void system_info(struct call *call);
+void system_memory(struct call *call);
+void system_metrics(struct call *call);
+void system_parsers(struct call *call);
+void system_engines(struct call *call);
+void system_usage(struct call *call);
+
+/* settings.c */
+void settings_show(struct call *call);
+void settings_change(struct call *call);
+
+/* logs.c */
+void logs_list(struct call *call);
+void logs_clear(struct call *call);
+
+/* keys.c */
+void keys_list(struct call *call);
+void keys_create(struct call *call);
+void keys_revoke(struct call *call);
+
+/* session.c */
+void session_show(struct call *call);
+void session_open(struct call *call);
+void session_close(struct call *call);
+void session_link(struct call *call);
+
+/* models.c */
+void models_list(struct call *call);
+void models_show(struct call *call);
+void models_scan(struct call *call);
+
+/* events_stream.c */
+void events_follow(struct call *call);
+
+/* metrics.c */
+void metrics_text(struct call *call);
+
+/* openapi.c */
+void openapi_show(struct call *call);
+/* The document alone, for whoever has no call. */
+void openapi_write(const char *version, struct json_writer *out);
+
+/* page.c: GET of a browser. */
+void page_send(struct api *api, struct http_exchange *exchange,
+               const struct auth_answer *who);
+/* True when the client wants a page: it navigates, or asks for HTML. */
+bool page_is_wanted(const struct http_request *request);
+
+/* ---- shared ---- */
+
+/* The profile that `{id}` of the path names: an id or a name, of a profile
+ * or of a library model. NULL when it has answered 404. Borrowed. */
+struct profile *call_profile(struct call *call);
+/* What a server is now, also of a profile that never ran: then everything
+ * but `profile` is at rest. */
+void server_view(struct api *api, struct profile *profile,
+                 struct instance_view *ret_view);
+bool server_is_running(const struct instance_view *view);
+void server_write(struct api *api, const struct instance_view *view,
+                  struct json_writer *out);
+/* Members code, message, advice, log_tail: why it failed. */
+void cause_write(struct api *api, const struct instance_view *view,
+                 struct json_writer *out);
+/* The profile with its server's state, as every route shows it. */
+void profile_write(struct api *api, struct profile *profile,
+                   struct json_writer *out);
+/* {profile_id, state, pid?, port?, stop?, exit_code?, exit_signal?} */
+void change_write(const struct instance_view *view, struct json_writer *out);
+void model_write(struct api *api, const struct model *model,
+                 struct json_writer *out);
+void log_entry_write(const struct log_entry *entry, struct json_writer *out);
+/* key, value pairs of the commonest kinds */
+void member_text(struct json_writer *out, const char *key, const char *text);
+void member_int(struct json_writer *out, const char *key, int64_t value);
+void member_bool(struct json_writer *out, const char *key, bool value);
+/* null unless `is_known` */
+void member_int_if(struct json_writer *out, const char *key, bool is_known,
+                   int64_t value);
+void member_real_if(struct json_writer *out, const char *key, bool is_known,
+                    double value);
+
+#endif

@@ -1,0 +1,161 @@
+/* The routes of the control plane. First match wins: fixed words stand
+ * before the patterns that would take them for an id. */
+#include "api/handlers.h"
+
+#include "base/limits.h"
+
+static const struct query_param wait_query[] = {
+    { "wait", QUERY_BOOL, 0, 0, NULL,
+      "Hold the answer until the change has ended." },
+    { NULL },
+};
+
+static const struct query_param stop_query[] = {
+    { "force", QUERY_BOOL, 0, 0, NULL, "Kill at once." },
+    { "wait", QUERY_BOOL, 0, 0, NULL,
+      "Hold the answer until the change has ended." },
+    { NULL },
+};
+
+static const struct query_param duplicate_query[] = {
+    { "new_name", QUERY_TEXT, 1, LIMIT_NAME_BYTES, NULL,
+      "Name of the copy; or `name` in the body." },
+    { NULL },
+};
+
+static const struct query_param servers_query[] = {
+    { "running", QUERY_BOOL, 0, 0, NULL, "Only those with a process." },
+    { NULL },
+};
+
+static const struct query_param follow_query[] = {
+    { "lines", QUERY_INT, 0, LIMIT_LOG_RING_LINES, NULL,
+      "How many of the newest lines come first (100)." },
+    { "follow", QUERY_BOOL, 0, 0, NULL,
+      "Go on with new lines (1), or end after those that are there." },
+    { NULL },
+};
+
+static const char *const level_choices[] = { "debug", "info", "warn", "error",
+                                             NULL };
+static const struct query_param logs_query[] = {
+    { "level", QUERY_CHOICE, 0, 0, level_choices, "At least this." },
+    { "source", QUERY_TEXT, 0, LOG_SOURCE_BYTES - 1, NULL, "The module." },
+    { "q", QUERY_TEXT, 0, 127, NULL, "A part of the message." },
+    { "limit", QUERY_INT, 1, 1000, NULL, "Entries in a page (100)." },
+    { "before_id", QUERY_INT, 1, INT64_MAX, NULL, "Older than this one." },
+    { NULL },
+};
+
+static const struct query_param events_query[] = {
+    { "types", QUERY_TEXT, 0, 512, NULL,
+      "Names separated by commas; default: all but instance.log." },
+    { NULL },
+};
+
+#define READ    AUTHORITY_READ
+#define CONTROL AUTHORITY_CONTROL
+#define EXECUTE AUTHORITY_EXECUTE
+#define PUBLIC  AUTHORITY_NONE
+
+const struct api_row api_rows[] = {
+    /* profiles */
+    { "GET", "/api/profiles", READ, profiles_list, "List the profiles", "200",
+      NULL, &schema_profiles, NULL, 0 },
+    { "POST", "/api/profiles", CONTROL, profiles_add, "Make a profile", "201",
+      &schema_profile_new, &schema_profile, NULL, ROW_CORE_CHECKS },
+    { "GET", "/api/profiles/next-port", READ, profiles_show_next_port,
+      "A port that no profile has and that is free now", "200", NULL,
+      &schema_port, NULL, 0 },
+    { "GET", "/api/profiles/{id}", READ, profiles_show, "Show a profile", "200",
+      NULL, &schema_profile, NULL, 0 },
+    { "PUT", "/api/profiles/{id}", CONTROL, profiles_change,
+      "Change some fields of a profile", "200", &schema_profile_patch,
+      &schema_profile, NULL, ROW_CORE_CHECKS },
+    { "DELETE", "/api/profiles/{id}", CONTROL, profiles_remove,
+      "Delete a profile; a running one is stopped, its log removed", "202 204",
+      NULL, &schema_change, wait_query, 0 },
+    { "POST", "/api/profiles/{id}/duplicate", CONTROL, profiles_copy,
+      "Copy a profile under a new name and port", "201", &schema_duplicate,
+      &schema_profile, duplicate_query, ROW_BODY_OPTIONAL },
+    /* servers */
+    { "GET", "/api/servers", READ, servers_list, "List the servers", "200",
+      NULL, &schema_servers, servers_query, 0 },
+    { "POST", "/api/servers/{id}/start", CONTROL, servers_start,
+      "Start a server", "200 202", NULL, &schema_change, wait_query, 0 },
+    { "POST", "/api/servers/{id}/stop", CONTROL, servers_stop, "Stop a server",
+      "200 202", NULL, &schema_change, stop_query, 0 },
+    { "POST", "/api/servers/{id}/restart", CONTROL, servers_restart,
+      "Stop a server, then start it", "200 202", NULL, &schema_change,
+      wait_query, 0 },
+    { "GET", "/api/servers/{id}/health", READ, servers_probe,
+      "Ask a server whether it is ready", "200", NULL, &schema_server_health,
+      NULL, 0 },
+    { "GET", "/api/servers/{id}/status", READ, servers_show,
+      "What a server is doing", "200", NULL, &schema_server, NULL, 0 },
+    { "GET", "/api/servers/{id}/logs", READ, servers_follow_log,
+      "Follow the output of a server", "200", NULL, NULL, follow_query,
+      ROW_STREAM },
+    /* the library */
+    { "GET", "/api/models", READ, models_list, "List the library", "200", NULL,
+      &schema_models, NULL, 0 },
+    { "POST", "/api/models/scan", CONTROL, models_scan,
+      "Search the model folders anew", "200", NULL, &schema_scan, NULL, 0 },
+    { "GET", "/api/models/{id}", READ, models_show, "Show a library model",
+      "200", NULL, &schema_model, NULL, 0 },
+    /* the system */
+    { "GET", "/health", PUBLIC, system_health, "Is Hearth up?", "200", NULL,
+      &schema_health, NULL, ROW_BARE },
+    { "GET", "/metrics", READ, metrics_text,
+      "Counts in the Prometheus text format", "200", NULL, NULL, NULL,
+      ROW_PLAIN },
+    { "GET", "/api/system/info", READ, system_info, "This machine", "200", NULL,
+      &schema_info, NULL, 0 },
+    { "GET", "/api/system/memory", READ, system_memory, "Memory in use", "200",
+      NULL, &schema_memory, NULL, 0 },
+    { "GET", "/api/system/metrics", READ, system_metrics,
+      "What machine and engines use now", "200", NULL, &schema_metrics, NULL,
+      0 },
+    { "GET", "/api/system/parser-options", READ, system_parsers,
+      "Parsers that mlx-openai-server knows", "200", NULL, &schema_parsers,
+      NULL, 0 },
+    { "GET", "/api/system/engines", READ, system_engines,
+      "Known engines and what is installed of them", "200", NULL,
+      &schema_engines, NULL, 0 },
+    { "GET", "/api/usage", READ, system_usage,
+      "The latest relayed requests, newest first", "200", NULL, &schema_usage,
+      NULL, 0 },
+    { "GET", "/api/settings", READ, settings_show, "Every setting", "200", NULL,
+      &schema_settings, NULL, 0 },
+    { "PUT", "/api/settings", CONTROL, settings_change,
+      "Change settings; null goes back to the default", "200",
+      &schema_settings_patch, &schema_settings, NULL, ROW_CORE_CHECKS },
+    { "GET", "/api/logs", READ, logs_list, "Hearth's own log", "200", NULL,
+      &schema_log_page, logs_query, 0 },
+    { "DELETE", "/api/logs", CONTROL, logs_clear, "Forget the log", "204", NULL,
+      NULL, NULL, 0 },
+    { "GET", "/api/events", READ, events_follow,
+      "Follow what happens: a snapshot first, then changes", "200", NULL, NULL,
+      events_query, ROW_STREAM },
+    { "GET", "/api/openapi.json", READ, openapi_show, "This document", "200",
+      NULL, &schema_any, NULL, ROW_BARE },
+    /* keys and sessions */
+    { "GET", "/api/keys", EXECUTE, keys_list, "List the keys", "200", NULL,
+      &schema_keys, NULL, 0 },
+    { "POST", "/api/keys", EXECUTE, keys_create, "Make a key", "201",
+      &schema_key_input, &schema_new_key, NULL, ROW_BODY_OPTIONAL },
+    { "DELETE", "/api/keys/{id}", EXECUTE, keys_revoke, "End a key", "204",
+      NULL, NULL, NULL, 0 },
+    { "GET", "/api/session", PUBLIC, session_show, "Who is asking", "200", NULL,
+      &schema_session, NULL, 0 },
+    { "POST", "/api/session", PUBLIC, session_open,
+      "Trade a key or a one-time link for a browser session", "200",
+      &schema_session_input, &schema_session, NULL, 0 },
+    { "DELETE", "/api/session", PUBLIC, session_close,
+      "End the browser session", "204", NULL, NULL, NULL, 0 },
+    { "POST", "/api/session/link", EXECUTE, session_link,
+      "Make a one-time link for a browser", "201", NULL, &schema_link, NULL,
+      0 },
+};
+
+const size_t n_api_rows = sizeof api_rows / sizeof *api_rows;

@@ -1,0 +1,91 @@
+/* What a JSON value has to look like: for the OpenAPI document and for the
+ * check of what clients send (JSON Schema 2020-12, the part that we use).
+ * Schemas are constant tables. */
+#ifndef API_SCHEMA_H
+#define API_SCHEMA_H
+
+#include "core/profiles/profiles.h"
+#include "formats/json.h"
+
+enum schema_type {
+    SCHEMA_TEXT,
+    SCHEMA_INT,
+    SCHEMA_REAL,
+    SCHEMA_BOOL,
+    SCHEMA_OBJECT,
+    SCHEMA_ARRAY,
+    SCHEMA_MAP /* any keys, one kind of value */,
+    SCHEMA_ANY
+};
+
+/* Objects whose members are those of the profile's field table. */
+enum schema_record {
+    RECORD_NONE,
+    RECORD_PROFILE,       /* as shown: all fields, then `fields` */
+    RECORD_PROFILE_INPUT, /* as sent: those that are not read-only */
+    RECORD_PROFILE_NEW    /* the same, `name` required */
+};
+
+struct schema_field;
+
+struct schema {
+    const char *name; /* in components/schemas; NULL: in place */
+    enum schema_type type;
+    const struct schema_field *fields; /* SCHEMA_OBJECT */
+    size_t n_fields;
+    const struct schema *of;    /* SCHEMA_ARRAY, SCHEMA_MAP */
+    int64_t min, max;           /* numbers; text: bytes; when max > min */
+    const char *const *choices; /* NULL-terminated, SCHEMA_TEXT */
+    enum schema_record record;
+    bool is_open; /* further members are allowed */
+};
+
+enum {
+    FIELD_IS_OPTIONAL = 1 << 0, /* may be absent */
+    FIELD_IS_NULLABLE = 1 << 1  /* may be null */
+};
+
+struct schema_field {
+    const char *name;
+    const struct schema *schema;
+    unsigned flags;
+    const char *help; /* NULL: its name says it */
+};
+
+/* Writes the schema; named ones as a reference unless `is_definition`. */
+void schema_print(const struct schema *schema, bool is_definition,
+                  struct json_writer *out);
+
+/* Checks a client's object; each fault becomes a problem by field name. True
+ * when there is none. Only objects with `fields` (no record). */
+bool schema_check(const struct schema *schema, const struct json *object,
+                  struct field_problems *problems);
+
+/* Adds a problem; those that find no room are dropped. */
+void problem_add(struct field_problems *problems, struct str field,
+                 const char *format, ...) __attribute__((format(printf, 3, 4)));
+
+/* ---- the tables (schemas.c) ---- */
+
+extern const struct schema schema_text, schema_int, schema_real, schema_bool;
+extern const struct schema schema_any, schema_texts;
+extern const struct schema schema_profile, schema_profiles;
+extern const struct schema schema_profile_new, schema_profile_patch;
+extern const struct schema schema_port, schema_duplicate;
+extern const struct schema schema_server, schema_servers, schema_change;
+extern const struct schema schema_health, schema_server_health;
+extern const struct schema schema_info, schema_memory, schema_metrics;
+extern const struct schema schema_parsers, schema_engines;
+extern const struct schema schema_settings, schema_settings_patch;
+extern const struct schema schema_log_page;
+extern const struct schema schema_keys, schema_key, schema_new_key;
+extern const struct schema schema_key_input;
+extern const struct schema schema_session, schema_session_input, schema_link;
+extern const struct schema schema_model, schema_models, schema_scan;
+extern const struct schema schema_usage, schema_error, schema_empty;
+
+/* Every schema that has a name. */
+extern const struct schema *const named_schemas[];
+extern const size_t n_named_schemas;
+
+#endif

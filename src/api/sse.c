@@ -1,0 +1,90 @@
+/* Server-sent events: see sse.h. */
+#include "api/sse.h"
+
+enum { HEARTBEAT_MS = 15 * SECOND_MS };
+
+static void
+on_heartbeat(struct timer *timer)
+{
+    struct sse *sse = LIST_ENTRY(timer, struct sse, heartbeat);
+    struct http_exchange *exchange = sse->call->exchange;
+    if (exchange == NULL)
+        return;
+    if (http_pending(exchange) == 0)
+        http_write(exchange, STR(":\n\n"));
+    timer_start(sse->call->api->options.loop, timer, HEARTBEAT_MS);
+}
+
+bool
+sse_begin(struct sse *sse, struct call *call)
+{
+    sse->call = call;
+    timer_init(&sse->heartbeat, on_heartbeat);
+    if (call->exchange == NULL)
+        return false;
+    struct http_header headers[REPLY_HEADERS_MAX + 2];
+    size_t n = reply_headers(&call->who, false, headers);
+    headers[n++] =
+        (struct http_header){ STR("Content-Type"), STR("text/event-stream") };
+    /* Proxies that buffer answers leave this one alone. */
+    headers[n++] = (struct http_header){ STR("X-Accel-Buffering"), STR("no") };
+    call->is_answered = true;
+    if (http_respond_head(call->exchange, 200,
+                          (struct http_headers){ headers, n }, -1) < 0)
+        return false;
+    if (http_request(call->exchange)->is_head) {
+        http_finish(call->exchange);
+        return false;
+    }
+    timer_start(call->api->options.loop, &sse->heartbeat, HEARTBEAT_MS);
+    return true;
+}
+
+void
+sse_event(struct sse *sse, const char *id, const char *type, struct str data)
+{
+    struct call *call = sse->call;
+    if (call->exchange == NULL)
+        return;
+    strbuf_clear(&call->body);
+    call->body.ceiling = data.n + 256;
+    if (id != NULL)
+        strbuf_addf(&call->body, "id: %s\n", id);
+    if (type != NULL)
+        strbuf_addf(&call->body, "event: %s\n", type);
+    strbuf_add_text(&call->body, "data: ");
+    strbuf_add_str(&call->body, data);
+    strbuf_add_text(&call->body, "\n\n");
+    if (strbuf_failed(&call->body))
+        http_abort(call->exchange); /* a gap would go unseen */
+    else
+        http_write(call->exchange, strbuf_view(&call->body));
+}
+
+bool
+sse_is_behind(const struct sse *sse)
+{
+    return sse->call->exchange != NULL &&
+           http_pending(sse->call->exchange) > LIMIT_RELAY_WINDOW_BYTES;
+}
+
+bool
+sse_is_hopeless(const struct sse *sse)
+{
+    return sse->call->exchange != NULL &&
+           http_pending(sse->call->exchange) > LIMIT_SSE_READER_BYTES;
+}
+
+void
+sse_end(struct sse *sse)
+{
+    timer_stop(&sse->heartbeat);
+    if (sse->call->exchange != NULL)
+        http_finish(sse->call->exchange);
+}
+
+void
+sse_release(struct sse *sse)
+{
+    timer_stop(&sse->heartbeat);
+}
