@@ -19,50 +19,53 @@ struct router_options {
     struct events *events;
     struct instances *instances;
     struct profiles *profiles;
-    int models_max;          /* 0: no limit */
+    const struct engines *engines;
+    int models_max; /* 0: no limit */
     int64_t drain_after_ms;
     int64_t drain_timeout_ms;
-    int64_t default_ttl_s;   /* of library models */
+    int64_t default_ttl_s; /* of library models */
 };
 
-int router_new(const struct router_options *options,
-               struct router **ret_router, struct error *error);
+int router_new(const struct router_options *options, struct router **ret_router,
+               struct error *error);
 void router_configure(struct router *router,
                       const struct router_options *options);
 void router_free(struct router *router);
 
 /* A right to send one request to one instance. By value. */
 struct lease {
-    uint64_t id;             /* 0: none */
+    uint64_t id; /* 0: none */
     char profile_id[ID_BYTES];
-    char model[256];         /* the profile's name: what the engine is sent
-                              * when rewrites_model */
+    char model[256]; /* what the engine is sent when rewrites_model:
+                              * the profile's name, or the part after it */
     struct address address;
     char api_key[80];
     bool rewrites_model;
-    uint64_t generation;     /* changes when the engine was restarted */
+    uint64_t generation; /* changes when the engine was restarted */
 };
 
 /* What is known of a model before it is leased. */
 struct router_model {
     struct profile *profile; /* borrowed until the next turn */
     const struct engine_manifest *manifest;
+    struct str engine_model; /* what the engine is to be sent as `model` */
+    bool rewrites_model;     /* and whether it has to */
 };
-/* 0, or -1 with ERR_NOT_FOUND. */
+/* Alias, profile name, library model; else `profile/model` of an engine that
+ * serves many models by itself. 0, or -1 with ERR_NOT_FOUND. */
 int router_resolve(struct router *router, struct str name,
                    struct router_model *ret_model, struct error *error);
 
 struct router_need {
-    struct str model;        /* as the client sent it */
-    struct str client;       /* for fairness among clients: its address */
+    struct str model;  /* as the client sent it */
+    struct str client; /* for fairness among clients: its address */
     /* The answer: a lease, or an error (lease NULL) whose retry_after_s is
      * for the header; never before router_acquire() returns. */
     void (*on_ready)(void *ctx, const struct lease *lease,
                      const struct error *error, int retry_after_s);
     /* While waiting, whenever it changes; may be NULL. position 0: being
      * loaded or next. */
-    void (*on_progress)(void *ctx, enum instance_state state,
-                        size_t position);
+    void (*on_progress)(void *ctx, enum instance_state state, size_t position);
     void *ctx;
 };
 
@@ -72,7 +75,8 @@ struct router_ticket *router_acquire(struct router *router,
                                      const struct router_need *need,
                                      struct error *error,
                                      int *ret_retry_after_s);
-/* The client is gone: leaves the queue; on_ready will not be called. */
+/* The client is gone: leaves the queue; on_ready will not be called. Not
+ * after on_ready, with which the ticket ends. */
 void router_cancel(struct router_ticket *ticket);
 
 enum lease_outcome { LEASE_OK, LEASE_UPSTREAM_FAILED, LEASE_CLIENT_GONE };
@@ -84,16 +88,21 @@ void router_release(struct router *router, const struct lease *lease,
  * waits); unloading drains first unless `is_forced`. */
 int router_load(struct router *router, struct profile *profile,
                 struct error *error);
-int router_unload(struct router *router, const char *profile_id,
-                  bool is_forced, struct error *error);
+int router_unload(struct router *router, const char *profile_id, bool is_forced,
+                  struct error *error);
 int router_restart(struct router *router, struct profile *profile,
+                   struct error *error);
+
+/* Loads the model at start-up, into free room only: it evicts nothing, and
+ * where there is no room it is not loaded. */
+int router_preload(struct router *router, struct profile *profile,
                    struct error *error);
 
 /* What a profile's queue looks like now. */
 struct router_status {
-    size_t n_active;         /* leases out */
+    size_t n_active; /* leases out */
     size_t n_waiting;
-    int64_t idle_since_ms;   /* Unix time of the last lease's end, 0 */
+    int64_t idle_since_ms; /* Unix time of the last lease's end, 0 */
 };
 void router_status(struct router *router, const char *profile_id,
                    struct router_status *ret_status);

@@ -317,13 +317,25 @@ least_recently_used(const struct decision *d, bool may_be_busy)
 
 /* ---- who comes ---- */
 
+/* Busy and on its way out for another: may still be called back, so it is
+ * not in need of anything before it is really gone. */
+static bool
+can_undrain(const struct decision *d, size_t r)
+{
+    const struct router_row *row = &d->in->rows[r];
+    return row->hold == HOLD_EVICT && d->out->plans[r].is_leaving &&
+           d->out->plans[r].n_active > 0 &&
+           (is_up(row) || row->state == INSTANCE_DRAINING) &&
+           (row->drain_by_ms == 0 || row->drain_by_ms > d->in->now_ms);
+}
+
 /* Wants to be up and is not, nor on its way. */
 static bool
 is_needed(const struct decision *d, size_t r)
 {
     const struct router_row *row = &d->in->rows[r];
     const struct router_plan *plan = &d->out->plans[r];
-    return plan->n_left > 0 &&
+    return plan->n_left > 0 && !can_undrain(d, r) &&
            (plan->is_leaving || !router_state_occupies(row->state));
 }
 
@@ -380,16 +392,6 @@ measure(const struct decision *d)
     return room;
 }
 
-static bool
-can_undrain(const struct decision *d, size_t r)
-{
-    const struct router_row *row = &d->in->rows[r];
-    return row->hold == HOLD_EVICT && d->out->plans[r].is_leaving &&
-           d->out->plans[r].n_active > 0 &&
-           (is_up(row) || row->state == INSTANCE_DRAINING) &&
-           (row->drain_by_ms == 0 || row->drain_by_ms > d->in->now_ms);
-}
-
 /* More room is coming than is needed by others: the draining that has
  * waiters of its own first, then the most recently used. */
 static void
@@ -397,8 +399,7 @@ undrain_spare(struct decision *d, struct room *room)
 {
     ptrdiff_t spare = room->n_free + room->n_leaving;
     for (size_t r = 0; r < d->in->n_rows; r++)
-        if (is_needed(d, r) && !can_undrain(d, r) &&
-            !d->out->plans[r].only_preload)
+        if (is_needed(d, r) && !d->out->plans[r].only_preload)
             spare--;
     while (spare > 0) {
         size_t best = NONE;

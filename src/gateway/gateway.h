@@ -1,0 +1,70 @@
+/* The gateway: inference requests on their way to an engine and back.
+ *
+ * A request comes in with its method and path; the table in paths.c says
+ * where its model's name stands (JSON body, multipart body, query, path) and
+ * in which dialect its errors are told. The router is asked for a lease of
+ * the model; relay.c then carries the bytes both ways. Only the value of the
+ * top-level `model` may change on the way, and only when the engine's
+ * manifest says so; an answer passes as it comes, piece by piece.
+ *
+ * Served here: /v1/* (inference and lists of models), the llama.cpp paths
+ * (/completion, /infill, /tokenize, /props, /slots, ...), GET /models,
+ * POST /models/load and /unload, /metrics?model=, /sdapi/v1/*, and
+ * /upstream/{model}/*, WebSockets included. Whether a request may be made
+ * at all is decided before it gets here.
+ *
+ * Loop thread only; nothing is global. */
+#ifndef GATEWAY_GATEWAY_H
+#define GATEWAY_GATEWAY_H
+
+#include "base/strbuf.h"
+#include "core/auth/auth.h"
+#include "core/router/router.h"
+#include "engines/engines.h"
+#include "formats/json.h"
+#include "http/server.h"
+
+struct gateway;
+
+struct gateway_options {
+    struct loop *loop;
+    struct events *events;
+    struct router *router;
+    struct profiles *profiles;
+    struct library *library;
+    struct instances *instances;
+    struct engines *engines;
+    int models_max;        /* told by GET /props without a model */
+    const char *spill_dir; /* for bodies that do not fit in memory; their
+                              * files are unlinked at birth. NULL: /tmp */
+};
+
+int gateway_new(const struct gateway_options *options,
+                struct gateway **ret_gateway, struct error *error);
+/* Every exchange must be closed by then (http_server_close). */
+void gateway_free(struct gateway *gateway);
+
+/* True for paths of ours, whatever the method: a wrong one is answered 405
+ * in the dialect of the path. `GET /models` as a page and `/metrics` without
+ * `?model=` are not ours: the caller decides about them first. */
+bool gateway_handles(struct str method, struct str path);
+
+/* Takes the exchange over, to its end. `who->allow_origin` goes into the
+ * CORS headers of the answer; the rest of `who` is not looked at. */
+void gateway_request(struct gateway *gateway, struct http_exchange *exchange,
+                     const struct auth_answer *who);
+
+/* The body of an error in the dialect of the path: OpenAI, Anthropic or
+ * llama.cpp. `code` is a wire name of base/error.h. */
+void gateway_write_error(struct str path, int status, const char *code,
+                         const char *message, struct strbuf *out);
+
+/* The ring of relayed requests (at most LIMIT_USAGE_RING), newest first, as
+ * a JSON array; what an engine did not send is null. */
+void gateway_write_usage(const struct gateway *gateway,
+                         struct json_writer *out);
+
+/* How many requests are under way. */
+size_t gateway_active(const struct gateway *gateway);
+
+#endif
