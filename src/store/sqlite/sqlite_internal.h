@@ -104,7 +104,6 @@ struct job {
 void *job_new(size_t n_bytes,
               int (*run)(struct db *db, struct job *job, struct error *error),
               store_done_fn *on_done, void *ctx);
-void job_free(struct job *job);
 /* When copying what the job needs found no memory: tells and frees. */
 void job_fail_no_memory(struct job *job);
 void store_submit(struct store *store, struct job *job);

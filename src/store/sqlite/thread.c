@@ -82,7 +82,7 @@ job_new(size_t n_bytes,
     return job;
 }
 
-void
+static void
 job_free(struct job *job)
 {
     if (job->release != NULL)
