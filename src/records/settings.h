@@ -8,6 +8,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/str.h"
+#include "base/strbuf.h"
+
 enum setting_type {
     SETTING_BOOL, SETTING_INT, SETTING_TEXT, SETTING_PATH, SETTING_CHOICE,
     SETTING_LIST, /* of texts; environment: separated by commas */
@@ -92,6 +95,33 @@ struct setting_row {
 };
 
 extern const struct setting_row setting_rows[SETTING_COUNT];
+
+/* Where a value comes from; a later one wins over an earlier. */
+enum setting_origin {
+    ORIGIN_DEFAULT,
+    ORIGIN_DATABASE,
+    ORIGIN_FILE,
+    ORIGIN_ENVIRONMENT,
+    ORIGIN_FLAG
+};
+const char *setting_origin_name(enum setting_origin origin);
+
+/* The id of a key ("models_max"), or SETTING_COUNT. */
+enum setting_id setting_find(struct str key);
+/* What may have been meant by an unknown key: the nearest known one, or
+ * NULL when none is near. */
+const char *setting_nearest(struct str key);
+/* "HEARTH_MODELS_MAX", "--models-max". */
+enum { SETTING_NAME_BYTES = 80 };
+void setting_environment_name(const char *key,
+                              char ret_name[SETTING_NAME_BYTES]);
+void setting_flag_name(const char *key, char ret_name[SETTING_NAME_BYTES]);
+/* Appends what a value has to be: "a number from 0 to 65535". */
+void setting_expectation(const struct setting_row *row, struct strbuf *out);
+
+/* How many single-byte edits lie between two texts of at most 63 bytes;
+ * 64 for longer ones. */
+unsigned text_distance(struct str a, struct str b);
 
 struct setting_flag {       /* one of the command line */
     const char *key;        /* "port"; repeated for lists */

@@ -16,23 +16,20 @@
 struct settings;
 struct store;
 
-enum setting_origin {
-    ORIGIN_DEFAULT, ORIGIN_DATABASE, ORIGIN_FILE, ORIGIN_ENVIRONMENT,
-    ORIGIN_FLAG
-};
-const char *setting_origin_name(enum setting_origin origin);
-
+/* Borrowed: all of it must outlive the settings. */
 struct settings_sources {
     const struct setting_flag *flags;
     size_t n_flags;
     char *const *environment;  /* environ */
-    const char *file_path;     /* NULL: the default path if it exists */
-    bool is_file_required;     /* named by --config: must exist */
+    const char *file_path;     /* --config: must exist. NULL: HEARTH_CONFIG,
+                                * else the default path if it exists */
+    bool is_file_required;     /* implied by file_path */
 };
 
 /* Reads flags, environment and file (not the database yet). */
 int settings_load(const struct settings_sources *sources,
                   struct settings **ret_settings, struct error *error);
+/* After the store is closed: nobody is told of changes on their way. */
 void settings_free(struct settings *settings);
 /* Adds the stored values; from now on changes are stored and published. */
 int settings_attach(struct settings *settings, struct store *store,
@@ -43,6 +40,8 @@ int settings_attach(struct settings *settings, struct store *store,
 int settings_reload(struct settings *settings, struct error *error);
 const char *settings_file_path(const struct settings *settings); /* or NULL */
 
+/* Texts and lists are valid until the key changes or the file is read
+ * again; whoever needs one longer copies it. */
 bool settings_bool(const struct settings *settings, enum setting_id id);
 int64_t settings_int(const struct settings *settings, enum setting_id id);
 const char *settings_text(const struct settings *settings,
@@ -54,6 +53,8 @@ const char *settings_engine_path(const struct settings *settings,
                                  const char *engine);
 /* The file's `profiles:` as JSON, or NULL when it declares none. */
 const struct json *settings_profiles(const struct settings *settings);
+/* The line of the i-th of them in the file. */
+int settings_profile_line(const struct settings *settings, size_t i);
 
 enum setting_origin settings_origin(const struct settings *settings,
                                     enum setting_id id);
