@@ -8,6 +8,7 @@
 #include <sys/resource.h>
 #include <sys/wait.h>
 
+#include "io/timer.h"
 #include "store/sqlite/sqlite_internal.h"
 
 static void
@@ -392,7 +393,7 @@ note_b_and_stop(void *ctx, const struct error *error)
 }
 
 static void
-on_guard(uv_timer_t *timer)
+on_guard(struct timer *timer)
 {
     fail_msg("no answer after five seconds");
 }
@@ -402,16 +403,16 @@ test_results_come_in_order_on_the_loop(void **state)
 {
     struct fixture *fixture = *state;
     struct told told = { .loop = &fixture->loop };
-    uv_timer_t guard;
-    uv_timer_init(&fixture->loop.uv, &guard);
-    uv_timer_start(&guard, on_guard, 5000, 0);
+    struct timer guard;
+    timer_init(&guard, on_guard);
+    assert_int_equal(timer_start(&fixture->loop, &guard, 5000), 0);
     store_put_setting(fixture->store, "k", "1", note_a, &told);
     store_put_setting(fixture->store, "k", "2", note_a, &told);
     store_put_setting(fixture->store, "k", "3", note_b_and_stop, &told);
     assert_string_equal(told.order, "");
     loop_run(&fixture->loop);
     assert_string_equal(told.order, "aab");
-    uv_close((uv_handle_t *)&guard, NULL);
+    timer_stop(&guard);
 }
 
 static void
