@@ -80,6 +80,13 @@ int process_capture(const char *path, char *const *argv, int64_t timeout_ms,
  * match on PATH. 0, or -1 when there is none that may be executed. */
 int process_find_program(const char *name, char *ret_path, int size);
 
+/* Signals as a descriptor: blocks the signals in this thread and those it
+ * makes later, and gives a non-blocking descriptor that polls as readable
+ * while one of them waits. -1 with errno. */
+int process_signal_fd(const int *signums, int n);
+/* Takes the next one: its number, or 0 when none waits. */
+int process_signal_next(int fd);
+
 /* Closes every descriptor from `first` on. */
 void process_close_fds(int first);
 /* Gives back what a start has touched and a long quiet life does not need

@@ -3,11 +3,14 @@
 #include "platform/process.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <libproc.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/event.h>
 #include <sys/sysctl.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "platform/process_internal.h"
@@ -120,6 +123,35 @@ process_command(int64_t pid, char ret_command[COMMAND_BYTES])
 {
     if (proc_name((int)pid, ret_command, COMMAND_BYTES) <= 0)
         ret_command[0] = '\0';
+}
+
+int
+process_signal_fd(const int *signums, int n)
+{
+    int fd = kqueue();
+    if (fd < 0 || fcntl(fd, F_SETFD, FD_CLOEXEC) != 0)
+        return -1;
+    sigset_t set;
+    sigemptyset(&set);
+    for (int i = 0; i < n; i++) {
+        struct kevent change;
+        sigaddset(&set, signums[i]);
+        EV_SET(&change, (uintptr_t)signums[i], EVFILT_SIGNAL, EV_ADD, 0, 0,
+               NULL);
+        if (kevent(fd, &change, 1, NULL, 0, NULL) != 0) {
+            close(fd);
+            return -1;
+        }
+    }
+    return sigprocmask(SIG_BLOCK, &set, NULL) == 0 ? fd : -1;
+}
+
+int
+process_signal_next(int fd)
+{
+    struct kevent event;
+    struct timespec at_once = { 0, 0 };
+    return kevent(fd, NULL, 0, &event, 1, &at_once) == 1 ? (int)event.ident : 0;
 }
 
 void

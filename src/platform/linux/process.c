@@ -10,6 +10,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/signalfd.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -216,6 +217,27 @@ process_command(int64_t pid, char ret_command[COMMAND_BYTES])
             ret_command[i] = ' ';
     }
     ret_command[n] = '\0';
+}
+
+int
+process_signal_fd(const int *signums, int n)
+{
+    sigset_t set;
+    sigemptyset(&set);
+    for (int i = 0; i < n; i++)
+        sigaddset(&set, signums[i]);
+    if (sigprocmask(SIG_BLOCK, &set, NULL) != 0)
+        return -1;
+    return signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+}
+
+int
+process_signal_next(int fd)
+{
+    struct signalfd_siginfo info;
+    return read(fd, &info, sizeof info) == (ssize_t)sizeof info
+               ? (int)info.ssi_signo
+               : 0;
 }
 
 void
