@@ -15,53 +15,74 @@
 struct engines;
 
 enum option_type {
-    OPTION_INT, OPTION_REAL, OPTION_TEXT, OPTION_BOOL, OPTION_CHOICE,
-    OPTION_PATH, OPTION_LIST /* of texts, one flag each */
+    OPTION_INT,
+    OPTION_REAL,
+    OPTION_TEXT,
+    OPTION_BOOL,
+    OPTION_CHOICE,
+    OPTION_PATH,
+    OPTION_LIST /* of texts, one flag each */
 };
 
+/* "whole number", "path" ... for messages and the launch form. */
+const char *option_type_name(enum option_type type);
+
 struct engine_option {
-    const char *key;         /* "ctx_size" */
-    const char *flag;        /* "--ctx-size"; NULL when by env only */
-    const char *flag_off;    /* for booleans that are on by default */
-    const char *env;         /* variable instead of a flag, or NULL */
+    const char *key;      /* "ctx_size" */
+    const char *flag;     /* "--ctx-size"; NULL when by env only */
+    const char *flag_off; /* for booleans that are on by default */
+    const char *env;      /* variable instead of a flag, or NULL */
     enum option_type type;
-    double min, max;
-    const char *default_text;
-    const char *const *choices; /* NULL-terminated, OPTION_CHOICE */
+    double min, max;          /* of texts: the length in bytes */
+    const char *default_text; /* the engine's own, for show */
+    /* NULL-terminated: the values of OPTION_CHOICE, or the words that an
+     * OPTION_INT takes besides numbers ("auto"). */
+    const char *const *choices;
     const char *group;
     const char *help;
     bool is_secret;
+    bool executes;        /* decides what is run: trusted callers only */
+    bool is_output;       /* OPTION_PATH: a log file the engine writes */
+    const char *forbids;  /* bytes that the value may not hold, or NULL */
+    const char *replaces; /* flag of the template that it drives out */
+    const char *const *other_flags; /* names in other versions, or NULL */
+    const char *const *values;      /* OPTION_CHOICE: what reaches the engine */
+    const char *const *also;        /* names in other managers, or NULL */
 };
 
 struct stop_step {
-    int signum;              /* SIGTERM ... */
-    int64_t wait_ms;         /* before the next step */
+    int signum;      /* SIGTERM ... */
+    int64_t wait_ms; /* before the next step */
 };
 
 struct log_pattern {
-    const char *contains;    /* substring of a log line */
+    const char *contains; /* substring of a log line */
     enum error_code code;
     const char *advice;
 };
 
 struct engine_manifest {
-    const char *name;        /* "llama-server" */
+    const char *name; /* "llama-server" */
     const char *title;
     const char *const *binaries; /* tried in order on PATH */
     const char *install_hint;
     const char *const *version_args;
     const char *const *help_args;
-    const char *const *argv; /* template after the binary */
+    /* Template after the binary. ${host} ${port} ${model} ${name} are
+     * replaced; an argument whose placeholder is empty goes, with the flag
+     * before it; "?--flag" (and its value) goes when the binary is known to
+     * lack it. */
+    const char *const *argv;
     const struct engine_option *options;
     size_t n_options;
-    const char *ready_path;  /* "/health" */
+    const char *ready_path;                             /* "/health" */
     const char *probe_method, *probe_path, *probe_body; /* small real one */
     const char *const *serves; /* path patterns, "prefix*" allowed */
-    bool rewrites_model;     /* model_field: rewrite */
-    bool supports_key;       /* a random per-instance key is passed */
-    const char *key_flag, *key_env;
-    bool is_router;          /* serves many models by itself */
-    bool needs_model;        /* a profile must have model_path */
+    bool rewrites_model;       /* model_field: rewrite */
+    bool supports_key;         /* a random per-instance key is passed */
+    const char *key_env;       /* keys never stand in argv */
+    bool is_router;            /* serves many models by itself */
+    bool needs_model;          /* a profile must have model_path */
     bool skips_listener_check; /* containers: the listener is elsewhere */
     const char *slots_option;  /* option that gives parallel slots */
     int default_slots;
@@ -69,7 +90,10 @@ struct engine_manifest {
     size_t n_stop;
     const struct log_pattern *errors;
     size_t n_errors;
-    const char *const *env;  /* "NAME=value" always added */
+    const char *const *env; /* "NAME=value" always added */
+    const char *model_name; /* what `model` is rewritten to: a template */
+    bool takes_model_ids;   /* model_path may be an "org/name" of a hub */
+    bool joins_values;      /* "--flag=value"; else two arguments */
 };
 
 /* Loads the embedded manifests. */
@@ -105,8 +129,9 @@ void engine_check_options(const struct engine_manifest *manifest,
                           void (*on_problem)(void *ctx, const char *field,
                                              const char *message),
                           void *ctx);
-/* The key of a flat engine option name ("context_length" -> "ctx_size"), or
- * NULL when the engine has none. */
+/* The key of a flat engine option name ("context_length" -> "ctx_size"; a
+ * key itself, also spelt with dashes, is its own), or NULL when the engine
+ * has none. */
 const char *engine_canonical_option(const struct engine_manifest *manifest,
                                     struct str flat_name);
 
@@ -116,7 +141,7 @@ struct engine_launch {
     const struct engine_binary *binary; /* flags NULL: not checked */
     int port;
     const char *host;
-    const char *api_key;      /* "" none */
+    const char *api_key;         /* "" none */
     const char *default_threads; /* "" or a number */
     /* Called for OPTION_PATH values; -1 with `error` when outside the
      * model roots. May be NULL (nothing is checked). */
@@ -124,11 +149,12 @@ struct engine_launch {
     void *check_ctx;
 };
 struct engine_command {
-    char **argv;              /* NULL-terminated, in the arena */
+    char **argv; /* NULL-terminated, in the arena */
     size_t argc;
-    char **env;               /* "NAME=value" to add, NULL-terminated */
+    char **env; /* "NAME=value" to add, NULL-terminated */
 };
-/* Builds argv and env. No value becomes a flag, no shell; a flag that the
+/* Builds argv and env. argv[0] is binary->path; of a manifest without
+ * binaries, the profile's `command` is the whole argv. No value becomes a flag, no shell; a flag that the
  * binary lacks is an error by name (field "options.<key>"). */
 int engine_build_command(const struct engine_manifest *manifest,
                          const struct engine_launch *launch,
@@ -139,12 +165,22 @@ int engine_build_command(const struct engine_manifest *manifest,
 /* How many requests the profile's engine takes at once; >= 1. */
 int engine_slots(const struct engine_manifest *manifest,
                  const struct profile *profile);
+/* What the engine wants to read in `model` when the manifest rewrites it;
+ * the profile's name otherwise. In the profile or the manifest. */
+const char *engine_model_name(const struct engine_manifest *manifest,
+                              const struct profile *profile);
+/* The readiness path: the manifest's, or the profile's option `ready_path`
+ * where the manifest has such an option (engine `command`). In the arena or
+ * the manifest. */
+const char *engine_ready_path(const struct engine_manifest *manifest,
+                              const struct profile *profile,
+                              struct arena *arena);
 /* Does it serve this path ("/v1/embeddings")? */
 bool engine_serves(const struct engine_manifest *manifest, struct str path);
 /* Explains a failure from the last log lines: the row that matched, or
  * NULL. */
-const struct log_pattern *
-engine_explain(const struct engine_manifest *manifest, struct str log_tail);
+const struct log_pattern *engine_explain(const struct engine_manifest *manifest,
+                                         struct str log_tail);
 
 /* A manifest as JSON (for the launch form and the docs). */
 void engine_to_json(const struct engine_manifest *manifest,

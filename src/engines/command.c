@@ -1,0 +1,557 @@
+/* A profile becomes argv and environment.
+ *
+ * The template of the manifest first, then the options in the order of the
+ * manifest's rows, so that the same profile always gives the same command.
+ * An option whose flag stands in the template replaces the value there. The
+ * key that only Hearth knows goes last into the environment: nothing may
+ * replace it. */
+#include <stdio.h>
+
+#include "base/limits.h"
+#include "engines/engines_internal.h"
+
+struct builder {
+    const struct engine_manifest *manifest;
+    const struct engine_launch *launch;
+    struct arena *arena;
+    struct error *error;
+    char port[12];
+    char **argv;
+    size_t argc;
+    char **env;
+    size_t n_env;
+};
+
+static int
+no_memory(struct builder *b)
+{
+    return error_set(b->error, ERR_NO_MEMORY, "out of memory");
+}
+
+static int
+push(struct builder *b, char *argument)
+{
+    if (argument == NULL)
+        return no_memory(b);
+    if (b->argc == LIMIT_ARGV_COUNT)
+        return error_set(b->error, ERR_INVALID,
+                         "the command line has more than %d arguments",
+                         LIMIT_ARGV_COUNT);
+    b->argv[b->argc++] = argument;
+    b->argv[b->argc] = NULL;
+    return 0;
+}
+
+/* Adds or replaces "name=value". */
+static int
+put_env(struct builder *b, struct str name, struct str value)
+{
+    char *text =
+        arena_printf(b->arena, "%.*s=%.*s", STR_ARG(name), STR_ARG(value));
+    if (text == NULL)
+        return no_memory(b);
+    for (size_t i = 0; i < b->n_env; i++) {
+        if (strncmp(b->env[i], text, name.n + 1) == 0) {
+            b->env[i] = text;
+            return 0;
+        }
+    }
+    if (b->n_env == LIMIT_ARGV_COUNT)
+        return error_field(b->error, "env", "more than %d variables",
+                           LIMIT_ARGV_COUNT);
+    b->env[b->n_env++] = text;
+    b->env[b->n_env] = NULL;
+    return 0;
+}
+
+/* ---- flags of the installed binary ---- */
+
+static bool
+has_flag(const struct builder *b, struct str flag)
+{
+    const char *const *flags = b->launch->binary->flags;
+    if (flags == NULL)
+        return true;
+    size_t n = 0;
+    while (flags[n] != NULL)
+        n++;
+    for (size_t low = 0, high = n; low < high;) {
+        size_t middle = low + (high - low) / 2;
+        int order = str_compare(flag, str_from(flags[middle]));
+        if (order == 0)
+            return true;
+        if (order < 0)
+            high = middle;
+        else
+            low = middle + 1;
+    }
+    return false;
+}
+
+static const char *
+version_of(const struct builder *b)
+{
+    const char *version = b->launch->binary->version;
+    return version == NULL || version[0] == '\0' ? "(unknown version)"
+                                                 : version;
+}
+
+/* The name under which this binary has the option, or NULL. */
+static const char *
+known_flag(const struct builder *b, const struct engine_option *option)
+{
+    if (option->flag == NULL || has_flag(b, str_from(option->flag)))
+        return option->flag;
+    for (size_t i = 0;
+         option->other_flags != NULL && option->other_flags[i] != NULL; i++)
+        if (has_flag(b, str_from(option->other_flags[i])))
+            return option->other_flags[i];
+    return NULL;
+}
+
+static int
+lacks_flag(struct builder *b, const struct engine_option *option,
+           const char *flag)
+{
+    char field[ERROR_FIELD_MAX];
+    snprintf(field, sizeof field, "options.%s", option->key);
+    error_field(b->error, field, "the installed %s %s has no %s",
+                b->manifest->name, version_of(b), flag);
+    if (b->error != NULL)
+        b->error->code = ERR_ENGINE_UNKNOWN_OPTION;
+    return -1;
+}
+
+/* ---- placeholders ---- */
+
+static const char *
+placeholder(const struct builder *b, struct str name)
+{
+    if (str_is(name, "port"))
+        return b->port;
+    if (str_is(name, "host"))
+        return b->launch->host;
+    if (str_is(name, "model"))
+        return b->launch->profile->model_path;
+    if (str_is(name, "name"))
+        return b->launch->profile->name;
+    return NULL;
+}
+
+/* The text with its placeholders replaced; *ret_has_empty tells that one had
+ * nothing to stand for. NULL when out of memory. */
+static char *
+expand(struct builder *b, const char *text, bool *ret_has_empty)
+{
+    struct strbuf out = STRBUF_INIT(64 * KIB);
+    *ret_has_empty = false;
+    while (*text != '\0') {
+        const char *end =
+            strncmp(text, "${", 2) == 0 ? strchr(text, '}') : NULL;
+        const char *value = NULL;
+        if (end != NULL)
+            value = placeholder(
+                b, (struct str){ text + 2, (size_t)(end - text - 2) });
+        if (value == NULL) {
+            strbuf_add_byte(&out, *text++);
+            continue;
+        }
+        if (value[0] == '\0')
+            *ret_has_empty = true;
+        strbuf_add_text(&out, value);
+        text = end + 1;
+    }
+    char *copy =
+        strbuf_failed(&out) ? NULL : arena_str(b->arena, strbuf_view(&out));
+    strbuf_release(&out);
+    return copy;
+}
+
+/* ---- the template ---- */
+
+static struct str
+flag_of(const char *argument)
+{
+    struct str rest = str_from(argument);
+    return str_split(&rest, '=');
+}
+
+/* One argument of the template and, where it is a flag with a value of its
+ * own, the value too. Returns how many were taken, or -1. */
+static int
+push_template(struct builder *b, const char *const *at)
+{
+    bool is_optional = at[0][0] == '?';
+    const char *argument = at[0] + (is_optional ? 1 : 0);
+    bool is_flag = argument[0] == '-';
+    bool has_value = is_flag && strchr(argument, '=') == NULL &&
+                     at[1] != NULL && at[1][0] != '-' && at[1][0] != '?';
+    int n = has_value ? 2 : 1;
+    bool is_empty = false, value_is_empty = false;
+    char *text = expand(b, argument, &is_empty);
+    char *value = has_value ? expand(b, at[1], &value_is_empty) : NULL;
+    if (text == NULL || (has_value && value == NULL))
+        return no_memory(b);
+    if (is_empty || value_is_empty)
+        return n;
+    if (is_flag && !has_flag(b, flag_of(argument))) {
+        if (is_optional)
+            return n;
+        return error_set(b->error, ERR_ENGINE_UNKNOWN_OPTION,
+                         "the installed %s %s has no %.*s", b->manifest->name,
+                         version_of(b), STR_ARG(flag_of(argument)));
+    }
+    const char *bare = has_value ? value : text;
+    if ((has_value || !is_flag) && bare[0] == '-')
+        return error_set(b->error, ERR_INVALID,
+                         "%s begins with - and could be taken for a flag",
+                         bare);
+    if (push(b, text) < 0 || (has_value && push(b, value) < 0))
+        return -1;
+    return n;
+}
+
+static int
+add_template(struct builder *b)
+{
+    if (push(b, arena_str(b->arena, str_from(b->launch->binary->path))) < 0)
+        return -1;
+    for (const char *const *at = b->manifest->argv; *at != NULL;) {
+        int n = push_template(b, at);
+        if (n < 0)
+            return -1;
+        at += n;
+    }
+    return 0;
+}
+
+/* ---- options ---- */
+
+static size_t
+find_flag(const struct builder *b, const char *flag)
+{
+    for (size_t i = 1; i < b->argc; i++)
+        if (str_is(flag_of(b->argv[i]), flag))
+            return i;
+    return 0;
+}
+
+static void
+drop(struct builder *b, const char *flag)
+{
+    size_t at = flag == NULL ? 0 : find_flag(b, flag);
+    if (at == 0)
+        return;
+    memmove(&b->argv[at], &b->argv[at + 1], (b->argc - at) * sizeof *b->argv);
+    b->argc--;
+}
+
+static int
+add_switch(struct builder *b, const struct engine_option *option, bool is_on)
+{
+    if (option->env != NULL)
+        return put_env(b, str_from(option->env), is_on ? STR("1") : STR("0"));
+    const char *flag = is_on ? known_flag(b, option) : option->flag_off;
+    if (!is_on && flag == NULL) {
+        drop(b, option->flag); /* off is what the engine does without it */
+        return 0;
+    }
+    if (flag == NULL || !has_flag(b, str_from(flag)))
+        return lacks_flag(b, option, is_on ? option->flag : flag);
+    if (find_flag(b, flag) != 0)
+        return 0;
+    return push(b, arena_str(b->arena, str_from(flag)));
+}
+
+static int
+add_value(struct builder *b, const struct engine_option *option, char *value)
+{
+    if (value == NULL)
+        return no_memory(b);
+    if (option->env != NULL)
+        return put_env(b, str_from(option->env), str_from(value));
+    if (option->flag == NULL)
+        return 0; /* for Hearth, not for the engine */
+    const char *flag = known_flag(b, option);
+    if (flag == NULL)
+        return lacks_flag(b, option, option->flag);
+    drop(b, option->replaces);
+    size_t at = option->type == OPTION_LIST ? 0 : find_flag(b, flag);
+    if (b->manifest->joins_values) {
+        char *joined = arena_printf(b->arena, "%s=%s", flag, value);
+        if (at == 0 || joined == NULL)
+            return push(b, joined);
+        b->argv[at] = joined;
+        return 0;
+    }
+    if (at != 0) {
+        b->argv[at + 1] = value;
+        return 0;
+    }
+    if (push(b, arena_str(b->arena, str_from(flag))) < 0)
+        return -1;
+    return push(b, value);
+}
+
+static char *
+real_text(struct builder *b, double value)
+{
+    for (int precision = 6; precision < 17; precision++) {
+        char text[40];
+        double back;
+        snprintf(text, sizeof text, "%.*g", precision, value);
+        if (str_to_double(str_from(text), &back) == 0 && back == value)
+            return arena_str(b->arena, str_from(text));
+    }
+    return arena_printf(b->arena, "%.17g", value);
+}
+
+static int
+resolve_path(struct builder *b, const struct engine_option *option,
+             struct str path)
+{
+    if (b->launch->check_path == NULL)
+        return 0;
+    if (option->is_output) { /* the file need not be there, its folder must */
+        while (path.n > 1 && path.p[path.n - 1] != '/')
+            path.n--;
+    }
+    char *text = arena_str(b->arena, path);
+    if (text == NULL)
+        return no_memory(b);
+    struct error problem = { .code = ERR_INVALID };
+    if (b->launch->check_path(b->launch->check_ctx, text, &problem) == 0)
+        return 0;
+    char field[ERROR_FIELD_MAX];
+    snprintf(field, sizeof field, "options.%s", option->key);
+    return error_field(b->error, field, "%s", problem.message);
+}
+
+static int
+add_list(struct builder *b, const struct engine_option *option,
+         const struct json *list)
+{
+    for (size_t i = 0; i < json_count(list); i++) {
+        struct str text;
+        json_as_text(json_at(list, i), &text);
+        if (add_value(b, option, arena_str(b->arena, text)) < 0)
+            return -1;
+    }
+    return 0;
+}
+
+/* The value has passed option_check. */
+static int
+add_option(struct builder *b, const struct engine_option *option,
+           const struct json *value)
+{
+    struct str text = { NULL, 0 };
+    int64_t whole;
+    double real = 0;
+    bool is_on = false;
+    switch (option->type) {
+    case OPTION_BOOL:
+        json_as_bool(value, &is_on);
+        return add_switch(b, option, is_on);
+    case OPTION_LIST: return add_list(b, option, value);
+    case OPTION_INT:
+        if (json_as_int(value, &whole))
+            return add_value(b, option,
+                             arena_printf(b->arena, "%lld", (long long)whole));
+        break; /* one of its words */
+    case OPTION_REAL:
+        json_as_real(value, &real);
+        return add_value(b, option, real_text(b, real));
+    case OPTION_PATH:
+        json_as_text(value, &text);
+        if (resolve_path(b, option, text) < 0)
+            return -1;
+        break;
+    case OPTION_CHOICE:
+        json_as_text(value, &text);
+        if (option->values != NULL)
+            text = str_from(option->values[texts_find(option->choices, text)]);
+        break;
+    case OPTION_TEXT: break;
+    }
+    if (text.p == NULL)
+        json_as_text(value, &text);
+    return add_value(b, option, arena_str(b->arena, text));
+}
+
+struct first_problem {
+    struct error *error;
+    bool found;
+};
+
+static void
+keep_first(void *ctx, const char *field, const char *message)
+{
+    struct first_problem *first = ctx;
+    if (!first->found)
+        error_field(first->error, field, "%s", message);
+    first->found = true;
+}
+
+/* The member of `options` that means this row, under whatever name. */
+static const struct json *
+value_of(const struct builder *b, const struct engine_option *option,
+         const struct json *options)
+{
+    const struct json *value = json_get(options, option->key);
+    struct json_iter it;
+    for (json_iter_init(&it, options); value == NULL && json_iter_next(&it);)
+        if (engine_canonical_option(b->manifest, it.key) == option->key)
+            value = it.value;
+    return value;
+}
+
+static int
+add_options(struct builder *b, const struct json *options)
+{
+    struct first_problem first = { .error = b->error };
+    engine_check_options(b->manifest, options, keep_first, &first);
+    if (first.found)
+        return -1;
+    const char *threads = b->launch->default_threads;
+    for (size_t i = 0; i < b->manifest->n_options; i++) {
+        const struct engine_option *option = &b->manifest->options[i];
+        const struct json *value = value_of(b, option, options);
+        int result = 0;
+        if (value != NULL)
+            result = add_option(b, option, value);
+        else if (threads != NULL && threads[0] != '\0' &&
+                 strcmp(option->key, "threads") == 0)
+            result =
+                add_value(b, option, arena_str(b->arena, str_from(threads)));
+        if (result < 0)
+            return -1;
+    }
+    return 0;
+}
+
+/* ---- environment, and the command of engine `command` ---- */
+
+static bool
+is_env_name(struct str name)
+{
+    for (size_t i = 0; i < name.n; i++) {
+        char c = name.p[i];
+        bool is_letter =
+            (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || c == '_';
+        if (!is_letter && (i == 0 || c < '0' || c > '9'))
+            return false;
+    }
+    return name.n > 0;
+}
+
+static int
+add_env(struct builder *b, const struct json *env)
+{
+    struct json_iter it;
+    for (json_iter_init(&it, env); json_iter_next(&it);) {
+        struct str value;
+        if (!is_env_name(it.key))
+            return error_field(b->error, "env",
+                               "%.*s is not the name of a variable",
+                               (int)(it.key.n < 80 ? it.key.n : 80), it.key.p);
+        if (!json_as_text(it.value, &value) || has_control(value))
+            return error_field(b->error, "env",
+                               "the value of %.*s is not one line of text",
+                               (int)(it.key.n < 80 ? it.key.n : 80), it.key.p);
+        if (put_env(b, it.key, value) < 0)
+            return -1;
+    }
+    return 0;
+}
+
+static int
+add_command(struct builder *b, const struct json *command)
+{
+    for (size_t i = 0; i < json_count(command); i++) {
+        struct str text;
+        bool is_empty;
+        if (!json_as_text(json_at(command, i), &text) ||
+            str_find(text, '\0') >= 0)
+            return error_field(b->error, "command",
+                               "expected an array of texts");
+        char *element = arena_str(b->arena, text);
+        if (element == NULL)
+            return no_memory(b);
+        if (push(b, expand(b, element, &is_empty)) < 0)
+            return -1;
+    }
+    if (b->argc == 0 || b->argv[0][0] == '\0')
+        return error_field(b->error, "command",
+                           "expected the program and its arguments");
+    return 0;
+}
+
+/* ---- all of it ---- */
+
+struct documents {
+    struct json_doc *options, *env, *command;
+};
+
+static int
+parse_documents(const struct profile *profile, struct documents *docs,
+                struct error *error)
+{
+    docs->options = json_parse(str_from(profile->options_json), error);
+    docs->env = docs->options == NULL
+                    ? NULL
+                    : json_parse(str_from(profile->env_json), error);
+    docs->command = docs->env == NULL
+                        ? NULL
+                        : json_parse(str_from(profile->command_json), error);
+    return docs->command == NULL ? -1 : 0;
+}
+
+static int
+build(struct builder *b, const struct documents *docs)
+{
+    const struct engine_manifest *manifest = b->manifest;
+    for (const char *const *at = manifest->env; *at != NULL; at++) {
+        struct str rest = str_from(*at);
+        struct str name = str_split(&rest, '=');
+        if (put_env(b, name, rest) < 0)
+            return -1;
+    }
+    int result = manifest->binaries[0] == NULL
+                     ? add_command(b, json_root(docs->command))
+                     : add_template(b);
+    if (result < 0 || add_options(b, json_root(docs->options)) < 0 ||
+        add_env(b, json_root(docs->env)) < 0)
+        return -1;
+    const char *key = b->launch->api_key;
+    if (manifest->supports_key && key != NULL && key[0] != '\0')
+        return put_env(b, str_from(manifest->key_env), str_from(key));
+    return 0;
+}
+
+int
+engine_build_command(const struct engine_manifest *manifest,
+                     const struct engine_launch *launch, struct arena *arena,
+                     struct engine_command *ret_command, struct error *error)
+{
+    struct builder b = {
+        .manifest = manifest, .launch = launch, .arena = arena, .error = error
+    };
+    if (manifest->needs_model && launch->profile->model_path[0] == '\0')
+        return error_field(error, "model_path", "%s needs a model",
+                           manifest->name);
+    snprintf(b.port, sizeof b.port, "%d", launch->port);
+    b.argv = arena_alloc(arena, (LIMIT_ARGV_COUNT + 1) * sizeof *b.argv);
+    b.env = arena_alloc(arena, (LIMIT_ARGV_COUNT + 1) * sizeof *b.env);
+    if (b.argv == NULL || b.env == NULL)
+        return no_memory(&b);
+    struct documents docs = { NULL, NULL, NULL };
+    int result = parse_documents(launch->profile, &docs, error);
+    if (result == 0)
+        result = build(&b, &docs);
+    json_doc_free(docs.options);
+    json_doc_free(docs.env);
+    json_doc_free(docs.command);
+    *ret_command = (struct engine_command){ b.argv, b.argc, b.env };
+    return result;
+}
