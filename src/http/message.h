@@ -37,4 +37,14 @@ const char *http_status_reason(int status);
 ptrdiff_t http_query_get(struct str query, const char *name, char *buffer,
                          size_t size);
 
+/* Percent-decodes into `buffer` (no zero at the end): the length, or -1
+ * when it does not fit, an escape is bad or makes a zero byte. */
+ptrdiff_t http_percent_decode(struct str from, bool is_plus_space,
+                              char *buffer, size_t size);
+
+/* True when the field may be sent: a token for a name, and no CR, LF or NUL
+ * in the value. */
+bool http_header_is_clean(const struct http_header *header);
+bool http_is_token_byte(char c); /* RFC 9110 5.6.2 */
+
 #endif
