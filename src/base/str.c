@@ -31,6 +31,8 @@ str_starts_with(struct str s, struct str prefix)
 bool
 str_ends_with(struct str s, struct str suffix)
 {
+    if (suffix.n == 0)
+        return true;
     return s.n >= suffix.n &&
            str_eq((struct str){ s.p + (s.n - suffix.n), suffix.n }, suffix);
 }

@@ -35,7 +35,9 @@ strbuf_reserve(struct strbuf *buf, size_t n)
 {
     if (buf->state != STRBUF_OK)
         return NULL;
-    if (n > buf->ceiling || buf->n > buf->ceiling - n) {
+    /* Half of what a size can say leaves room for sums and doubling. */
+    size_t ceiling = buf->ceiling < SIZE_MAX / 2 ? buf->ceiling : SIZE_MAX / 2;
+    if (n > ceiling || buf->n > ceiling - n) {
         buf->state = STRBUF_FULL;
         return NULL;
     }
@@ -45,8 +47,8 @@ strbuf_reserve(struct strbuf *buf, size_t n)
     size_t capacity = buf->capacity == 0 ? STRBUF_FIRST_BYTES : buf->capacity;
     while (capacity < need)
         capacity = capacity > SIZE_MAX / 2 ? need : capacity * 2;
-    if (capacity > buf->ceiling + 1)
-        capacity = buf->ceiling + 1;
+    if (capacity > ceiling + 1)
+        capacity = ceiling + 1;
     char *p = realloc(buf->p, capacity);
     if (p == NULL) {
         buf->state = STRBUF_NO_MEMORY;
@@ -106,6 +108,8 @@ strbuf_vaddf(struct strbuf *buf, const char *format, va_list args)
             strbuf_commit(buf, (size_t)n);
         }
     }
+    if (n < 0 && buf->state == STRBUF_OK)
+        buf->state = STRBUF_FULL; /* more than an int can count */
     va_end(again);
 }
 
