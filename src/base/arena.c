@@ -38,7 +38,7 @@ void *
 arena_alloc(struct arena *arena, size_t n_bytes)
 {
     const size_t align = _Alignof(max_align_t);
-    if (n_bytes > SIZE_MAX - align - sizeof(struct arena_block))
+    if (n_bytes > SIZE_MAX / 2) /* leaves room for the sums below */
         return NULL;
     size_t n = (n_bytes + align - 1) / align * align;
     if (n == 0)
