@@ -7,10 +7,10 @@
  * top-level `model` may change on the way, and only when the engine's
  * manifest says so; an answer passes as it comes, piece by piece.
  *
- * Served here: /v1/* (inference and lists of models), the llama.cpp paths
- * (/completion, /infill, /tokenize, /props, /slots, ...), GET /models,
- * POST /models/load and /unload, /metrics?model=, /sdapi/v1/*, and
- * /upstream/{model}/*, WebSockets included. Whether a request may be made
+ * Served here: what is below /v1 (inference and lists of models), llama.cpp's
+ * own paths (/completion, /infill, /tokenize, /props, /slots, ...), GET
+ * /models, POST /models/load and /models/unload, /metrics?model=, what is
+ * below /sdapi/v1, and /upstream/{model}/..., WebSockets included. Whether a request may be made
  * at all is decided before it gets here.
  *
  * Loop thread only; nothing is global. */

@@ -1,0 +1,254 @@
+/* Bodies in memory and in a file: see body_buffer.h. */
+#include "gateway/body_buffer.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+
+#include "base/limits.h"
+#include "io/worker.h"
+
+enum { READ_BYTES = 64 * 1024, TAIL_BYTES = 1024 * 1024 };
+
+/* The file, and the one thing that a worker does to it at a time. Outlives
+ * its buffer until that is done. */
+struct spill {
+    struct body_buffer *owner; /* NULL: gone */
+    char *dir;
+    int fd;
+    bool is_working;
+    bool is_reading;
+    bool has_failed;
+    uint64_t at; /* where to write or read */
+    char *bytes;
+    size_t n; /* to write; to read; was read */
+};
+
+void
+body_buffer_init(struct body_buffer *body, struct loop *loop, const char *dir,
+                 void (*on_room)(void *ctx),
+                 void (*on_piece)(void *ctx, struct str piece), void *ctx)
+{
+    *body = (struct body_buffer){ .loop = loop,
+                                  .dir = dir,
+                                  .on_room = on_room,
+                                  .on_piece = on_piece,
+                                  .ctx = ctx };
+    strbuf_init(&body->memory, LIMIT_PREFIX_BYTES);
+    strbuf_init(&body->tail, TAIL_BYTES);
+}
+
+static void
+spill_free(struct spill *spill)
+{
+    if (spill->fd >= 0)
+        close(spill->fd);
+    free(spill->dir);
+    free(spill->bytes);
+    free(spill);
+}
+
+void
+body_buffer_release(struct body_buffer *body)
+{
+    strbuf_release(&body->memory);
+    strbuf_release(&body->tail);
+    if (body->spill != NULL) {
+        body->spill->owner = NULL;
+        if (!body->spill->is_working)
+            spill_free(body->spill);
+        body->spill = NULL;
+    }
+    body->n_in_file = 0;
+}
+
+/* ---- on a worker ---- */
+
+static int
+open_file(struct spill *spill)
+{
+#ifdef O_TMPFILE
+    spill->fd = open(spill->dir, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+    if (spill->fd >= 0)
+        return 0;
+#endif
+    char path[LIMIT_PATH_BYTES];
+    int n = snprintf(path, sizeof path, "%s/body-XXXXXX", spill->dir);
+    if (n < 0 || (size_t)n >= sizeof path)
+        return -1;
+    spill->fd = mkstemp(path);
+    if (spill->fd < 0)
+        return -1;
+    fcntl(spill->fd, F_SETFD, FD_CLOEXEC);
+    unlink(path);
+    return 0;
+}
+
+static void
+write_all(struct spill *spill)
+{
+    size_t done = 0;
+    if (spill->fd < 0 && open_file(spill) != 0) {
+        spill->has_failed = true;
+        return;
+    }
+    while (done < spill->n) {
+        ssize_t n = pwrite(spill->fd, spill->bytes + done, spill->n - done,
+                           (off_t)(spill->at + done));
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n <= 0) {
+            spill->has_failed = true;
+            return;
+        }
+        done += (size_t)n;
+    }
+}
+
+static void
+read_some(struct spill *spill)
+{
+    ssize_t n;
+    do {
+        n = pread(spill->fd, spill->bytes, spill->n, (off_t)spill->at);
+    } while (n < 0 && errno == EINTR);
+    spill->has_failed = n <= 0;
+    spill->n = n > 0 ? (size_t)n : 0;
+}
+
+static void
+work(void *arg)
+{
+    struct spill *spill = arg;
+    if (spill->is_reading)
+        read_some(spill);
+    else
+        write_all(spill);
+}
+
+/* ---- on the loop ---- */
+
+static int start_writing(struct body_buffer *body);
+
+static void
+done(void *arg)
+{
+    struct spill *spill = arg;
+    struct body_buffer *body = spill->owner;
+    spill->is_working = false;
+    if (body == NULL) {
+        spill_free(spill);
+        return;
+    }
+    char *bytes = spill->bytes;
+    spill->bytes = NULL;
+    if (spill->is_reading) {
+        struct str piece = { bytes, spill->n };
+        body->on_piece(body->ctx,
+                       spill->has_failed ? (struct str){ NULL, 0 } : piece);
+        free(bytes);
+        return;
+    }
+    free(bytes);
+    if (spill->has_failed)
+        body->is_broken = true;
+    else
+        body->n_in_file += spill->n;
+    if (!body->is_broken && body->tail.n > 0 && start_writing(body) == 0)
+        return;
+    body->on_room(body->ctx);
+}
+
+static int
+start_writing(struct body_buffer *body)
+{
+    if (body->spill == NULL) {
+        body->spill = calloc(1, sizeof *body->spill);
+        if (body->spill == NULL)
+            return -1;
+        body->spill->fd = -1;
+        body->spill->owner = body;
+        body->spill->dir = str_dup(str_from(body->dir));
+        if (body->spill->dir == NULL)
+            return -1;
+    }
+    struct spill *spill = body->spill;
+    spill->is_reading = false;
+    spill->at = body->n_in_file;
+    spill->bytes = strbuf_detach(&body->tail, &spill->n);
+    strbuf_init(&body->tail, TAIL_BYTES);
+    if (spill->bytes == NULL ||
+        worker_submit(body->loop, work, done, spill) != 0) {
+        free(spill->bytes);
+        spill->bytes = NULL;
+        body->is_broken = true;
+        return -1;
+    }
+    spill->is_working = true;
+    return 0;
+}
+
+int
+body_buffer_add(struct body_buffer *body, struct str bytes)
+{
+    if (body->is_broken)
+        return -1;
+    bool fits = body->spill == NULL && body->tail.n == 0 &&
+                body->memory.n + bytes.n <= LIMIT_PREFIX_BYTES;
+    struct strbuf *to = fits ? &body->memory : &body->tail;
+    strbuf_add_str(to, bytes);
+    if (strbuf_failed(to)) {
+        body->is_broken = true;
+        return -1;
+    }
+    if (!fits && !body_buffer_is_busy(body) && start_writing(body) != 0) {
+        body->is_broken = true;
+        return -1;
+    }
+    return 0;
+}
+
+bool
+body_buffer_is_busy(const struct body_buffer *body)
+{
+    return body->spill != NULL && body->spill->is_working;
+}
+
+uint64_t
+body_buffer_size(const struct body_buffer *body)
+{
+    uint64_t n = body->memory.n + body->n_in_file + body->tail.n;
+    if (body_buffer_is_busy(body) && !body->spill->is_reading)
+        n += body->spill->n;
+    return n;
+}
+
+struct str
+body_buffer_peek(const struct body_buffer *body, uint64_t at)
+{
+    if (at >= body->memory.n)
+        return (struct str){ NULL, 0 };
+    return (struct str){ body->memory.p + at, body->memory.n - (size_t)at };
+}
+
+int
+body_buffer_read(struct body_buffer *body, uint64_t at)
+{
+    struct spill *spill = body->spill;
+    assert(spill != NULL && !spill->is_working && at >= body->memory.n);
+    spill->bytes = malloc(READ_BYTES);
+    if (spill->bytes == NULL)
+        return -1;
+    spill->is_reading = true;
+    spill->at = at - body->memory.n;
+    spill->n = READ_BYTES;
+    spill->has_failed = false;
+    if (worker_submit(body->loop, work, done, spill) != 0) {
+        free(spill->bytes);
+        spill->bytes = NULL;
+        return -1;
+    }
+    spill->is_working = true;
+    return 0;
+}
