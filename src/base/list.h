@@ -13,13 +13,13 @@ struct list {
 };
 
 #define LIST_ENTRY(node, type, member) \
-    ((type *)((char *)(node) - offsetof(type, member)))
+    ((type *)(void *)((char *)(node)-offsetof(type, member)))
 
 #define LIST_FOR(node, head) \
     for (struct list *node = (head)->next; node != (head); node = node->next)
 
-#define LIST_FOR_SAFE(node, head)                                       \
-    for (struct list *node = (head)->next, *node##_next = node->next;   \
+#define LIST_FOR_SAFE(node, head)                                     \
+    for (struct list *node = (head)->next, *node##_next = node->next; \
          node != (head); node = node##_next, node##_next = node->next)
 
 static inline void
@@ -76,8 +76,7 @@ static inline size_t
 list_count(const struct list *head)
 {
     size_t n = 0;
-    for (const struct list *node = head->next; node != head;
-         node = node->next)
+    for (const struct list *node = head->next; node != head; node = node->next)
         n++;
     return n;
 }

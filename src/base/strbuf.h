@@ -20,10 +20,10 @@
 enum strbuf_state { STRBUF_OK, STRBUF_FULL, STRBUF_NO_MEMORY };
 
 struct strbuf {
-    char *p;            /* NULL until the first append */
+    char *p; /* NULL until the first append */
     size_t n;
     size_t capacity;
-    size_t ceiling;     /* bytes that n may reach */
+    size_t ceiling; /* bytes that n may reach */
     enum strbuf_state state;
 };
 
@@ -31,8 +31,8 @@ struct strbuf {
     ((struct strbuf){ NULL, 0, 0, (ceiling_bytes), STRBUF_OK })
 
 void strbuf_init(struct strbuf *buf, size_t ceiling_bytes);
-void strbuf_release(struct strbuf *buf);  /* ready for use again, empty */
-void strbuf_clear(struct strbuf *buf);    /* empty, keeps the memory */
+void strbuf_release(struct strbuf *buf); /* ready for use again, empty */
+void strbuf_clear(struct strbuf *buf);   /* empty, keeps the memory */
 
 void strbuf_add(struct strbuf *buf, const void *bytes, size_t n);
 void strbuf_add_str(struct strbuf *buf, struct str s);

@@ -145,7 +145,7 @@ enum { N_TEXTS = sizeof text_offsets / sizeof *text_offsets };
 static char **
 text_at(struct profile *profile, size_t i)
 {
-    return (char **)((char *)profile + text_offsets[i]);
+    return (void *)((char *)profile + text_offsets[i]);
 }
 
 static void

@@ -68,8 +68,7 @@ void store_delete_instance(struct store *store, const char *id,
 /* settings: key -> JSON text; and metadata: anything small of our own
  * (file profiles' and library models' ids: "model_id:<path>") */
 int store_load_settings(struct store *store,
-                        int (*fn)(void *ctx, const char *key,
-                                  const char *json),
+                        int (*fn)(void *ctx, const char *key, const char *json),
                         void *ctx, struct error *error);
 void store_put_setting(struct store *store, const char *key, const char *json,
                        store_done_fn *on_done, void *ctx); /* NULL: delete */
@@ -79,9 +78,8 @@ int store_load_metadata(struct store *store, const char *prefix,
                         int (*fn)(void *ctx, const char *key,
                                   const char *value),
                         void *ctx, struct error *error);
-void store_put_metadata(struct store *store, const char *key,
-                        const char *value, store_done_fn *on_done,
-                        void *ctx); /* NULL: delete */
+void store_put_metadata(struct store *store, const char *key, const char *value,
+                        store_done_fn *on_done, void *ctx); /* NULL: delete */
 
 /* api keys */
 int store_load_api_keys(struct store *store,
@@ -95,17 +93,17 @@ void store_put_api_key(struct store *store, const struct api_key *key,
  * entry's id is given by the store. */
 void store_add_log(struct store *store, const struct log_entry *entry);
 struct log_query {
-    int64_t before_id;       /* 0: from the newest */
-    int limit;               /* 1..1000 */
-    enum log_level level;    /* at least */
+    int64_t before_id;             /* 0: from the newest */
+    int limit;                     /* 1..1000 */
+    enum log_level level;          /* at least */
     char source[LOG_SOURCE_BYTES]; /* "": any */
-    char text[128];          /* "": any; substring */
+    char text[128];                /* "": any; substring */
 };
 /* Newest first. `entries` is valid during the callback. */
 void store_query_logs(struct store *store, const struct log_query *query,
                       void (*on_done)(void *ctx,
-                                      const struct log_entry *entries,
-                                      size_t n, const struct error *error),
+                                      const struct log_entry *entries, size_t n,
+                                      const struct error *error),
                       void *ctx);
 void store_clear_logs(struct store *store, store_done_fn *on_done, void *ctx);
 

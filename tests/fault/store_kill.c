@@ -300,7 +300,7 @@ check_integrity(struct judge *judge)
 {
     char path[300];
     sqlite3 *db;
-    sqlite3_stmt *statement;
+    sqlite3_stmt *statement = NULL;
     snprintf(path, sizeof path, "%s/hearth.db", judge->dir);
     if (sqlite3_open(path, &db) != SQLITE_OK ||
         sqlite3_prepare_v2(db, "PRAGMA integrity_check", -1, &statement,

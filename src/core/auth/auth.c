@@ -147,10 +147,9 @@ identify_by_key(const struct auth *auth, const struct auth_request *request,
     presented_read(request, &presented);
     struct str text = { presented.text, presented.n };
     int result = -1;
-    if (presented.what == PRESENTED_NONE) {
-        result = 0;
-    } else if (auth->n_keys == 0 &&
-               !(presented.what == PRESENTED_KEY && keys_look_like(text))) {
+    bool is_like_ours = presented.what == PRESENTED_KEY && keys_look_like(text);
+    if (presented.what == PRESENTED_NONE ||
+        (auth->n_keys == 0 && !is_like_ours)) {
         result = 0;
     } else if (presented.what == PRESENTED_KEY) {
         const struct api_key *key = keys_find(auth, text);

@@ -85,27 +85,25 @@ struct auth_request {
     bool is_unix;
     int64_t peer_uid;
     const struct address *client;
-    struct str host;             /* Host header */
-    struct str origin;           /* Origin header, "" when absent */
+    struct str host;   /* Host header */
+    struct str origin; /* Origin header, "" when absent */
     struct str sec_fetch_site;
     struct str sec_fetch_mode;
-    struct str authorization;    /* "Bearer ..." or "Basic ..." */
+    struct str authorization; /* "Bearer ..." or "Basic ..." */
     struct str x_api_key;
     struct str cookie;
-    bool is_safe_method;         /* GET, HEAD, OPTIONS */
+    bool is_safe_method; /* GET, HEAD, OPTIONS */
     enum authority needs;
 };
 
-enum auth_who {
-    WHO_NOBODY, WHO_UNIX, WHO_KEY, WHO_SESSION, WHO_LOOPBACK
-};
+enum auth_who { WHO_NOBODY, WHO_UNIX, WHO_KEY, WHO_SESSION, WHO_LOOPBACK };
 
 struct auth_answer {
     enum auth_who who;
-    char key_id[ID_BYTES];       /* WHO_KEY, else "" */
-    enum key_scope scope;        /* WHO_KEY, else admin */
-    bool may_execute;            /* would AUTHORITY_EXECUTE be granted too */
-    char allow_origin[256];      /* CORS: the origin to answer with, or "" */
+    char key_id[ID_BYTES];  /* WHO_KEY, else "" */
+    enum key_scope scope;   /* WHO_KEY, else admin */
+    bool may_execute;       /* would AUTHORITY_EXECUTE be granted too */
+    char allow_origin[256]; /* CORS: the origin to answer with, or "" */
 };
 
 /* 0 and who it is, or -1 with ERR_UNAUTHORIZED or ERR_FORBIDDEN and a
@@ -125,13 +123,11 @@ typedef void auth_key_done_fn(void *ctx, const struct api_key *key,
  * too many keys; then nothing is called. Until on_done the key is not in
  * force. */
 int auth_key_create(struct auth *auth, struct str name, enum key_scope scope,
-                    auth_key_done_fn *on_done, void *ctx,
-                    struct error *error);
+                    auth_key_done_fn *on_done, void *ctx, struct error *error);
 /* The same; the secret is NULL. The key and the sessions made with it end once
  * that is stored. ERR_NOT_FOUND; revoking twice is no error. */
-int auth_key_revoke(struct auth *auth, struct str id,
-                    auth_key_done_fn *on_done, void *ctx,
-                    struct error *error);
+int auth_key_revoke(struct auth *auth, struct str id, auth_key_done_fn *on_done,
+                    void *ctx, struct error *error);
 /* Revoked ones too. */
 size_t auth_key_count(const struct auth *auth);
 const struct api_key *auth_key_at(const struct auth *auth, size_t i);
@@ -154,8 +150,7 @@ int auth_link_create(struct auth *auth, char ret_secret[KEY_SECRET_BYTES],
  * cookie "hearth_session". Wrong: -1, ERR_UNAUTHORIZED; a key of another
  * scope: ERR_FORBIDDEN. */
 int auth_session_create(struct auth *auth, struct str key_or_link,
-                        char ret_secret[KEY_SECRET_BYTES],
-                        struct error *error);
+                        char ret_secret[KEY_SECRET_BYTES], struct error *error);
 void auth_session_end(struct auth *auth, struct str cookie_header);
 
 #endif

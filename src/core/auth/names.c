@@ -62,7 +62,9 @@ static bool
 split_authority(struct str text, struct authority_parts *ret_parts)
 {
     size_t host_n = text.n;
-    if (text.n > 0 && text.p[0] == '[') {
+    if (text.p == NULL)
+        return false;
+    if (str_starts_with(text, STR("["))) {
         ptrdiff_t end = str_find(text, ']');
         if (end < 0)
             return false;

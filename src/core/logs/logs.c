@@ -1,7 +1,6 @@
 /* The log: see logs.h. */
 #include "core/logs/logs.h"
 
-#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 

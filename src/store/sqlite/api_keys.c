@@ -21,15 +21,15 @@ digest_to_hex(const uint8_t digest[KEY_DIGEST_BYTES],
 static int
 digest_from_hex(struct str hex, uint8_t ret_digest[KEY_DIGEST_BYTES])
 {
-    static const char digits[] = "0123456789abcdef";
+    const struct str digits = STR("0123456789abcdef");
     if (hex.n != 2 * (size_t)KEY_DIGEST_BYTES)
         return -1;
     for (size_t i = 0; i < KEY_DIGEST_BYTES; i++) {
-        const char *high = memchr(digits, hex.p[2 * i], 16);
-        const char *low = memchr(digits, hex.p[2 * i + 1], 16);
-        if (high == NULL || low == NULL)
+        ptrdiff_t high = str_find(digits, hex.p[2 * i]);
+        ptrdiff_t low = str_find(digits, hex.p[2 * i + 1]);
+        if (high < 0 || low < 0)
             return -1;
-        ret_digest[i] = (uint8_t)((high - digits) << 4 | (low - digits));
+        ret_digest[i] = (uint8_t)(high << 4 | low);
     }
     return 0;
 }

@@ -230,7 +230,8 @@ read_enum(struct sql *sql, struct profile *profile, const struct field *field,
     struct str name = sql_text(sql);
     for (unsigned i = 0; field->choices[i] != NULL; i++) {
         if (str_is(name, field->choices[i])) {
-            *(unsigned *)((char *)profile + field->offset) = i;
+            unsigned *at = (void *)((char *)profile + field->offset);
+            *at = i;
             return 0;
         }
     }
@@ -244,7 +245,8 @@ read_int(struct sql *sql, struct profile *profile, const struct field *field,
     int64_t value = sql_int(sql);
     if (value != (int)value)
         return bad_field(sql, profile, field, error);
-    *(int *)((char *)profile + field->offset) = (int)value;
+    int *at = (void *)((char *)profile + field->offset);
+    *at = (int)value;
     return 0;
 }
 
