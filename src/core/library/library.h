@@ -1,8 +1,12 @@
 /* The library: the model files that are already on this machine.
  *
  * Every *.gguf under the model folders is a model, named by its stem; the
- * folders are walked on a worker thread. An id is minted once and kept by
- * path over rescans. Loop thread only. */
+ * folders are walked on a worker thread. Not models are: hidden names, files
+ * that are still downloaded (*.part), the later parts of a split model (the
+ * engine finds them by the first), a second name of the same file, and links
+ * that lead out of the model folders. An id is minted once and kept by path
+ * over rescans and restarts; what was known at the last end is there right
+ * after library_new(), if its file still is. Loop thread only. */
 #ifndef CORE_LIBRARY_H
 #define CORE_LIBRARY_H
 
@@ -14,8 +18,9 @@ struct store;
 
 struct model {
     char id[ID_BYTES];
-    char *name;      /* the stem; made unique by its folder when it is not */
-    char *path;      /* absolute, symlinks resolved */
+    char *name; /* the stem; made unique by its folder when it is not */
+    char *path; /* absolute; no link in its folders. The file itself
+                      * may be one: engines read the name, too */
     int64_t size_bytes;
     int64_t modified_at_ms;
 };
@@ -24,7 +29,7 @@ struct library_options {
     struct loop *loop;
     struct events *events;
     struct store *store;
-    const struct str *roots;  /* absolute folders */
+    const struct str *roots; /* absolute folders */
     size_t n_roots;
 };
 
