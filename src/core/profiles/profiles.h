@@ -23,7 +23,7 @@ struct profiles_options {
     struct store *store;
     struct engines *engines;
     struct library *library;
-    int port_start;          /* next_port begins here: 10240 */
+    int port_start; /* next_port begins here: 10240 */
 };
 
 /* Loads the stored ones (blocking: before the loop runs). */
@@ -67,16 +67,13 @@ struct field_problems {
 
 int profiles_create(struct profiles *profiles, const struct json *patch,
                     bool may_execute, struct field_problems *problems,
-                    profiles_done_fn *on_done, void *ctx,
-                    struct error *error);
+                    profiles_done_fn *on_done, void *ctx, struct error *error);
 int profiles_update(struct profiles *profiles, struct str id,
                     const struct json *patch, bool may_execute,
-                    struct field_problems *problems,
-                    profiles_done_fn *on_done, void *ctx,
-                    struct error *error);
+                    struct field_problems *problems, profiles_done_fn *on_done,
+                    void *ctx, struct error *error);
 int profiles_delete(struct profiles *profiles, struct str id,
-                    profiles_done_fn *on_done, void *ctx,
-                    struct error *error);
+                    profiles_done_fn *on_done, void *ctx, struct error *error);
 int profiles_duplicate(struct profiles *profiles, struct str id,
                        struct str new_name, profiles_done_fn *on_done,
                        void *ctx, struct error *error);
