@@ -43,7 +43,8 @@ struct http_call_failure {
     struct error error;
     bool has_response_begun; /* at least one byte of an answer had come */
     bool is_stale_reuse;     /* a kept connection closed before any byte of
-                              * the answer: safe to send once more */
+                              * the answer and without the engine having
+                              * read the request: safe to send once more */
     bool is_connect;         /* no connection was made */
     bool is_timeout;
 };
@@ -62,7 +63,8 @@ struct http_call_options {
     struct str method;
     struct str target;
     struct http_headers headers; /* end-to-end ones; Host, Connection and
-                                  * framing are written by the client */
+                                  * framing are written by the client, and
+                                  * left out when listed, as is Expect */
     int64_t content_length;      /* -1: chunked; 0: no body */
     bool is_upgrade;             /* sends Connection: upgrade */
     bool must_be_fresh;          /* no kept connection */

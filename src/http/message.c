@@ -1,8 +1,6 @@
 /* Header fields, status phrases and query strings: see message.h. */
 #include "http/message.h"
 
-#include "base/strbuf.h"
-
 struct str
 http_headers_get(struct http_headers headers, const char *name)
 {
@@ -194,4 +192,16 @@ http_is_token_byte(char c)
         (c >= 'A' && c <= 'Z'))
         return true;
     return c != '\0' && strchr("!#$%&'*+-.^_`|~", c) != NULL;
+}
+
+void
+http_add_number(struct strbuf *buf, uint64_t number, unsigned base)
+{
+    char digits[24];
+    size_t at = sizeof digits;
+    do {
+        digits[--at] = "0123456789abcdef"[number % base];
+        number /= base;
+    } while (number != 0);
+    strbuf_add(buf, digits + at, sizeof digits - at);
 }

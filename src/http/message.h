@@ -5,7 +5,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "base/str.h"
+#include "base/strbuf.h"
 
 struct http_header {
     struct str name;  /* as sent; compare without case */
@@ -46,5 +46,8 @@ ptrdiff_t http_percent_decode(struct str from, bool is_plus_space,
  * in the value. */
 bool http_header_is_clean(const struct http_header *header);
 bool http_is_token_byte(char c); /* RFC 9110 5.6.2 */
+
+/* Appends the number in base 10 or 16. */
+void http_add_number(struct strbuf *buf, uint64_t number, unsigned base);
 
 #endif

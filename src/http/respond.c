@@ -99,18 +99,6 @@ add_headers(struct strbuf *out, struct http_headers headers)
 }
 
 static void
-add_number(struct strbuf *out, uint64_t number, unsigned base)
-{
-    char digits[24];
-    size_t at = sizeof digits;
-    do {
-        digits[--at] = "0123456789abcdef"[number % base];
-        number /= base;
-    } while (number != 0);
-    strbuf_add(out, digits + at, sizeof digits - at);
-}
-
-static void
 add_framing(struct http_exchange *exchange, int status)
 {
     struct strbuf *out = &exchange->out;
@@ -120,7 +108,7 @@ add_framing(struct http_exchange *exchange, int status)
     if (exchange->n_declared >= 0) {
         if (status >= 200 && status != 204) {
             strbuf_add_str(out, STR("Content-Length: "));
-            add_number(out, (uint64_t)exchange->n_declared, 10);
+            http_add_number(out, (uint64_t)exchange->n_declared, 10);
             strbuf_add_str(out, STR("\r\n"));
         }
     } else if (!is_bodyless) {

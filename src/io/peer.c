@@ -56,3 +56,13 @@ stream_is_peer_gone(const struct stream *stream)
     return poll(&poll_fd, 1, 0) > 0 &&
            (poll_fd.revents & (POLLRDHUP | POLLHUP | POLLERR)) != 0;
 }
+
+bool
+stream_is_reset(const struct stream *stream)
+{
+    struct pollfd poll_fd = { .fd = stream_fd(stream) };
+    if (poll_fd.fd < 0)
+        return true;
+    return poll(&poll_fd, 1, 0) > 0 &&
+           (poll_fd.revents & (POLLHUP | POLLERR)) != 0;
+}

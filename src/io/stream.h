@@ -86,6 +86,9 @@ int64_t stream_peer_uid(const struct stream *stream);
 /* True when the peer has closed or broken the connection, although nobody
  * reads: what is unread may still be in the way. One system call. */
 bool stream_is_peer_gone(const struct stream *stream);
+/* True when the connection is broken, not only ended by the peer: bytes that
+ * we sent were not read. Means little for unix sockets. */
+bool stream_is_reset(const struct stream *stream);
 
 struct listener;
 
