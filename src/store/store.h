@@ -13,7 +13,8 @@
  *
  * Every on_done is called once: at the latest by store_close(), and inside
  * the verb only when there is no memory even for the copy (ERR_NO_MEMORY).
- * With on_done NULL nobody but store_wait() learns of a failure.
+ * With on_done NULL nobody but store_wait() learns of a failure. Whoever goes
+ * while a change of his is on its way calls store_wait() first.
  *
  * One daemon per data directory: store_open takes a lock and refuses the
  * second one by name and pid of the first. A database newer than the

@@ -99,6 +99,8 @@ db_error(struct db *db, struct error *error)
     int errnum = db->handle == NULL ? 0 : sqlite3_system_errno(db->handle);
     if (rc == SQLITE_CONSTRAINT_UNIQUE || rc == SQLITE_CONSTRAINT_PRIMARYKEY)
         return conflict_error(db, error);
+    if (rc == SQLITE_IOERR_NOMEM)
+        rc = SQLITE_NOMEM;
     switch (rc & 0xff) {
     case SQLITE_NOMEM:
         return error_set(error, ERR_NO_MEMORY, "out of memory in the database");
