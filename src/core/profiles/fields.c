@@ -17,6 +17,9 @@ edit_problem(struct edit *edit, const char *field, const char *format, ...)
 {
     if (edit->problems->n == FIELD_PROBLEMS_MAX)
         return;
+    for (size_t i = 0; i < edit->problems->n; i++)
+        if (strcmp(edit->problems->at[i].field, field) == 0)
+            return; /* what follows from the first is no news */
     struct field_problem *problem = &edit->problems->at[edit->problems->n++];
     va_list args;
     va_start(args, format);

@@ -53,6 +53,7 @@ struct edit {
     struct error *forbidden; /* code ERR_OK until something was */
 };
 
+/* One for each field: the first. */
 void edit_problem(struct edit *edit, const char *field, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
