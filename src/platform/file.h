@@ -15,6 +15,14 @@ int file_write_atomic(const char *path, struct str bytes, int mode,
                       struct error *error);
 /* Appends the whole file to `out`; more than its ceiling is an error. */
 int file_read(const char *path, struct strbuf *out, struct error *error);
+/* What changes when a file is replaced or written to. 0, or -1 when it is
+ * not there. One system call. */
+struct file_stamp {
+    int64_t size_bytes;
+    int64_t modified_at_s;
+    uint64_t inode; /* a replaced file has another one */
+};
+int file_stamp(const char *path, struct file_stamp *ret_stamp);
 /* Makes the folder and those above it that are missing, with `mode`. */
 int file_make_folders(const char *path, int mode, struct error *error);
 

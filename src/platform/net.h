@@ -37,6 +37,8 @@ enum { UNIX_PATH_MAX_BYTES = 103 }; /* what every system takes */
 /* A listening unix socket with mode 0600 from its first instant; replaces
  * an old file. The descriptor (close-on-exec, non-blocking), or -1. */
 int net_listen_unix(const char *path, struct error *error);
+/* Closes a descriptor that these functions gave; -1 is no harm. */
+void net_close(int fd);
 /* uid of the process at the other end of a unix socket, or -1. */
 int64_t net_peer_uid(int fd);
 

@@ -13,7 +13,12 @@
 #include "base/error.h"
 #include "base/strbuf.h"
 
-enum { SPAWN_FDS_MAX = 8, BOOT_ID_BYTES = 40, COMMAND_BYTES = 256 };
+enum {
+    SPAWN_FDS_MAX = 8,
+    BOOT_ID_BYTES = 40,
+    COMMAND_BYTES = 256,
+    SIGNUM_KILL = 9, /* SIGKILL, by POSIX (kill utility, XCU) */
+};
 
 struct spawn_options {
     const char *path;       /* of the program; not looked up on PATH */
@@ -33,6 +38,10 @@ struct spawn_options {
  * 0; or an errno value: nothing runs then (ENOENT, EACCES, ENOEXEC: what
  * exec said). The child is the caller's to reap. */
 int process_spawn(const struct spawn_options *options, int64_t *ret_pid);
+
+/* Takes the exit status off a child of ours, without waiting: 1 when it is
+ * gone (or never was ours), 0 when it still runs. */
+int process_reap(int64_t pid);
 
 /* The system's measure of when the process started, in its own unit; only
  * good for comparing. -1 with errno ESRCH when there is no such process. */

@@ -34,6 +34,26 @@ struct instances_options {
     const char *hearth_path;      /* our own binary, re-executed as keeper */
     int64_t orphan_timeout_s;
     bool keep_engines;            /* at shutdown, see instances_shutdown */
+
+    /* Below: NULL or 0 gives what the comment says. */
+
+    /* The configured path of an engine's program, or NULL: then its
+     * manifest's names are looked up on PATH. */
+    const char *(*engine_path)(void *ctx, const char *engine);
+    /* For options that name a file: -1 with `error` when outside the model
+     * roots. NULL: not checked. */
+    int (*check_path)(void *ctx, const char *path, struct error *error);
+    void *ctx;                    /* of both */
+    const char *default_threads;  /* for engines that have such an option */
+    int64_t health_interval_ms;   /* 5 s */
+    int64_t health_timeout_ms;    /* 5 s, for the readiness path */
+    int64_t probe_interval_ms;    /* 60 s between small real requests */
+    int64_t probe_timeout_ms;     /* 30 s for one */
+    int health_failures;          /* 3 in a row make it unhealthy */
+    int64_t backoff_min_ms;       /* 1 s, doubling ... */
+    int64_t backoff_max_ms;       /* ... up to 60 s */
+    int64_t stable_ms;            /* ready for 60 s: the back-off resets */
+    int64_t sample_interval_ms;   /* 2 s between looks at memory and CPU */
 };
 
 int instances_new(const struct instances_options *options,
@@ -79,6 +99,13 @@ int instances_view(struct instances *instances, const char *profile_id,
 void instances_each(struct instances *instances,
                     void (*fn)(void *ctx, const struct instance_view *view),
                     void *ctx);
+
+/* ---- restarts ----
+ *
+ * After a failure `on-failure` tries again unless trying again cannot help
+ * (no such program, model or option; a model that is damaged or gated);
+ * `always` tries again in any case; `never` stays FAILED. An unhealthy
+ * engine is stopped first. */
 
 /* Starts the profile's engine. Already starting, loading or ready is fine
  * (returns 0). -1 with `error` when the profile can not be started at all:

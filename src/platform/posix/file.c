@@ -101,6 +101,18 @@ file_read(const char *path, struct strbuf *out, struct error *error)
 }
 
 int
+file_stamp(const char *path, struct file_stamp *ret_stamp)
+{
+    struct stat info;
+    if (stat(path, &info) != 0)
+        return -1;
+    ret_stamp->size_bytes = info.st_size;
+    ret_stamp->modified_at_s = info.st_mtime;
+    ret_stamp->inode = (uint64_t)info.st_ino;
+    return 0;
+}
+
+int
 file_make_folders(const char *path, int mode, struct error *error)
 {
     char part[LIMIT_PATH_BYTES];

@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "platform/process.h"
@@ -28,4 +29,14 @@ process_signal_group(int64_t pid, uint64_t start_ticks, const char *boot_id,
         return -1;
     }
     return process_kill_group(pid, start_ticks, signum);
+}
+
+int
+process_reap(int64_t pid)
+{
+    pid_t got;
+    do
+        got = waitpid((pid_t)pid, NULL, WNOHANG);
+    while (got < 0 && errno == EINTR);
+    return got == 0 ? 0 : 1;
 }

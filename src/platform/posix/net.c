@@ -137,3 +137,10 @@ net_accept(int listener_fd)
     }
     return fd;
 }
+
+void
+net_close(int fd)
+{
+    if (fd >= 0)
+        close(fd);
+}
