@@ -12,17 +12,17 @@
 #include "cli/cli.h"
 
 struct cli_option {
-    const char *name;   /* "models-dir"; NULL ends the table */
-    char letter;        /* 'f' for -f, or 0 */
-    const char *value;  /* what the help calls its value; NULL: a switch */
+    const char *name;  /* "models-dir"; NULL ends the table */
+    char letter;       /* 'f' for -f, or 0 */
+    const char *value; /* what the help calls its value; NULL: a switch */
     const char *help;
 };
 
 enum { CLI_ARGS_MAX = 256 };
 
-struct cli_given {      /* an option of the command line, in order */
+struct cli_given { /* an option of the command line, in order */
     const struct cli_option *option;
-    const char *value;  /* NULL for a switch */
+    const char *value; /* NULL for a switch */
 };
 
 struct cli {
@@ -36,18 +36,18 @@ struct cli {
 };
 
 enum cli_command_flag {
-    CLI_ASKS_DAEMON = 1 << 0,  /* takes --url, --key-file, --data-dir ... */
-    CLI_PRINTS_LIST = 1 << 1,  /* takes --json */
-    CLI_LOADS_CONFIG = 1 << 2  /* takes --config and --data-dir */
+    CLI_ASKS_DAEMON = 1 << 0, /* takes --url, --key-file, --data-dir ... */
+    CLI_PRINTS_LIST = 1 << 1, /* takes --json */
+    CLI_LOADS_CONFIG = 1 << 2 /* takes --config and --data-dir */
 };
 
 struct cli_command {
-    const char *name;      /* "ps", "profile list" */
-    const char *usage;     /* "MODEL [PROMPT]" */
-    const char *summary;   /* one line, for the table of commands */
-    const char *details;   /* more, for its own --help; or NULL */
+    const char *name;                 /* "ps", "profile list" */
+    const char *usage;                /* "MODEL [PROMPT]" */
+    const char *summary;              /* one line, for the table of commands */
+    const char *details;              /* more, for its own --help; or NULL */
     const struct cli_option *options; /* ends with name NULL; or NULL */
-    unsigned flags;        /* enum cli_command_flag */
+    unsigned flags;                   /* enum cli_command_flag */
     unsigned min_args, max_args;
     int (*run)(struct cli *cli); /* an exit code */
 };
@@ -67,8 +67,8 @@ const char *cli_value(const struct cli *cli, const char *option);
 const char *cli_environment(const struct cli *cli, const char *name);
 /* A whole number in [min, max]: 0, or -1 with the complaint printed. An
  * option that was not given leaves *ret_value as it is. */
-int cli_int(const struct cli *cli, const char *option, int64_t min,
-            int64_t max, int64_t *ret_value);
+int cli_int(const struct cli *cli, const char *option, int64_t min, int64_t max,
+            int64_t *ret_value);
 
 /* The option tables that a command's flags add, for help and parsing:
  * table by table, until NULL. */

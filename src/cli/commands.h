@@ -4,8 +4,29 @@
 
 #include "cli/command.h"
 
-#define CLI_COMMANDS(X) \
-    X(demo_model)       \
+#define CLI_COMMANDS(X)  \
+    X(serve)             \
+    X(status)            \
+    X(open)              \
+    X(run)               \
+    X(ps)                \
+    X(start)             \
+    X(stop)              \
+    X(restart)           \
+    X(logs)              \
+    X(profile_list)      \
+    X(profile_show)      \
+    X(profile_create)    \
+    X(profile_set)       \
+    X(profile_delete)    \
+    X(profile_duplicate) \
+    X(key_create)        \
+    X(key_list)          \
+    X(key_revoke)        \
+    X(config_show)       \
+    X(config_check)      \
+    X(doctor)            \
+    X(demo_model)        \
     X(version)
 
 #define X(name) extern const struct cli_command cli_command_##name;

@@ -1,10 +1,19 @@
-/* The program's entry: which command, then into it. */
-#include <stdio.h>
+/* The program's entry: the keeper of an engine when we were re-executed as
+ * one, else the command line. */
+#include <string.h>
+#include <unistd.h>
+
+#include "cli/cli.h"
+#include "core/auth/auth.h"
+#include "daemon/serve.h"
+#include "keeper/keeper.h"
 
 int
 main(int argc, char **argv)
 {
-    (void)argv;
-    fprintf(stderr, "hearth: %d arguments\n", argc - 1);
-    return 2;
+    if (argc > 1 && strcmp(argv[1], "__keeper") == 0)
+        return keeper_main(argc, argv);
+    const struct cli_hooks hooks = { .serve = daemon_serve,
+                                     .generate_key = auth_key_generate };
+    return cli_main(argc, argv, environ, &hooks);
 }
