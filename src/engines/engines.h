@@ -154,8 +154,9 @@ struct engine_command {
     char **env; /* "NAME=value" to add, NULL-terminated */
 };
 /* Builds argv and env. argv[0] is binary->path; of a manifest without
- * binaries, the profile's `command` is the whole argv. No value becomes a flag, no shell; a flag that the
- * binary lacks is an error by name (field "options.<key>"). */
+ * binaries, the profile's `command` is the whole argv. No value becomes a
+ * flag, no shell; a flag that the binary lacks is an error by name (field
+ * "options.<key>", code ERR_ENGINE_UNKNOWN_OPTION). */
 int engine_build_command(const struct engine_manifest *manifest,
                          const struct engine_launch *launch,
                          struct arena *arena,

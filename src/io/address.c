@@ -7,6 +7,8 @@
 #include <stdio.h>
 #include <sys/un.h>
 
+#include "platform/net.h"
+
 static int
 unix_to_sockaddr(const struct address *address,
                  struct sockaddr_storage *ret_sockaddr, socklen_t *ret_n,
@@ -114,4 +116,10 @@ address_is_loopback(const struct address *address)
     static const unsigned char v6_loop[16] = { [15] = 1 };
     return memcmp(bytes, v4_loop, sizeof v4_loop) == 0 ||
            memcmp(bytes, v6_loop, sizeof v6_loop) == 0;
+}
+
+bool
+address_is_free(const struct address *address)
+{
+    return !address->is_unix && net_port_is_free(address->host, address->port);
 }

@@ -21,4 +21,7 @@ const char *address_text(const struct address *address, char *buffer,
  * when `host` is no address. */
 int address_to_bytes(struct str host, unsigned char ret_bytes[16]);
 
+/* True when a listener could be opened there right now. Quick; any thread. */
+bool address_is_free(const struct address *address);
+
 #endif

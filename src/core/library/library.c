@@ -352,13 +352,13 @@ library_find(const struct library *library, struct str id_or_name)
                          : map_get(&library->catalog.by_name, id_or_name);
 }
 
-bool
-library_holds(const struct library *library, const char *path)
+enum library_place
+library_locate(const struct library *library, const char *path)
 {
     char resolved[LIMIT_PATH_BYTES], root[LIMIT_PATH_BYTES];
     struct error error;
     if (folder_resolve(path, resolved, sizeof resolved, &error) < 0)
-        return false;
+        return LIBRARY_MISSING;
     for (size_t i = 0; i < library->n_roots; i++) {
         if (folder_resolve(library->roots[i], root, sizeof root, &error) < 0)
             continue;
@@ -366,7 +366,13 @@ library_holds(const struct library *library, const char *path)
         if (strcmp(root, "/") == 0 ||
             (strncmp(resolved, root, n) == 0 &&
              (resolved[n] == '/' || resolved[n] == '\0')))
-            return true;
+            return LIBRARY_INSIDE;
     }
-    return false;
+    return LIBRARY_OUTSIDE;
+}
+
+bool
+library_holds(const struct library *library, const char *path)
+{
+    return library_locate(library, path) == LIBRARY_INSIDE;
 }

@@ -49,8 +49,12 @@ size_t library_count(const struct library *library);
 const struct model *library_at(const struct library *library, size_t i);
 const struct model *library_find(const struct library *library,
                                  struct str id_or_name);
-/* True when the path, symlinks resolved, lies inside a root. Reads the file
- * system (one realpath). */
+/* Where a path, symlinks resolved, lies. Reads the file system (one realpath
+ * for it and for each root). */
+enum library_place { LIBRARY_INSIDE, LIBRARY_OUTSIDE, LIBRARY_MISSING };
+enum library_place library_locate(const struct library *library,
+                                  const char *path);
+/* True when it is inside a root. */
 bool library_holds(const struct library *library, const char *path);
 
 #endif

@@ -9,7 +9,6 @@
 #include <stdlib.h>
 
 #include "core/profiles/profiles_internal.h"
-#include "platform/system.h"
 
 struct profile *
 build_profile(struct edit *edit, struct error *error)
@@ -168,7 +167,7 @@ profiles_create(struct profiles *profiles, const struct json *patch,
         return -1;
     mint_profile_id(profile->id);
     profile->source = PROFILE_SOURCE_DATABASE;
-    profile->created_at_ms = system_wall_ms();
+    profile->created_at_ms = loop_wall_ms();
     profile->updated_at_ms = profile->created_at_ms;
     if (check_unique(profiles, profile, error) < 0) {
         profile_unref(profile);
@@ -217,7 +216,7 @@ profiles_update(struct profiles *profiles, struct str id,
     struct profile *after = build_profile(&edit, error);
     if (after == NULL)
         return -1;
-    int64_t now = system_wall_ms();
+    int64_t now = loop_wall_ms();
     after->updated_at_ms =
         now > before->updated_at_ms ? now : before->updated_at_ms + 1;
     if (check_unique(profiles, after, error) < 0) {
@@ -267,7 +266,7 @@ profiles_duplicate(struct profiles *profiles, struct str id,
     mint_profile_id(copy->id);
     copy->source = PROFILE_SOURCE_DATABASE;
     copy->is_auto_start = false;
-    copy->created_at_ms = system_wall_ms();
+    copy->created_at_ms = loop_wall_ms();
     copy->updated_at_ms = copy->created_at_ms;
     if (copy->port != 0)
         copy->port = profiles_next_port(profiles, error);

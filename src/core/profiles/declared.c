@@ -5,7 +5,6 @@
 #include <stdlib.h>
 
 #include "core/profiles/profiles_internal.h"
-#include "platform/system.h"
 
 #define ID_KEY_PREFIX "profile_id:"
 
@@ -63,7 +62,7 @@ build_element(struct profiles *profiles, const struct json *element,
     if (profile == NULL)
         return NULL;
     profile->source = PROFILE_SOURCE_FILE;
-    profile->created_at_ms = system_wall_ms();
+    profile->created_at_ms = loop_wall_ms();
     profile->updated_at_ms = profile->created_at_ms;
     if (id_of_name(profiles, profile->name, profile->id) < 0) {
         profile_unref(profile);

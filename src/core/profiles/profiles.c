@@ -4,12 +4,12 @@
 #include "core/profiles/profiles.h"
 
 #include <assert.h>
+#include <sodium.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "core/profiles/profiles_internal.h"
-#include "platform/net.h"
-#include "platform/system.h"
+#include "io/address.h"
 
 #define ID_KEY_PREFIX "profile_id:"
 
@@ -17,8 +17,8 @@ void
 mint_profile_id(char ret_id[ID_BYTES])
 {
     uint8_t random[10];
-    system_random(random, sizeof random);
-    id_format(ret_id, "profile", system_wall_ms(), random);
+    randombytes_buf(random, sizeof random);
+    id_format(ret_id, "profile", loop_wall_ms(), random);
 }
 
 /* ---- records ---- */
@@ -297,10 +297,12 @@ is_port_of_any(const struct profiles *profiles, int port)
 int
 profiles_next_port(struct profiles *profiles, struct error *error)
 {
-    for (int port = profiles->options.port_start; port <= 65535; port++)
-        if (!is_port_of_any(profiles, port) &&
-            net_port_is_free("127.0.0.1", port))
+    struct address address = { .host = "127.0.0.1" };
+    for (int port = profiles->options.port_start; port <= 65535; port++) {
+        address.port = port;
+        if (!is_port_of_any(profiles, port) && address_is_free(&address))
             return port;
+    }
     return error_set(error, ERR_CONFLICT, "no port from %d to 65535 is free",
                      profiles->options.port_start);
 }

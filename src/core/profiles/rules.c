@@ -3,7 +3,6 @@
 
 #include "core/profiles/profiles_internal.h"
 #include "io/stream.h"
-#include "platform/folder.h"
 
 const char *
 name_problem(struct str name)
@@ -58,12 +57,10 @@ is_changed(const struct edit *edit, const char *name)
 static bool
 is_allowed_path(const struct edit *edit, const char *path)
 {
-    char resolved[LIMIT_PATH_BYTES];
-    struct error error;
-    if (library_holds(edit->profiles->options.library, path))
-        return true;
-    return edit->may_lack_model &&
-           folder_resolve(path, resolved, sizeof resolved, &error) < 0;
+    enum library_place place =
+        library_locate(edit->profiles->options.library, path);
+    return place == LIBRARY_INSIDE ||
+           (place == LIBRARY_MISSING && edit->may_lack_model);
 }
 
 /* A path, a library model by name, or a hub's id where the engine takes it. */
