@@ -8,6 +8,7 @@
  * only coordinate 0: it wins after everything else. */
 #include "formats/tiny_model.h"
 
+#include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -165,6 +166,7 @@ check_options(struct tiny_model_options *o, struct error *error)
         o->seed = 1;
     if (check_bounds(bounds, sizeof bounds / sizeof bounds[0], error) != 0)
         return -1;
+    assert(o->n_heads > 0 && o->n_kv_heads > 0); /* by their bounds */
     if (o->dim % o->n_heads != 0 || o->dim / o->n_heads % 2 != 0)
         return error_field(error, "heads",
                            "%lld does not divide dim %lld into even parts",

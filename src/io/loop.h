@@ -80,9 +80,9 @@ struct loop_signal {
     void *arg;
 };
 
-int loop_signal_open(struct loop *loop, struct loop_signal *signal, int signum,
+int loop_signal_open(struct loop *loop, struct loop_signal *handle, int signum,
                      void (*fn)(void *arg, int signum), void *arg,
                      struct error *error);
-void loop_signal_close(struct loop_signal *signal);
+void loop_signal_close(struct loop_signal *handle);
 
 #endif
