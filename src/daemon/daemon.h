@@ -1,0 +1,93 @@
+/* The daemon: everything that `hearth serve` holds, in the order in which it
+ * is opened. Closing goes the other way round.
+ *
+ *   serve.c     the phases of start-up, the words it prints
+ *   wiring.c    opens each module and hands it to the next
+ *   engine_files.c  manifests that the user adds
+ *   reload.c    SIGHUP and changed settings: who has to hear of it
+ *   shutdown.c  SIGTERM and SIGINT: drain, stop the engines, close */
+#ifndef DAEMON_DAEMON_H
+#define DAEMON_DAEMON_H
+
+#include "api/api.h"
+#include "base/limits.h"
+#include "core/auth/auth.h"
+#include "core/instances/instances.h"
+#include "core/library/library.h"
+#include "core/logs/logs.h"
+#include "core/profiles/profiles.h"
+#include "core/router/router.h"
+#include "core/settings/settings.h"
+#include "engines/engines.h"
+#include "gateway/gateway.h"
+#include "http/server.h"
+#include "io/loop.h"
+#include "store/store.h"
+
+enum { DAEMON_SIGNALS = 3 };
+
+struct daemon {
+    struct loop loop;
+    struct settings *settings;
+    struct store *store;
+    struct events events;
+    struct logs *logs;
+    struct engines *engines;
+    struct library *library;
+    struct profiles *profiles;
+    struct instances *instances;
+    struct router *router;
+    struct auth *auth;
+    struct gateway *gateway;
+    struct api *api;
+    struct http_server *server;
+    struct address bound; /* the TCP address, with the real port */
+    struct loop_signal signals[DAEMON_SIGNALS];
+    struct subscription on_setting;
+    struct deferred reconfigure; /* after settings changed in this turn */
+    char data_dir[LIMIT_PATH_BYTES];
+    char config_dir[LIMIT_PATH_BYTES];
+    char models_dir[LIMIT_PATH_BYTES]; /* when models_dirs names none */
+    char socket_path[LIMIT_PATH_BYTES];
+    char hearth_path[LIMIT_PATH_BYTES];
+    char engine_threads[16]; /* "" or a number */
+    int64_t started_at_ms;
+    int exit_code;
+    bool is_loop_open;
+    bool has_signals;
+    bool is_stopping;
+};
+
+/* Opens everything but the listeners. -1 with `error`; what was opened is
+ * closed by daemon_close. */
+int daemon_open(struct daemon *daemon, const struct settings_sources *sources,
+                struct error *error);
+/* Frees what daemon_open made; the loop must have ended. */
+void daemon_close(struct daemon *daemon);
+
+/* Adds the user's manifests: the .json files of <config_dir>/engines.d. */
+int daemon_add_engines(struct daemon *daemon, struct error *error);
+
+/* Takes over the `profiles:` of the file; an error names file and line. */
+int daemon_declare_profiles(struct daemon *daemon, struct error *error);
+
+/* Lets SIGHUP and changed settings through from now on. */
+int daemon_watch(struct daemon *daemon, struct error *error);
+void daemon_unwatch(struct daemon *daemon);
+
+/* Begins the orderly end; a second call shortens it. */
+void daemon_stop(struct daemon *daemon);
+
+/* The folders of the library as the settings name them, else
+ * <data_dir>/models. Views into `settings`; at most `max`. */
+size_t daemon_model_roots(const struct daemon *daemon, struct str *ret_roots,
+                          size_t max);
+/* Options of modules that can be changed while running. */
+void daemon_router_options(struct daemon *daemon,
+                           struct router_options *ret_options);
+void daemon_instances_options(struct daemon *daemon,
+                              struct instances_options *ret_options);
+void daemon_auth_options(struct daemon *daemon,
+                         struct auth_options *ret_options);
+
+#endif

@@ -1,0 +1,142 @@
+/* Changes while running.
+ *
+ * SIGHUP re-reads hearth.yaml; a bad file changes nothing and is said in
+ * the log. Settings that changed, by the file or over the API, are told by
+ * one event each; they are gathered for the rest of the turn and then every
+ * module that depends on one of them is configured once. Engines go on
+ * running: a changed profile of the file is marked as needing a restart. */
+#include <limits.h>
+#include <signal.h>
+
+#include "daemon/daemon.h"
+
+/* The profile that the error speaks of ("profiles[2].port"), or -1. */
+static int
+declared_index(const struct error *error)
+{
+    struct str field = str_from(error->field);
+    if (!str_starts_with(field, STR("profiles[")))
+        return -1;
+    field.p += sizeof "profiles[" - 1;
+    field.n -= sizeof "profiles[" - 1;
+    int64_t i;
+    if (str_to_i64(str_split(&field, ']'), &i) < 0 || i > INT_MAX)
+        return -1;
+    return (int)i;
+}
+
+int
+daemon_declare_profiles(struct daemon *daemon, struct error *error)
+{
+    const struct json *declared = settings_profiles(daemon->settings);
+    if (profiles_set_file(daemon->profiles, declared, error) == 0)
+        return 0;
+    int i = declared_index(error);
+    if (i < 0)
+        return -1;
+    struct error inner = *error;
+    return error_field(error, inner.field, "%s line %d: %s: %s",
+                       settings_file_path(daemon->settings),
+                       settings_profile_line(daemon->settings, (size_t)i),
+                       inner.field, inner.message);
+}
+
+static void
+on_hangup(void *arg, int signum)
+{
+    (void)signum;
+    struct daemon *daemon = arg;
+    const char *path = settings_file_path(daemon->settings);
+    struct error error;
+    int n_waiting = settings_reload(daemon->settings, &error);
+    if (n_waiting < 0 || daemon_declare_profiles(daemon, &error) < 0) {
+        events_log(&daemon->events, LOG_ERROR, "settings",
+                   "the configuration was not reloaded: %s", error.message);
+        return;
+    }
+    events_publish(&daemon->events, EVENT_CONFIG_RELOADED, "", NULL);
+    events_log(&daemon->events, LOG_INFO, "settings", "reloaded %s",
+               path == NULL ? "(no file)" : path);
+    if (n_waiting > 0)
+        events_log(&daemon->events, LOG_WARN, "settings",
+                   "%d changed settings act after a restart", n_waiting);
+}
+
+static void
+on_terminate(void *arg, int signum)
+{
+    struct daemon *daemon = arg;
+    events_log(&daemon->events, LOG_INFO, "daemon", "%s: stopping",
+               signum == SIGINT ? "interrupted" : "asked to end");
+    daemon_stop(daemon);
+}
+
+static void
+reconfigure(struct deferred *deferred)
+{
+    struct daemon *daemon = LIST_ENTRY(deferred, struct daemon, reconfigure);
+    enum log_level level;
+    if (log_level_from(
+            str_from(settings_text(daemon->settings, SETTING_ID_LOG_LEVEL)),
+            &level) == 0)
+        logs_set_level(daemon->logs, level);
+
+    struct router_options router;
+    daemon_router_options(daemon, &router);
+    router_configure(daemon->router, &router);
+
+    struct error error;
+    struct auth_options auth;
+    daemon_auth_options(daemon, &auth);
+    if (auth_configure(daemon->auth, &auth, &error) < 0)
+        events_log(&daemon->events, LOG_ERROR, "auth", "%s", error.message);
+
+    struct str roots[64];
+    size_t n = daemon_model_roots(daemon, roots, 64);
+    if (library_set_roots(daemon->library, roots, n, &error) < 0)
+        events_log(&daemon->events, LOG_ERROR, "library", "%s", error.message);
+    else
+        library_scan(daemon->library, NULL, NULL);
+}
+
+static void
+on_setting(struct subscription *subscription, const struct event *event)
+{
+    (void)event;
+    struct daemon *daemon = LIST_ENTRY(subscription, struct daemon, on_setting);
+    loop_defer(&daemon->loop, &daemon->reconfigure);
+}
+
+int
+daemon_watch(struct daemon *daemon, struct error *error)
+{
+    static const struct {
+        int signum;
+        void (*fn)(void *arg, int signum);
+    } rows[DAEMON_SIGNALS] = {
+        { SIGHUP, on_hangup },
+        { SIGTERM, on_terminate },
+        { SIGINT, on_terminate },
+    };
+    for (int i = 0; i < DAEMON_SIGNALS; i++)
+        if (loop_signal_open(&daemon->loop, &daemon->signals[i], rows[i].signum,
+                             rows[i].fn, daemon, error) < 0)
+            return -1;
+    daemon->has_signals = true;
+    deferred_init(&daemon->reconfigure, reconfigure);
+    events_subscribe(&daemon->events, &daemon->on_setting,
+                     EVENT_BIT(SETTINGS_CHANGED), on_setting);
+    return 0;
+}
+
+void
+daemon_unwatch(struct daemon *daemon)
+{
+    if (!daemon->has_signals)
+        return;
+    daemon->has_signals = false;
+    events_unsubscribe(&daemon->on_setting);
+    deferred_cancel(&daemon->reconfigure);
+    for (int i = 0; i < DAEMON_SIGNALS; i++)
+        loop_signal_close(&daemon->signals[i]);
+}

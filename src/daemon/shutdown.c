@@ -1,0 +1,57 @@
+/* The orderly end: nothing new is let in, what runs may finish, engines stop
+ * (or stay with their keepers under keep_engines), everything closes.
+ *
+ *   server drains -> router drains -> instances shut down -> server closes
+ *   -> the loop stops
+ *
+ * Each arrow is a callback. A second signal skips the waiting. */
+#include "base/limits.h"
+#include "daemon/daemon.h"
+
+static void
+on_server_closed(void *ctx)
+{
+    struct daemon *daemon = ctx;
+    daemon->server = NULL;
+    loop_stop(&daemon->loop);
+}
+
+static void
+on_instances_down(void *ctx)
+{
+    struct daemon *daemon = ctx;
+    if (daemon->server == NULL)
+        on_server_closed(daemon);
+    else
+        http_server_close(daemon->server, on_server_closed, daemon);
+}
+
+static void
+on_quiet(void *ctx)
+{
+    struct daemon *daemon = ctx;
+    instances_shutdown(daemon->instances, on_instances_down, daemon);
+}
+
+static void
+on_drained(void *ctx)
+{
+    struct daemon *daemon = ctx;
+    router_drain_all(daemon->router, LIMIT_DRAIN_MS, on_quiet, daemon);
+}
+
+void
+daemon_stop(struct daemon *daemon)
+{
+    if (daemon->is_stopping) {
+        http_server_drain(daemon->server, 0, NULL, NULL);
+        return;
+    }
+    daemon->is_stopping = true;
+    if (daemon->server == NULL) { /* failed before it listened */
+        on_quiet(daemon);
+        return;
+    }
+    api_end_streams(daemon->api);
+    http_server_drain(daemon->server, LIMIT_DRAIN_MS, on_drained, daemon);
+}

@@ -1,0 +1,323 @@
+/* Opens the modules in the order of the layers and hands each to the ones
+ * above it. Nothing here decides anything. */
+#include <stdio.h>
+#include <string.h>
+
+#include "base/limits.h"
+#include "daemon/daemon.h"
+#include "platform/file.h"
+#include "platform/system.h"
+
+size_t
+daemon_model_roots(const struct daemon *daemon, struct str *ret_roots,
+                   size_t max)
+{
+    const char *const *texts;
+    size_t n = settings_list(daemon->settings, SETTING_ID_MODELS_DIRS, &texts);
+    if (n == 0) {
+        ret_roots[0] = str_from(daemon->models_dir);
+        return 1;
+    }
+    if (n > max)
+        n = max;
+    for (size_t i = 0; i < n; i++)
+        ret_roots[i] = str_from(texts[i]);
+    return n;
+}
+
+void
+daemon_router_options(struct daemon *daemon, struct router_options *ret_options)
+{
+    const struct settings *settings = daemon->settings;
+    *ret_options = (struct router_options){
+        .loop = &daemon->loop,
+        .events = &daemon->events,
+        .instances = daemon->instances,
+        .profiles = daemon->profiles,
+        .models_max = (int)settings_int(settings, SETTING_ID_MODELS_MAX),
+        .drain_after_ms = settings_int(settings, SETTING_ID_DRAIN_AFTER_MS),
+        .drain_timeout_ms = settings_int(settings, SETTING_ID_DRAIN_TIMEOUT_MS),
+        .default_ttl_s = settings_int(settings, SETTING_ID_DEFAULT_TTL_S),
+    };
+}
+
+void
+daemon_auth_options(struct daemon *daemon, struct auth_options *ret_options)
+{
+    const struct settings *settings = daemon->settings;
+    struct address at = { .is_unix = false };
+    snprintf(at.host, sizeof at.host, "%s",
+             settings_text(settings, SETTING_ID_HOST));
+    *ret_options = (struct auth_options){
+        .loop = &daemon->loop,
+        .events = &daemon->events,
+        .store = daemon->store,
+        .is_loopback_bound = address_is_loopback(&at),
+        .owner_uid = (int64_t)geteuid(),
+        .bound_host = settings_text(settings, SETTING_ID_HOST),
+    };
+    ret_options->n_allowed_hosts = settings_list(
+        settings, SETTING_ID_ALLOWED_HOSTS, &ret_options->allowed_hosts);
+    ret_options->n_cors_origins = settings_list(
+        settings, SETTING_ID_CORS_ORIGINS, &ret_options->cors_origins);
+}
+
+/* The folders that everything else lives in. */
+static int
+open_folders(struct daemon *daemon, struct error *error)
+{
+    const char *named = settings_text(daemon->settings, SETTING_ID_DATA_DIR);
+    if (named[0] != '\0')
+        snprintf(daemon->data_dir, sizeof daemon->data_dir, "%s", named);
+    else if (system_data_folder(daemon->data_dir, sizeof daemon->data_dir,
+                                error) < 0)
+        return -1;
+    if (system_config_folder(daemon->config_dir, sizeof daemon->config_dir,
+                             error) < 0 ||
+        system_self_path(daemon->hearth_path, sizeof daemon->hearth_path,
+                         error) < 0)
+        return -1;
+    int n = snprintf(daemon->models_dir, sizeof daemon->models_dir, "%s/models",
+                     daemon->data_dir);
+    int m = snprintf(daemon->socket_path, sizeof daemon->socket_path,
+                     "%s/hearth.sock", daemon->data_dir);
+    if (n >= (int)sizeof daemon->models_dir ||
+        m >= (int)sizeof daemon->socket_path)
+        return error_field(error, "data_dir", "the path is too long: %s",
+                           daemon->data_dir);
+    return file_make_folders(daemon->models_dir, 0700, error);
+}
+
+static int
+open_state(struct daemon *daemon, struct error *error)
+{
+    if (store_open(&daemon->loop, daemon->data_dir, "hearth serve",
+                   &daemon->store, error) < 0 ||
+        settings_attach(daemon->settings, daemon->store, &daemon->events,
+                        error) < 0)
+        return -1;
+    enum log_level level = LOG_INFO;
+    log_level_from(
+        str_from(settings_text(daemon->settings, SETTING_ID_LOG_LEVEL)),
+        &level);
+    const struct logs_options options = { .events = &daemon->events,
+                                          .store = daemon->store,
+                                          .level = level,
+                                          .fd = STDERR_FILENO };
+    return logs_new(&options, &daemon->logs, error);
+}
+
+static int
+open_models(struct daemon *daemon, struct error *error)
+{
+    struct str roots[64];
+    const struct library_options library = {
+        .loop = &daemon->loop,
+        .events = &daemon->events,
+        .store = daemon->store,
+        .roots = roots,
+        .n_roots = daemon_model_roots(daemon, roots, 64),
+    };
+    if (library_new(&library, &daemon->library, error) < 0)
+        return -1;
+    const struct profiles_options profiles = {
+        .loop = &daemon->loop,
+        .events = &daemon->events,
+        .store = daemon->store,
+        .engines = daemon->engines,
+        .library = daemon->library,
+        .port_start =
+            (int)settings_int(daemon->settings, SETTING_ID_PORT_START),
+    };
+    if (profiles_new(&profiles, &daemon->profiles, error) < 0)
+        return -1;
+    return 0;
+}
+
+static const char *
+engine_path(void *ctx, const char *engine)
+{
+    struct daemon *daemon = ctx;
+    return settings_engine_path(daemon->settings, engine);
+}
+
+static int
+check_path(void *ctx, const char *path, struct error *error)
+{
+    struct daemon *daemon = ctx;
+    if (library_holds(daemon->library, path))
+        return 0;
+    return error_set(error, ERR_INVALID,
+                     "%s is outside the model folders (models_dirs)", path);
+}
+
+void
+daemon_instances_options(struct daemon *daemon,
+                         struct instances_options *ret_options)
+{
+    const struct settings *settings = daemon->settings;
+    int64_t threads = settings_int(settings, SETTING_ID_ENGINE_THREADS);
+    daemon->engine_threads[0] = '\0';
+    if (threads > 0)
+        snprintf(daemon->engine_threads, sizeof daemon->engine_threads, "%d",
+                 (int)threads);
+    int64_t health_ms = settings_int(settings, SETTING_ID_HEALTH_INTERVAL_MS);
+    *ret_options = (struct instances_options){
+        .loop = &daemon->loop,
+        .events = &daemon->events,
+        .store = daemon->store,
+        .engines = daemon->engines,
+        .data_dir = daemon->data_dir,
+        .hearth_path = daemon->hearth_path,
+        .orphan_timeout_s = settings_int(settings, SETTING_ID_ORPHAN_TIMEOUT_S),
+        .keep_engines = settings_bool(settings, SETTING_ID_KEEP_ENGINES),
+        .engine_path = engine_path,
+        .check_path = check_path,
+        .ctx = daemon,
+        .default_threads = daemon->engine_threads,
+        .health_interval_ms = health_ms,
+        /* A real request costs the engine work: seldom, and with time. */
+        .probe_interval_ms = 6 * health_ms,
+        .probe_timeout_ms = 3 * health_ms,
+    };
+}
+
+static int
+open_engines(struct daemon *daemon, struct error *error)
+{
+    struct instances_options instances;
+    daemon_instances_options(daemon, &instances);
+    if (instances_new(&instances, &daemon->instances, error) < 0)
+        return -1;
+    struct router_options router;
+    daemon_router_options(daemon, &router);
+    return router_new(&router, &daemon->router, error);
+}
+
+static bool
+handles(void *ctx, struct str method, struct str path)
+{
+    (void)ctx;
+    return gateway_handles(method, path);
+}
+
+static void
+relay(void *ctx, struct http_exchange *exchange, const struct auth_answer *who)
+{
+    struct daemon *daemon = ctx;
+    gateway_request(daemon->gateway, exchange, who);
+}
+
+static void
+write_usage(void *ctx, struct json_writer *out)
+{
+    struct daemon *daemon = ctx;
+    gateway_write_usage(daemon->gateway, out);
+}
+
+static void
+query_logs(void *ctx, const struct api_log_query *asked, api_logs_fn *on_done,
+           void *done_ctx)
+{
+    struct daemon *daemon = ctx;
+    struct log_query query = { .before_id = asked->before_id,
+                               .limit = asked->limit,
+                               .level = asked->level };
+    snprintf(query.source, sizeof query.source, "%.*s", STR_ARG(asked->source));
+    snprintf(query.text, sizeof query.text, "%.*s", STR_ARG(asked->text));
+    store_query_logs(daemon->store, &query, on_done, done_ctx);
+}
+
+static void
+clear_logs(void *ctx, api_done_fn *on_done, void *done_ctx)
+{
+    struct daemon *daemon = ctx;
+    store_clear_logs(daemon->store, on_done, done_ctx);
+}
+
+static int
+open_surfaces(struct daemon *daemon, struct error *error)
+{
+    struct auth_options auth;
+    daemon_auth_options(daemon, &auth);
+    if (auth_new(&auth, &daemon->auth, error) < 0)
+        return -1;
+    const struct gateway_options gateway = {
+        .loop = &daemon->loop,
+        .events = &daemon->events,
+        .router = daemon->router,
+        .profiles = daemon->profiles,
+        .library = daemon->library,
+        .instances = daemon->instances,
+        .engines = daemon->engines,
+        .models_max =
+            (int)settings_int(daemon->settings, SETTING_ID_MODELS_MAX),
+        .spill_dir = daemon->data_dir,
+    };
+    if (gateway_new(&gateway, &daemon->gateway, error) < 0)
+        return -1;
+    const struct api_options api = {
+        .loop = &daemon->loop,
+        .events = &daemon->events,
+        .profiles = daemon->profiles,
+        .instances = daemon->instances,
+        .router = daemon->router,
+        .auth = daemon->auth,
+        .settings = daemon->settings,
+        .library = daemon->library,
+        .engines = daemon->engines,
+        .hooks = { .ctx = daemon,
+                   .gateway_handles = handles,
+                   .gateway_request = relay,
+                   .write_usage = write_usage,
+                   .query_logs = query_logs,
+                   .clear_logs = clear_logs },
+        .version = HEARTH_VERSION,
+        .data_dir = daemon->data_dir,
+        .started_at_ms = daemon->started_at_ms,
+    };
+    daemon->api = api_new(&api);
+    if (daemon->api == NULL)
+        return error_set(error, ERR_NO_MEMORY, "out of memory");
+    return 0;
+}
+
+int
+daemon_open(struct daemon *daemon, const struct settings_sources *sources,
+            struct error *error)
+{
+    daemon->started_at_ms = loop_wall_ms();
+    if (settings_load(sources, &daemon->settings, error) < 0 ||
+        open_folders(daemon, error) < 0 || loop_init(&daemon->loop, error) < 0)
+        return -1;
+    daemon->is_loop_open = true;
+    events_init(&daemon->events);
+    if (open_state(daemon, error) < 0 ||
+        engines_new(&daemon->engines, error) < 0 ||
+        daemon_add_engines(daemon, error) < 0 ||
+        open_models(daemon, error) < 0 || open_engines(daemon, error) < 0)
+        return -1;
+    return open_surfaces(daemon, error);
+}
+
+void
+daemon_close(struct daemon *daemon)
+{
+    /* Whoever waits for a change to be stored is told while it still is. */
+    if (daemon->store != NULL)
+        store_wait(daemon->store, NULL);
+    api_free(daemon->api);
+    gateway_free(daemon->gateway);
+    auth_free(daemon->auth);
+    router_free(daemon->router);
+    instances_free(daemon->instances);
+    profiles_free(daemon->profiles);
+    library_free(daemon->library);
+    engines_free(daemon->engines);
+    logs_free(daemon->logs);
+    if (daemon->store != NULL)
+        store_close(daemon->store);
+    if (daemon->is_loop_open)
+        loop_close(&daemon->loop);
+    settings_free(daemon->settings);
+}
