@@ -32,7 +32,7 @@ trim_partial_utf8(char *text, size_t n)
         text[start - 1] = '\0';
 }
 
-static void
+__attribute__((format(printf, 2, 0))) static void
 set_message(struct error *error, const char *format, va_list args)
 {
     int n = vsnprintf(error->message, sizeof error->message, format, args);

@@ -16,6 +16,65 @@ static const char opening_pragmas[] = "PRAGMA journal_mode = WAL;"
                                       "PRAGMA cache_size = -1024;"
                                       "PRAGMA journal_size_limit = 4194304;";
 
+/* SQLite names what is taken as "UNIQUE constraint failed: table.column",
+ * several columns with commas: the last one is the caller's field. */
+static int
+conflict_error(struct db *db, struct error *error)
+{
+    const char *said = sqlite3_errmsg(db->handle);
+    const char *dot = strrchr(said, '.');
+    const char *field = dot == NULL ? "id" : dot + 1;
+    error_field(error, field, "this %s is already taken", field);
+    if (error != NULL)
+        error->code = ERR_CONFLICT;
+    return -1;
+}
+
+/* Turns the last failure into an error: what, where, and what to do. */
+static int
+db_error(struct db *db, struct error *error)
+{
+    int rc = db->handle == NULL ? SQLITE_NOMEM
+                                : sqlite3_extended_errcode(db->handle);
+    const char *said =
+        db->handle == NULL ? "out of memory" : sqlite3_errmsg(db->handle);
+    int errnum = db->handle == NULL ? 0 : sqlite3_system_errno(db->handle);
+    if (rc == SQLITE_CONSTRAINT_UNIQUE || rc == SQLITE_CONSTRAINT_PRIMARYKEY)
+        return conflict_error(db, error);
+    if (rc == SQLITE_IOERR_NOMEM)
+        rc = SQLITE_NOMEM;
+    switch (rc & 0xff) {
+    case SQLITE_NOMEM:
+        return error_set(error, ERR_NO_MEMORY, "out of memory in the database");
+    case SQLITE_FULL:
+        return error_set(error, ERR_IO, "no room on the disk of %s", db->path);
+    case SQLITE_READONLY:
+        return error_set(error, ERR_IO, "cannot write %s: %s", db->path, said);
+    case SQLITE_CORRUPT:
+    case SQLITE_NOTADB:
+        return error_set(error, ERR_IO,
+                         "the database %s is damaged (%s); move it away, or "
+                         "put a good copy in its place",
+                         db->path, said);
+    case SQLITE_BUSY:
+    case SQLITE_LOCKED:
+        return error_set(error, ERR_UNAVAILABLE,
+                         "the database %s is locked by another program",
+                         db->path);
+    case SQLITE_CONSTRAINT:
+        return error_set(error, ERR_INVALID, "refused by the database: %s",
+                         said);
+    case SQLITE_CANTOPEN:
+    case SQLITE_IOERR:
+        if (errnum != 0)
+            return error_errno(error, errnum, "the database %s: %s", db->path,
+                               said);
+        break;
+    default: break;
+    }
+    return error_set(error, ERR_IO, "the database %s: %s", db->path, said);
+}
+
 /* The whole file is read once; some milliseconds for what we keep in it. */
 static int
 check_file(struct db *db, struct error *error)
@@ -73,64 +132,6 @@ db_exec(struct db *db, const char *sql, struct error *error)
     if (sqlite3_exec(db->handle, sql, NULL, NULL, NULL) == SQLITE_OK)
         return 0;
     return db_error(db, error);
-}
-
-/* SQLite names what is taken as "UNIQUE constraint failed: table.column",
- * several columns with commas: the last one is the caller's field. */
-static int
-conflict_error(struct db *db, struct error *error)
-{
-    const char *said = sqlite3_errmsg(db->handle);
-    const char *dot = strrchr(said, '.');
-    const char *field = dot == NULL ? "id" : dot + 1;
-    error_field(error, field, "this %s is already taken", field);
-    if (error != NULL)
-        error->code = ERR_CONFLICT;
-    return -1;
-}
-
-int
-db_error(struct db *db, struct error *error)
-{
-    int rc = db->handle == NULL ? SQLITE_NOMEM
-                                : sqlite3_extended_errcode(db->handle);
-    const char *said =
-        db->handle == NULL ? "out of memory" : sqlite3_errmsg(db->handle);
-    int errnum = db->handle == NULL ? 0 : sqlite3_system_errno(db->handle);
-    if (rc == SQLITE_CONSTRAINT_UNIQUE || rc == SQLITE_CONSTRAINT_PRIMARYKEY)
-        return conflict_error(db, error);
-    if (rc == SQLITE_IOERR_NOMEM)
-        rc = SQLITE_NOMEM;
-    switch (rc & 0xff) {
-    case SQLITE_NOMEM:
-        return error_set(error, ERR_NO_MEMORY, "out of memory in the database");
-    case SQLITE_FULL:
-        return error_set(error, ERR_IO, "no room on the disk of %s", db->path);
-    case SQLITE_READONLY:
-        return error_set(error, ERR_IO, "cannot write %s: %s", db->path, said);
-    case SQLITE_CORRUPT:
-    case SQLITE_NOTADB:
-        return error_set(error, ERR_IO,
-                         "the database %s is damaged (%s); move it away, or "
-                         "put a good copy in its place",
-                         db->path, said);
-    case SQLITE_BUSY:
-    case SQLITE_LOCKED:
-        return error_set(error, ERR_UNAVAILABLE,
-                         "the database %s is locked by another program",
-                         db->path);
-    case SQLITE_CONSTRAINT:
-        return error_set(error, ERR_INVALID, "refused by the database: %s",
-                         said);
-    case SQLITE_CANTOPEN:
-    case SQLITE_IOERR:
-        if (errnum != 0)
-            return error_errno(error, errnum, "the database %s: %s", db->path,
-                               said);
-        break;
-    default: break;
-    }
-    return error_set(error, ERR_IO, "the database %s: %s", db->path, said);
 }
 
 int

@@ -24,9 +24,6 @@ void db_close(struct db *db);
 
 /* Runs statements that give no rows. */
 int db_exec(struct db *db, const char *sql, struct error *error);
-/* Turns the last failure into an error: what, where, and what to do.
- * Returns -1. */
-int db_error(struct db *db, struct error *error);
 
 /* Brings the schema to the newest version; refuses a newer one (migrate.c) */
 int db_migrate(struct db *db, struct error *error);
