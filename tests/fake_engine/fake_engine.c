@@ -59,6 +59,7 @@
     X(grandchild_session, "grandchild-session", 0, "1: in its own session") \
     X(flood_mb_per_s, "flood-mb-per-s", 0, "writes so much to stdout")      \
     X(flood_ms, "flood-ms", 3600000, "for so long")                         \
+    X(tick_ms, "tick-ms", 0, "writes a numbered line so often")             \
     X(idle_ms, "idle-ms", 3600000, "closes an idle connection")             \
     X(max_requests, "max-requests", 1000000, "closes after so many")        \
     X(version_exit, "version-exit", 0, "exit code of --version")
@@ -721,6 +722,18 @@ run_flood(void *arg)
 }
 
 static void *
+run_ticks(void *arg)
+{
+    (void)arg;
+    for (long i = 0;; i++) {
+        printf("tick %ld\n", i);
+        fflush(stdout);
+        sleep_ms(fake.process[P_tick_ms]);
+    }
+    return NULL;
+}
+
+static void *
 run_timers(void *arg)
 {
     (void)arg;
@@ -955,6 +968,8 @@ main(int argc, char **argv)
     start_thread(run_timers, NULL);
     if (fake.process[P_flood_mb_per_s] > 0)
         start_thread(run_flood, NULL);
+    if (fake.process[P_tick_ms] > 0)
+        start_thread(run_ticks, NULL);
     sleep_ms(fake.process[P_bind_delay_ms]);
     if (fake.process[P_never_bind])
         sleep_ms(24L * 3600 * 1000);

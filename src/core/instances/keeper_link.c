@@ -180,9 +180,7 @@ on_connect(struct stream *stream, int status)
         return;
     }
     link->is_connected = true;
-    if (send_frame(link, &link->first) != 0 ||
-        send_number(link, KEEPER_FOLLOW, 0) != 0 ||
-        stream_read_start(stream) != 0 ||
+    if (send_frame(link, &link->first) != 0 || stream_read_start(stream) != 0 ||
         (link->is_stop_asked &&
          keeper_link_stop(link, link->is_stop_forced) != 0))
         lose(link, "the connection to its keeper broke");
@@ -243,6 +241,9 @@ connect_link(struct loop *loop, struct list *links, const char *socket_path,
         free(link);
         return NULL;
     }
+    /* In one piece with the rest, so that a keeper whose engine has ended
+     * sends the log before the last status. */
+    keeper_number_write(first, KEEPER_FOLLOW, 0);
     link->first = *first;
     *first = STRBUF_INIT(0);
     list_push_back(links, &link->node);
@@ -284,7 +285,7 @@ keeper_link_start(struct loop *loop, struct list *links,
                   struct error *error)
 {
     struct keeper_link *link = NULL;
-    struct strbuf first = STRBUF_INIT(KEEPER_SPEC_BYTES);
+    struct strbuf first = STRBUF_INIT(KEEPER_SPEC_BYTES + KEEPER_CONTROL_BYTES);
     int64_t pid = 0;
     int listener = net_listen_unix(socket_path, error);
     if (listener < 0)
