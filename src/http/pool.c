@@ -51,6 +51,8 @@ void
 pool_drop(struct upstream *upstream)
 {
     leave_idle(upstream);
+    if (upstream->pool->n_idle == 0)
+        timer_stop(&upstream->pool->retire);
     upstream->call = NULL;
     stream_close(&upstream->stream);
 }

@@ -6,7 +6,10 @@
 #include "io/stream.h"
 
 #include <assert.h>
+#include <errno.h>
 #include <stdlib.h>
+#include <sys/socket.h>
+#include <sys/uio.h>
 
 #include "io/address.h"
 
@@ -17,7 +20,11 @@ struct queued_write {
     char bytes[];
 };
 
-enum { PIECES_MAX = 16 };
+#ifndef MSG_NOSIGNAL
+#define MSG_NOSIGNAL 0 /* the loop ignores the signal anyway */
+#endif
+
+enum { PIECES_MAX = 16, SEND_FLAGS = MSG_DONTWAIT | MSG_NOSIGNAL };
 
 static void
 on_alloc(uv_handle_t *handle, size_t suggested, uv_buf_t *buf)
@@ -110,37 +117,51 @@ queue_rest(struct stream *stream, const struct str *pieces, size_t n,
     return 0;
 }
 
+/* Sockets take sends, which are cheaper than writes. */
+static ssize_t
+send_now(int fd, struct iovec *parts, size_t n_parts)
+{
+    ssize_t sent;
+    struct msghdr message = { .msg_iov = parts, .msg_iovlen = n_parts };
+    do {
+        if (n_parts == 1)
+            sent = send(fd, parts[0].iov_base, parts[0].iov_len, SEND_FLAGS);
+        else
+            sent = sendmsg(fd, &message, SEND_FLAGS);
+    } while (sent < 0 && errno == EINTR);
+    return sent;
+}
+
 int
 stream_write(struct stream *stream, const struct str *pieces, size_t n)
 {
     assert(n <= PIECES_MAX);
     if (stream->is_closing || !stream->is_open || stream->connect_status != 0)
         return -1;
-    uv_buf_t bufs[PIECES_MAX];
-    unsigned n_bufs = 0;
-    size_t total = 0;
+    struct iovec parts[PIECES_MAX];
+    size_t n_parts = 0, total = 0;
     for (size_t i = 0; i < n; i++) {
         if (pieces[i].n == 0)
             continue;
-        /* libuv takes a pointer to non-const and does not write. */
-        bufs[n_bufs].base = (char *)(uintptr_t)pieces[i].p;
-        bufs[n_bufs++].len = pieces[i].n;
+        /* The system takes a pointer to non-const and does not write. */
+        parts[n_parts].iov_base = (char *)(uintptr_t)pieces[i].p;
+        parts[n_parts++].iov_len = pieces[i].n;
         total += pieces[i].n;
     }
     if (total == 0)
         return 0;
-    int written = 0;
-    if (stream->n_pending == 0) {
-        written = uv_try_write(&stream->uv.stream, bufs, n_bufs);
-        if (written == UV_EAGAIN)
-            written = 0;
-        if (written < 0)
+    size_t written = 0;
+    if (stream->n_pending == 0 && stream->fd >= 0) {
+        ssize_t sent = send_now(stream->fd, parts, n_parts);
+        if (sent < 0 && errno != EAGAIN && errno != EWOULDBLOCK &&
+            errno != ENOBUFS)
             return -1;
-        if ((size_t)written == total)
+        if (sent > 0)
+            written = (size_t)sent;
+        if (written == total)
             return 0;
     }
-    return queue_rest(stream, pieces, n, (size_t)written,
-                      total - (size_t)written);
+    return queue_rest(stream, pieces, n, written, total - written);
 }
 
 static void
@@ -181,6 +202,7 @@ begin_close(struct stream *stream)
         return false;
     stream->is_closing = true;
     stream->is_reading = false;
+    stream->fd = -1;
     deferred_cancel(&stream->connect_failed);
     return true;
 }
@@ -217,6 +239,7 @@ stream_init(struct loop *loop, struct stream *stream, bool is_unix,
     memset(stream, 0, sizeof *stream);
     stream->loop = loop;
     stream->ops = ops;
+    stream->fd = -1;
     deferred_init(&stream->connect_failed, on_connect_failed);
     if (is_unix)
         uv_pipe_init(&loop->uv, &stream->uv.pipe, 0);
@@ -230,8 +253,11 @@ static void
 on_connected(uv_connect_t *connect, int status)
 {
     struct stream *stream = connect->data;
-    if (!stream->is_closing)
-        stream->ops->on_connect(stream, status);
+    if (stream->is_closing)
+        return;
+    if (status == 0)
+        uv_fileno(&stream->uv.handle, &stream->fd);
+    stream->ops->on_connect(stream, status);
 }
 
 int
@@ -276,6 +302,7 @@ listener_accept(struct listener *listener, struct stream *stream,
         stream->connect_status = status;
         return 0; /* reading it fails, which closes it */
     }
+    uv_fileno(&stream->uv.handle, &stream->fd);
     if (!listener->address.is_unix)
         uv_tcp_nodelay(&stream->uv.tcp, 1);
     return 0;

@@ -57,6 +57,7 @@ struct stream {
     bool is_open;          /* uv handle initialised */
     int connect_status;    /* a connect that failed at once is told later */
     struct deferred connect_failed;
+    int fd;                /* while connected; else -1 */
 };
 
 /* Starts to connect (numeric address, no name look-up; TCP_NODELAY set).
