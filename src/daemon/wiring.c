@@ -34,6 +34,7 @@ daemon_router_options(struct daemon *daemon, struct router_options *ret_options)
         .events = &daemon->events,
         .instances = daemon->instances,
         .profiles = daemon->profiles,
+        .engines = daemon->engines,
         .models_max = (int)settings_int(settings, SETTING_ID_MODELS_MAX),
         .drain_after_ms = settings_int(settings, SETTING_ID_DRAIN_AFTER_MS),
         .drain_timeout_ms = settings_int(settings, SETTING_ID_DRAIN_TIMEOUT_MS),
