@@ -1,6 +1,6 @@
 /* store_alloc: lets the n-th allocation fail, ours and SQLite's, for n = 1, 2,
- * ... as far as there are any (of SQLite's thousands, every seventh). Whatever
- * fails: nothing is lost or done twice, every change is told once how it
+ * ... as far as there are any (of SQLite's thousands a different sample at each
+ * start). Whatever fails: nothing is lost or done twice, every change is told once how it
  * ended, and what was told stored is there afterwards.
  *
  * Our own allocations are caught by the linker (--wrap). */
@@ -21,7 +21,7 @@ void *our_malloc(size_t n) __asm__("__wrap_malloc");
 void *our_calloc(size_t n, size_t size) __asm__("__wrap_calloc");
 void *our_realloc(void *p, size_t n) __asm__("__wrap_realloc");
 
-enum { CHANGES = 5, SQLITE_STRIDE = 7 };
+enum { CHANGES = 5, SQLITE_STRIDE = 29 };
 
 /* Counts down; the allocation that takes it from 1 to 0 fails. */
 static atomic_long ours_left;
@@ -279,7 +279,7 @@ main(void)
         die("start", 0, "cannot");
     struct profile *profile = make_profile();
     long n_ours = 1;
-    long n_sqlites = 1;
+    long n_sqlites = 1 + getpid() % SQLITE_STRIDE;
     while (run_once(dir, profile, &ours_left, n_ours))
         n_ours++;
     while (run_once(dir, profile, &sqlites_left, n_sqlites))
