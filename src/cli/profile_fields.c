@@ -130,15 +130,18 @@ write_members(const struct field *field, const char *const *words, size_t n,
     return CLI_OK;
 }
 
-static bool
+enum before { NOT_BEFORE, BEFORE_WHOLE, BEFORE_IN_PART };
+
+/* How the field stood in the words before the i-th. */
+static enum before
 was_before(const char *const *words, size_t i, struct str field)
 {
     struct str name, member, value;
     for (size_t j = 0; j < i; j++)
         if (cut(words[j], &name, &member, &value) == CLI_OK &&
             str_eq(name, field))
-            return true;
-    return false;
+            return member.n == 0 ? BEFORE_WHOLE : BEFORE_IN_PART;
+    return NOT_BEFORE;
 }
 
 static int
@@ -163,10 +166,14 @@ write_word(const char *const *words, size_t n, size_t i,
     const struct field *field = field_find(name);
     if (field == NULL || (member.n > 0 && field->type != FIELD_JSON_OBJECT))
         return unknown_field(name);
-    if (was_before(words, i, name))
-        return member.n > 0
-                   ? CLI_OK
-                   : cli_fail(CLI_USAGE, "%s is given twice", field->name);
+    enum before before = was_before(words, i, name);
+    if (before == BEFORE_IN_PART && member.n > 0)
+        return CLI_OK; /* written with the first of them */
+    if (before != NOT_BEFORE)
+        return cli_fail(CLI_USAGE,
+                        member.n > 0 ? "%s is given whole and in part"
+                                     : "%s is given twice",
+                        field->name);
     json_key(out, field->name);
     return member.n > 0 ? write_members(field, words, n, out)
                         : write_field(field, value, out);
