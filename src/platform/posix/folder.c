@@ -12,21 +12,18 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/map.h"
+
 struct place {
     char *path;
     int depth;
-};
-
-struct identity {
-    uint64_t device, inode;
 };
 
 struct state {
     struct folder_walk *walk;
     struct place *todo;
     size_t n_todo;
-    struct identity *seen; /* folders */
-    size_t n_seen;
+    struct map seen; /* folders, by device and inode */
 };
 
 static int
@@ -44,16 +41,6 @@ grow(void *array, size_t n, size_t size)
     return reallocarray(array, n == 0 ? 16 : n * 2, size);
 }
 
-static bool
-is_seen(const struct state *s, const struct stat *facts)
-{
-    for (size_t i = 0; i < s->n_seen; i++)
-        if (s->seen[i].device == facts->st_dev &&
-            s->seen[i].inode == facts->st_ino)
-            return true;
-    return false;
-}
-
 static int
 push_folder(struct state *s, const char *path, int depth)
 {
@@ -68,15 +55,16 @@ push_folder(struct state *s, const char *path, int depth)
     return 0;
 }
 
+/* 1 when the folder was taken before, else 0 and it is remembered; -1 out of
+ * memory. */
 static int
-remember(struct state *s, const struct stat *facts)
+is_seen(struct state *s, const struct stat *facts)
 {
-    struct identity *seen = grow(s->seen, s->n_seen, sizeof *seen);
-    if (seen == NULL)
-        return -1;
-    s->seen = seen;
-    s->seen[s->n_seen++] = (struct identity){ facts->st_dev, facts->st_ino };
-    return 0;
+    uint64_t identity[2] = { facts->st_dev, facts->st_ino };
+    struct str key = { (const char *)identity, sizeof identity };
+    if (map_get(&s->seen, key) != NULL)
+        return 1;
+    return map_put(&s->seen, key, s);
 }
 
 static int64_t
@@ -166,16 +154,15 @@ read_folder(struct state *s, const struct place *place)
             close(fd);
         return 0;
     }
-    int result = 0;
     const struct dirent *entry;
-    if (!is_seen(s, &facts) && (result = remember(s, &facts)) == 0) {
-        while (result == 0 && (entry = readdir(folder)) != NULL) {
-            if (s->walk->n_entries++ >= s->walk->max_entries) {
-                s->walk->is_cut = true;
-                result = 1;
-            } else {
-                result = look_at(s, place, fd, entry);
-            }
+    int seen = is_seen(s, &facts);
+    int result = seen < 0 ? -1 : 0;
+    while (seen == 0 && result == 0 && (entry = readdir(folder)) != NULL) {
+        if (s->walk->n_entries++ >= s->walk->max_entries) {
+            s->walk->is_cut = true;
+            result = 1;
+        } else {
+            result = look_at(s, place, fd, entry);
         }
     }
     closedir(folder);
@@ -186,6 +173,7 @@ int
 folder_walk(const char *root, struct folder_walk *walk, struct error *error)
 {
     struct state s = { .walk = walk };
+    map_init(&s.seen);
     int result = -1;
     if (access(root, R_OK | X_OK) != 0)
         return error_errno(error, errno, "cannot read %s", root);
@@ -199,7 +187,7 @@ folder_walk(const char *root, struct folder_walk *walk, struct error *error)
     while (s.n_todo > 0)
         free(s.todo[--s.n_todo].path);
     free(s.todo);
-    free(s.seen);
+    map_release(&s.seen);
     return result < 0 ? no_memory(error) : 0;
 }
 
