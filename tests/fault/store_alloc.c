@@ -1,7 +1,7 @@
 /* store_alloc: lets the n-th allocation fail, ours and SQLite's, for n = 1, 2,
  * ... as far as there are any (of SQLite's thousands a different sample at each
- * start). Whatever fails: nothing is lost or done twice, every change is told once how it
- * ended, and what was told stored is there afterwards.
+ * start). Whatever fails: nothing is lost or done twice, every change is told
+ * once how it ended, and what was told stored is there afterwards.
  *
  * Our own allocations are caught by the linker (--wrap). */
 #include <sqlite3.h>
