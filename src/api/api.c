@@ -19,6 +19,7 @@ api_new(const struct api_options *options)
     struct api *api = calloc(1, sizeof *api);
     if (api == NULL)
         return NULL;
+    api->n_refs = 1;
     api->options = *options;
     list_init(&api->calls);
     api->routes = calloc(n_api_rows, sizeof *api->routes);
@@ -33,15 +34,22 @@ api_new(const struct api_options *options)
 }
 
 void
+api_unref(struct api *api)
+{
+    if (--api->n_refs > 0)
+        return;
+    free(api->url);
+    free(api->routes);
+    free(api);
+}
+
+void
 api_free(struct api *api)
 {
     if (api == NULL)
         return;
-    LIST_FOR_SAFE(node, &api->calls)
-    list_remove(node); /* they end with what they wait for */
-    free(api->url);
-    free(api->routes);
-    free(api);
+    api->is_closed = true; /* calls that still wait for a store end it */
+    api_unref(api);
 }
 
 int
@@ -313,7 +321,7 @@ answer_nowhere(struct http_exchange *exchange, const struct auth_answer *who)
 {
     const struct http_request *request = http_request(exchange);
     struct error error;
-    if (str_is(request->path, "/") || page_is_wanted(request)) {
+    if (str_is(request->path, "/") && !is_safe(request->method)) {
         struct http_header allow = { STR("Allow"), STR("GET, HEAD") };
         refuse(exchange, who, 405, "method_not_allowed",
                "Only GET is served here.", &allow);

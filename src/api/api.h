@@ -55,11 +55,6 @@ struct api_hooks {
     void (*query_logs)(void *ctx, const struct api_log_query *query,
                        api_logs_fn *on_done, void *done_ctx);
     void (*clear_logs)(void *ctx, api_done_fn *on_done, void *done_ctx);
-    /* What the installed binary of an engine says of itself: 0 and its path
-     * and version ("" unknown), or -1 with `error` (not installed). The
-     * texts are borrowed until the next turn. */
-    int (*engine_binary)(void *ctx, const char *engine, const char **ret_path,
-                         const char **ret_version, struct error *error);
 };
 
 struct api_options {
@@ -80,8 +75,8 @@ struct api_options {
 
 /* NULL when out of memory. */
 struct api *api_new(const struct api_options *options);
-/* Ends the streams that are still open; their exchanges close later, so
- * free the api after the HTTP server. Accepts NULL. */
+/* After the HTTP server is closed. Calls that still wait for a change to be
+ * stored end quietly when that comes. Accepts NULL. */
 void api_free(struct api *api);
 /* Where browsers find us, for one-time links: "http://127.0.0.1:7117", known
  * once the port is bound. 0, or -1 when out of memory. */

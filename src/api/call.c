@@ -12,6 +12,7 @@ call_free(struct call *call)
     strbuf_release(&call->body);
     strbuf_release(&call->out);
     arena_release(&call->arena);
+    api_unref(call->api);
     free(call);
 }
 
@@ -121,6 +122,7 @@ call_start(struct api *api, struct http_exchange *exchange,
         return;
     }
     call->api = api;
+    api->n_refs++;
     call->exchange = exchange;
     call->row = row;
     call->n_refs = 2; /* the exchange's, and ours until the end of this */

@@ -15,6 +15,8 @@
 #include "base/limits.h"
 
 struct api {
+    int n_refs;     /* the owner's and one for each call */
+    bool is_closed; /* freed by its owner: the modules may be gone */
     struct api_options options;
     struct route *routes; /* api_rows, for http/routes.h */
     struct list calls;    /* every live call */
@@ -48,6 +50,7 @@ struct call {
 void call_start(struct api *api, struct http_exchange *exchange,
                 const struct api_row *row, const struct route_match *match,
                 struct arena *arena, const struct auth_answer *who);
+void api_unref(struct api *api);
 struct call *call_ref(struct call *call);
 void call_unref(struct call *call);
 

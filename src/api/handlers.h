@@ -32,8 +32,10 @@ void system_info(struct call *call);
 void system_memory(struct call *call);
 void system_metrics(struct call *call);
 void system_parsers(struct call *call);
-void system_engines(struct call *call);
 void system_usage(struct call *call);
+
+/* engines.c */
+void system_engines(struct call *call);
 
 /* settings.c */
 void settings_show(struct call *call);

@@ -118,7 +118,7 @@ on_created(void *ctx, struct profile *profile, const struct error *error)
     struct call *call = ctx;
     if (error != NULL)
         reply_error(call, error);
-    else
+    else if (call->exchange != NULL)
         reply_profile(call, profile, 201);
     call_unref(call);
 }
@@ -137,26 +137,16 @@ profiles_add(struct call *call)
     }
 }
 
-/* An edit that is under way: what the engine was started with before it. */
-struct edit {
-    struct call *call;
-    struct profile *before; /* one reference */
-};
-
 static void
 on_updated(void *ctx, struct profile *profile, const struct error *error)
 {
-    struct edit *edit = ctx;
-    struct call *call = edit->call;
-    struct instances *instances = call->api->options.instances;
+    struct call *call = ctx;
     if (error != NULL) {
         reply_error(call, error);
-    } else {
-        if (profile_needs_restart(edit->before, profile))
-            instances_profile_changed(instances, profile);
+    } else if (!call->api->is_closed) {
+        instances_profile_changed(call->api->options.instances, profile);
         reply_profile(call, profile, 200);
     }
-    profile_unref(edit->before);
     call_unref(call);
 }
 
@@ -166,20 +156,13 @@ profiles_change(struct call *call)
     struct profile *profile = call_profile(call);
     if (profile == NULL || !is_editable(call, profile, "changed"))
         return;
-    struct edit *edit = arena_alloc(&call->arena, sizeof *edit);
-    if (edit == NULL) {
-        reply_errorf(call, ERR_NO_MEMORY, "There is not enough memory.");
-        return;
-    }
-    edit->call = call_ref(call);
-    edit->before = profile_ref(profile);
     struct field_problems problems = { .n = 0 };
     struct error error = { .code = ERR_OK };
+    call_ref(call);
     if (profiles_update(call->api->options.profiles, str_from(profile->id),
                         call->input, call->who.may_execute, &problems,
-                        on_updated, edit, &error) < 0) {
+                        on_updated, call, &error) < 0) {
         reply_problems(call, &problems, &error);
-        profile_unref(edit->before);
         call_unref(call);
     }
 }
@@ -237,8 +220,9 @@ on_deleted(void *ctx, struct profile *profile, const struct error *error)
 {
     struct removal *removal = ctx;
     struct call *call = removal->call;
-    if (error != NULL) {
-        reply_error(call, error);
+    if (error != NULL || call->api->is_closed) {
+        if (error != NULL)
+            reply_error(call, error);
         removal_end(removal);
         return;
     }

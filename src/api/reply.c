@@ -1,5 +1,6 @@
 /* Answers of the control plane: one envelope, one set of headers. */
 #include <stdarg.h>
+#include <string.h>
 
 #include "api/call.h"
 #include "api/page.h"
@@ -136,8 +137,12 @@ reply_problems(struct call *call, const struct field_problems *problems,
                const struct error *error)
 {
     bool has_field = error->field[0] != '\0';
-    struct json_writer *w =
-        begin_error(call, error_wire(error->code), error->message);
+    char message[ERROR_FIELD_MAX + ERROR_MESSAGE_MAX + 2];
+    /* Read alone, a message must say what it is about. */
+    bool is_bare = has_field && strstr(error->message, error->field) == NULL;
+    snprintf(message, sizeof message, "%s%s%s", is_bare ? error->field : "",
+             is_bare ? ": " : "", error->message);
+    struct json_writer *w = begin_error(call, error_wire(error->code), message);
     if (problems->n > 0 || has_field) {
         json_key(w, "details");
         json_array_begin(w);

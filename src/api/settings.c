@@ -14,7 +14,7 @@ on_updated(void *ctx, const struct error *error)
     struct call *call = ctx;
     if (error != NULL)
         reply_error(call, error);
-    else
+    else if (call->exchange != NULL)
         settings_show(call);
     call_unref(call);
 }

@@ -152,47 +152,6 @@ system_metrics(struct call *call)
     reply_end(call, 200);
 }
 
-static void
-write_engine(struct api *api, const struct engine_manifest *manifest,
-             struct json_writer *out)
-{
-    const struct api_hooks *hooks = &api->options.hooks;
-    const char *path = NULL, *version = NULL;
-    struct error error = { .code = ERR_OK };
-    int result =
-        hooks->engine_binary == NULL
-            ? error_set(&error, ERR_NOT_IMPLEMENTED, "Binaries are not probed.")
-            : hooks->engine_binary(hooks->ctx, manifest->name, &path, &version,
-                                   &error);
-    json_object_begin(out);
-    member_text(out, "name", manifest->name);
-    json_key(out, "manifest");
-    engine_to_json(manifest, out);
-    json_key(out, "binary");
-    if (result < 0) {
-        json_null(out);
-    } else {
-        json_object_begin(out);
-        member_text(out, "path", path);
-        member_name(out, "version", version == NULL ? "" : version);
-        json_object_end(out);
-    }
-    member_text(out, "error", result < 0 ? error.message : NULL);
-    json_object_end(out);
-}
-
-void
-system_engines(struct call *call)
-{
-    struct engines *engines = call->api->options.engines;
-    struct json_writer *w = reply_begin(call);
-    json_array_begin(w);
-    for (size_t i = 0; i < engines_count(engines); i++)
-        write_engine(call->api, engines_at(engines, i), w);
-    json_array_end(w);
-    reply_end(call, 200);
-}
-
 void
 system_usage(struct call *call)
 {

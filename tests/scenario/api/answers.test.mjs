@@ -1,0 +1,221 @@
+// The control plane of the real daemon: bad input on every route, the life
+// of a server, its log, each answer judged by the OpenAPI document.
+import assert from 'node:assert/strict';
+import fs from 'node:fs';
+import http from 'node:http';
+import path from 'node:path';
+import { after, before, test } from 'node:test';
+import { Hearth, isAlive, request, until } from '../lib/hearth.mjs';
+import { Document, fill } from './document.mjs';
+
+const FAKE = process.env.HEARTH_FAKE_ENGINE;
+const engine = (...flags) => ({ engine: 'command', restart_policy: 'never',
+                                command: [FAKE, '--port', '${port}', ...flags] });
+let hearth, document;
+
+before(async () => {
+  hearth = await Hearth.start({});
+  document = await Document.read(hearth);
+  await ask('POST', '/api/profiles', { name: 'known', ...engine() }, 201);
+});
+after(() => hearth?.stop());
+
+const routeOf = (method, target) => {
+  const parts = target.split('?')[0].split('/');
+  const fits = (route) => {
+    const pattern = route.path.split('/');
+    return route.method === method && pattern.length === parts.length
+      && pattern.every((part, i) => part.startsWith('{') || part === parts[i]);
+  };
+  const routes = document.routes().filter(fits);
+  return routes.find((route) => !route.path.includes('{')) ?? routes[0];
+};
+
+// Asks over the socket, wants the status and an answer that fits.
+async function ask(method, target, body, status, headers) {
+  const answer = await request(hearth.base, method, target, { body, headers, socketPath: hearth.socket });
+  const what = `${method} ${target} ${typeof body === 'string' ? body : JSON.stringify(body) ?? ''}`;
+  assert.equal(answer.status, status, `${what}: ${answer.text.slice(0, 400)}`);
+  const route = routeOf(method, target);
+  assert.equal(document.complaint(route, answer), null, `${what}: ${answer.text.slice(0, 400)}`);
+  return answer.text === '' ? null : answer.text.startsWith('{') ? answer.json() : answer.text;
+}
+
+test('bad input on every route', async () => {
+  const bad = [
+    ['{}', 415, { 'Content-Type': 'text/plain' }],
+    ['{"a":', 400], ['{"a":1,}', 400], ['[]', 400], ['17', 400],
+    [Buffer.from([0x7b, 0x22, 0x61, 0x22, 0x3a, 0x22, 0xff, 0x22, 0x7d]), 400],
+    ['{"nonsense_field":1}', 422],
+    [' '.repeat(2 * 1024 * 1024), 413],
+  ];
+  for (const route of document.routes()) {
+    const target = fill(route, 'known');
+    for (const [body, status, headers] of bad) {
+      const answer = await ask(route.method, target, body, status, headers);
+      if (status === 422) assert.equal(answer.error.details[0].field, 'nonsense_field');
+    }
+    const answer = await ask(route.method, `${target}?nonsense=1`, undefined, 422);
+    assert.equal(answer.error.details[0].field, 'nonsense');
+    const wrong = await request(hearth.base, 'PATCH', target, { socketPath: hearth.socket });
+    assert.equal(wrong.status, 405);
+    assert.ok(wrong.headers.allow.includes(route.method), wrong.headers.allow);
+  }
+});
+
+test('unknown routes are JSON, in the dialect of the path', async () => {
+  for (const [target, code] of [['/api/nothing', 'not_found'], ['/v1/nothing', 'not_found']]) {
+    const answer = await request(hearth.base, 'GET', target, { socketPath: hearth.socket });
+    assert.equal(answer.status, 404);
+    assert.equal(answer.json().error.code, code);
+  }
+});
+
+test('every list answers as the document says', async () => {
+  for (const route of document.routes()) {
+    if (route.method !== 'GET' || route.path.includes('{') || route.path === '/api/events') continue;
+    await ask('GET', route.path, undefined, 200);
+  }
+});
+
+test('the life of a server', async () => {
+  await ask('POST', '/api/profiles', { name: 'life', ...engine('--load-ms', '300') }, 201);
+  const begun = await ask('POST', '/api/servers/life/start', undefined, 202);
+  assert.ok(['starting', 'loading', 'stopped'].includes(begun.data.state), begun.data.state);
+  const ready = await until('it to be ready', async () => {
+    const { data } = await ask('GET', '/api/servers/life/status', undefined, 200);
+    return data.state === 'ready' ? data : null;
+  });
+  assert.ok(isAlive(ready.pid));
+  assert.equal(ready.health, 'healthy');
+  assert.ok(ready.port > 0 && ready.uptime_s >= 0);
+  const again = await ask('POST', '/api/servers/life/start', undefined, 409);
+  assert.match(again.error.message, new RegExp(`pid ${ready.pid}`));
+  const health = await ask('GET', '/api/servers/life/health', undefined, 200);
+  assert.equal(health.data.status, 'healthy');
+  assert.equal(typeof health.data.response_time_ms, 'number');
+
+  const edited = await ask('PUT', '/api/profiles/life', { env: { X: '1' } }, 200);
+  assert.equal(edited.data.restart_required, true);
+  const cosmetic = await ask('PUT', '/api/profiles/known', { description: 'x' }, 200);
+  assert.equal(cosmetic.data.restart_required, false);
+  const restarted = await ask('POST', '/api/servers/life/restart?wait=1', undefined, 200);
+  assert.equal(restarted.data.state, 'ready');
+  assert.notEqual(restarted.data.pid, ready.pid);
+  assert.ok(!isAlive(ready.pid));
+  const fresh = await ask('GET', '/api/profiles/life', undefined, 200);
+  assert.equal(fresh.data.restart_required, false);
+
+  const stopped = await ask('POST', '/api/servers/life/stop?wait=1', undefined, 200);
+  assert.equal(stopped.data.state, 'stopped');
+  assert.equal(stopped.data.stop, 'graceful');
+  assert.ok(!isAlive(restarted.data.pid));
+  const nothing = await request(hearth.base, 'POST', '/api/servers/life/stop', { socketPath: hearth.socket });
+  assert.ok([404, 409].includes(nothing.status), nothing.text);
+  await ask('DELETE', '/api/profiles/life', undefined, 204);
+});
+
+test('a start that fails tells why', async () => {
+  await ask('POST', '/api/profiles', { name: 'broken', ...engine('--exit-at-start', '3') }, 201);
+  const failed = await ask('POST', '/api/servers/broken/start?wait=1', undefined, 409);
+  assert.equal(failed.error.state, 'failed');
+  assert.equal(failed.error.exit_code, 3);
+  assert.ok(Array.isArray(failed.error.log_tail));
+  const { data } = await ask('GET', '/api/servers/broken/status', undefined, 200);
+  assert.equal(data.failed, true);
+  assert.equal(data.exit_code, 3);
+  await ask('DELETE', '/api/profiles/broken', undefined, 204);
+});
+
+test('deleting a running profile stops it first and removes its log', async () => {
+  for (const wait of [false, true]) {
+    await ask('POST', '/api/profiles', { name: 'brief', ...engine() }, 201);
+    const { data } = await ask('POST', '/api/servers/brief/start?wait=1', undefined, 200);
+    const logs = () => fs.readdirSync(hearth.data, { recursive: true })
+      .filter((name) => name.includes(data.profile_id));
+    assert.ok(logs().length > 0, 'it has files of its own');
+    if (wait) {
+      await ask('DELETE', '/api/profiles/brief?wait=1', undefined, 204);
+      assert.ok(!isAlive(data.pid));
+    } else {
+      const gone = await ask('DELETE', '/api/profiles/brief', undefined, 202);
+      assert.equal(gone.data.state, 'stopping');
+      assert.equal(gone.data.pid, data.pid);
+    }
+    await until('it to be gone', () => !isAlive(data.pid) && logs().length === 0);
+    await ask('GET', '/api/profiles/brief', undefined, 404);
+  }
+});
+
+// A live view: collects until `done(text)` or the end.
+function view(target, done, headers = {}) {
+  return new Promise((resolve, reject) => {
+    const req = http.request({ socketPath: hearth.socket, path: target, agent: false,
+                               headers: { Host: '127.0.0.1', ...headers } }, (res) => {
+      let text = '';
+      res.on('data', (piece) => {
+        text += piece;
+        if (done(text)) { resolve({ text, status: res.statusCode }); req.destroy(); }
+      });
+      res.on('end', () => resolve({ text, status: res.statusCode }));
+      res.on('error', () => {});
+    });
+    req.on('error', reject);
+    req.end();
+  });
+}
+const lines = (text) => [...text.matchAll(/^data: (.*)$/gm)].map((match) => JSON.parse(match[1]));
+
+test('the log of a server: own position, resumption, a last event', async () => {
+  await ask('POST', '/api/profiles', { name: 'talker', engine: 'command', restart_policy: 'never',
+    command: ['/bin/sh', '-c', `for i in 1 2 3 4 5 6 7 8 9; do echo "line $i"; done; exec ${FAKE} --port $0`, '${port}'] }, 201);
+  await ask('POST', '/api/servers/talker/start?wait=1', undefined, 200);
+  const all = await view('/api/servers/talker/logs?follow=0&lines=1000', () => false);
+  const said = lines(all.text).filter((row) => row.line).map((row) => row.line);
+  for (let i = 1; i <= 9; i++) assert.ok(said.includes(`line ${i}`), all.text);
+  assert.equal(lines(all.text).at(-1).status, 'running');
+  const some = await view('/api/servers/talker/logs?follow=0&lines=2', () => false);
+  assert.deepEqual(lines(some.text).filter((row) => row.line).map((row) => row.line), said.slice(-2));
+  const ids = [...all.text.matchAll(/^id: (\d+)$/gm)].map((match) => Number(match[1]));
+  assert.deepEqual(ids, ids.map((_, i) => ids[0] + i), 'numbers rise by one');
+  const rest = await view('/api/servers/talker/logs?follow=0', () => false, { 'Last-Event-ID': String(ids[3]) });
+  assert.equal(Number(/^id: (\d+)$/m.exec(rest.text)[1]), ids[4]);
+
+  const readers = [1, 2].map(() => view('/api/servers/talker/logs?lines=1000', () => false));
+  await ask('POST', '/api/servers/talker/stop?wait=1', undefined, 200);
+  const [first, second] = await Promise.all(readers);
+  assert.equal(first.text, second.text, 'both readers get every line');
+  const last = lines(first.text).at(-1);
+  assert.equal(last.status, 'stopped');
+  await ask('DELETE', '/api/profiles/talker', undefined, 204);
+});
+
+test('events: a snapshot, then what happens', async () => {
+  const watched = view('/api/events', (text) => /"to":"ready"/.test(text) && /"to":"stopped"/.test(text));
+  await ask('POST', '/api/servers/known/start?wait=1', undefined, 200);
+  await ask('POST', '/api/servers/known/stop?wait=1', undefined, 200);
+  const { text } = await watched;
+  assert.match(text, /^event: snapshot$/m);
+  const states = [...text.matchAll(/"from":"(\w+)","to":"(\w+)"/g)].map((match) => match[2]);
+  assert.ok(states.includes('starting') && states.includes('ready') && states.includes('stopped'), states.join());
+});
+
+test('the log of Hearth is paged', async () => {
+  const { data } = await ask('GET', '/api/logs?limit=2', undefined, 200);
+  assert.equal(data.entries.length, 2);
+  assert.ok(data.entries[0].id > data.entries[1].id);
+  const next = await ask('GET', `/api/logs?limit=2&before_id=${data.next_before_id}`, undefined, 200);
+  assert.ok(next.data.entries.every((entry) => entry.id < data.entries[1].id));
+  const info = await ask('GET', '/api/logs?level=warn', undefined, 200);
+  assert.ok(info.data.entries.every((entry) => ['warn', 'error'].includes(entry.level)));
+});
+
+test('engines: what is known and what is installed', async () => {
+  const { data } = await ask('GET', '/api/system/engines', undefined, 200);
+  assert.ok(data.length >= 8);
+  const llama = data.find((row) => row.name === 'llama-server');
+  if (process.env.HEARTH_LLAMA_SERVER) {
+    assert.equal(path.basename(llama.binary.path), 'llama-server');
+    assert.ok(llama.binary.version, JSON.stringify(llama.binary));
+  }
+});
