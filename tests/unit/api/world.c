@@ -199,6 +199,7 @@ open_core(struct world *world)
                                      .events = &world->events,
                                      .instances = parts->instances,
                                      .profiles = parts->profiles,
+                                     .engines = parts->engines,
                                      .models_max = 2,
                                      .drain_after_ms = 1000,
                                      .drain_timeout_ms = 1000 };
