@@ -156,14 +156,14 @@ http_percent_decode(struct str from, bool is_plus_space, char *buffer,
         if (c == '%') {
             int high = i + 2 < from.n ? hex_digit(from.p[i + 1]) : -1;
             int low = high >= 0 ? hex_digit(from.p[i + 2]) : -1;
-            if (low < 0 || (high == 0 && low == 0))
+            if (low < 0)
                 return -1;
             c = (char)(high << 4 | low);
             i += 2;
         } else if (c == '+' && is_plus_space) {
             c = ' ';
         }
-        if (n == size)
+        if (n == size || c == '\0')
             return -1;
         buffer[n++] = c;
     }

@@ -38,7 +38,7 @@ ptrdiff_t http_query_get(struct str query, const char *name, char *buffer,
                          size_t size);
 
 /* Percent-decodes into `buffer` (no zero at the end): the length, or -1
- * when it does not fit, an escape is bad or makes a zero byte. */
+ * when it does not fit, an escape is bad or a zero byte comes out. */
 ptrdiff_t http_percent_decode(struct str from, bool is_plus_space,
                               char *buffer, size_t size);
 

@@ -25,7 +25,7 @@ struct engine {
     struct str answer;
     enum action action;
     bool by_byte;
-    size_t n_big;            /* bytes of body after the answer */
+    size_t n_big; /* bytes of body after the answer */
     int delay_ms;
     int n_answers_then_close; /* 0: never */
     atomic_bool must_stop;
@@ -123,8 +123,7 @@ serve(struct engine *engine, int fd)
             reset(fd);
         if (engine->action == ECHOES)
             echo(fd);
-        if (engine->action != KEEP ||
-            n_answers == engine->n_answers_then_close)
+        if (engine->action != KEEP || n_answers == engine->n_answers_then_close)
             break;
     }
 }
@@ -168,8 +167,8 @@ engine_start(struct engine *engine, const char *answer, enum action action)
     getsockname(engine->listen_fd, (struct sockaddr *)&storage, &n);
     assert_int_equal(
         address_from_sockaddr((struct sockaddr *)&storage, &engine->at), 0);
-    assert_int_equal(
-        pthread_create(&engine->thread, NULL, run_engine, engine), 0);
+    assert_int_equal(pthread_create(&engine->thread, NULL, run_engine, engine),
+                     0);
 }
 
 static void
@@ -196,11 +195,11 @@ struct caller {
     struct http_call_failure failure;
     struct http_call_options options;
     struct str request_body;
-    int n_more;              /* calls to start in on_end */
-    bool must_sleep;         /* in on_end, before the next call */
+    int n_more;      /* calls to start in on_end */
+    bool must_sleep; /* in on_end, before the next call */
     bool must_pause;
     bool is_stopped_at_head, is_stopped_at_body;
-    struct str tunnel;       /* what to write after a 101 */
+    struct str tunnel; /* what to write after a 101 */
 };
 
 static void start(struct caller *caller);
@@ -325,7 +324,7 @@ run_until_over(struct caller *caller)
 
 struct row {
     const char *answer;
-    int status;         /* 0: an error */
+    int status; /* 0: an error */
     const char *body;
 };
 
@@ -335,21 +334,24 @@ static const struct row rows[] = {
     { "HTTP/1.1 200 OK\r\n\r\nuntil close", 200, "until close" },
     { "HTTP/1.0 200 OK\r\n\r\nold", 200, "old" },
     { "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
-      "3\r\nabc\r\n4;x=y\r\ndefg\r\n0\r\nT: v\r\n\r\n", 200, "abcdefg" },
+      "3\r\nabc\r\n4;x=y\r\ndefg\r\n0\r\nT: v\r\n\r\n",
+      200, "abcdefg" },
     { "HTTP/1.1 404 Nope\r\nContent-Length: 2\r\n\r\nno", 404, "no" },
     { "HTTP/1.1 204 No Content\r\n\r\n", 204, "" },
     { "HTTP/1.1 304 Not Modified\r\nContent-Length: 99\r\n\r\n", 304, "" },
     { "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nA: b\r\n\r\n"
-      "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok", 200, "ok" },
+      "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok",
+      200, "ok" },
     /* what a client could read differently */
-    { "HTTP/1.1 200 OK\r\nContent-Length: 2\r\nContent-Length: 2\r\n\r\nok",
-      0, NULL },
-    { "HTTP/1.1 200 OK\r\nContent-Length: 2\r\nContent-Length: 3\r\n\r\nok",
-      0, NULL },
+    { "HTTP/1.1 200 OK\r\nContent-Length: 2\r\nContent-Length: 2\r\n\r\nok", 0,
+      NULL },
+    { "HTTP/1.1 200 OK\r\nContent-Length: 2\r\nContent-Length: 3\r\n\r\nok", 0,
+      NULL },
     { "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n"
-      "Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n", 0, NULL },
-    { "HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n",
+      "Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
       0, NULL },
+    { "HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n", 0,
+      NULL },
     { "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked, identity\r\n\r\nx", 0,
       NULL },
     { "HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip\r\n\r\nx", 0, NULL },
@@ -360,11 +362,14 @@ static const struct row rows[] = {
     { "HTTP/1.1 200 OK\r\nContent-Length: 2\n\r\nok", 0, NULL },
     { "HTTP/1.1 200 OK\r\nA: b\r\n c\r\nContent-Length: 2\r\n\r\nok", 0, NULL },
     { "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
-      "0x3\r\nabc\r\n0\r\n\r\n", 0, NULL },
+      "0x3\r\nabc\r\n0\r\n\r\n",
+      0, NULL },
     { "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
-      "3\r\nabcd\r\n0\r\n\r\n", 0, NULL },
+      "3\r\nabcd\r\n0\r\n\r\n",
+      0, NULL },
     { "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
-      "3\nabc\r\n0\r\n\r\n", 0, NULL },
+      "3\nabc\r\n0\r\n\r\n",
+      0, NULL },
     { "HTTP/1.1 2OO OK\r\nContent-Length: 2\r\n\r\nok", 0, NULL },
     { "HTTP/1.1 20 OK\r\nContent-Length: 2\r\n\r\nok", 0, NULL },
     { "HTTP/1.1 2000 OK\r\nContent-Length: 2\r\n\r\nok", 0, NULL },
@@ -375,7 +380,8 @@ static const struct row rows[] = {
     { "ICY 200 OK\r\n\r\nok", 0, NULL },
     { "garbage", 0, NULL },
     { "HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\n"
-      "Connection: upgrade\r\n\r\n", 0, NULL },
+      "Connection: upgrade\r\n\r\n",
+      0, NULL },
     /* truncated anywhere */
     { "", 0, NULL },
     { "HTTP/1.1 200 OK\r\nContent-Le", 0, NULL },
@@ -385,7 +391,8 @@ static const struct row rows[] = {
     { "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n", 0,
       NULL },
     { "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
-      "3\r\nabc\r\n0\r\n", 0, NULL },
+      "3\r\nabc\r\n0\r\n",
+      0, NULL },
     { "HTTP/1.1 100 Continue\r\n\r\n", 0, NULL },
 };
 
@@ -403,15 +410,14 @@ test_answers(void **state)
         run_call(&caller);
         bool is_end = caller.n_ends == 1 && caller.n_errors == 0;
         bool is_error = caller.n_ends == 0 && caller.n_errors == 1;
-        if (row->status == 0 ? !is_error
-                             : !is_end || caller.status != row->status ||
-                                   strcmp(strbuf_text(&caller.body),
-                                          row->body) != 0)
+        if (row->status == 0
+                ? !is_error
+                : !is_end || caller.status != row->status ||
+                      strcmp(strbuf_text(&caller.body), row->body) != 0)
             fail_msg("%s\n(by byte: %d) gave status %d, %d ends, %d errors "
                      "(%s), body %s",
-                     row->answer, engine.by_byte, caller.status,
-                     caller.n_ends, caller.n_errors,
-                     caller.failure.error.message,
+                     row->answer, engine.by_byte, caller.status, caller.n_ends,
+                     caller.n_errors, caller.failure.error.message,
                      strbuf_text(&caller.body));
         if (is_error) {
             assert_int_equal(caller.failure.has_response_begun,
@@ -534,8 +540,7 @@ test_connections_are_kept_and_retired(void **state)
     int64_t start_ms = loop_now_ms(&caller.loop);
     loop_run(&caller.loop);
     assert_in_range(loop_now_ms(&caller.loop) - start_ms,
-                    LIMIT_UPSTREAM_IDLE_MS - 50,
-                    LIMIT_UPSTREAM_IDLE_MS + 900);
+                    LIMIT_UPSTREAM_IDLE_MS - 50, LIMIT_UPSTREAM_IDLE_MS + 900);
     run_until_over(&caller);
     assert_int_equal(atomic_load(&engine.n_connections), 3);
     /* A fresh one on demand; a flush forgets the kept ones. */
@@ -807,9 +812,9 @@ test_slow_engine_is_seen_in_pending(void **state)
     static char piece[50000];
     int n_pieces = 0;
     while (http_call_pending(caller.call) < LIMIT_RELAY_WINDOW_BYTES) {
-        assert_int_equal(http_call_write(caller.call,
-                                         (struct str){ piece, sizeof piece }),
-                         0);
+        assert_int_equal(
+            http_call_write(caller.call, (struct str){ piece, sizeof piece }),
+            0);
         n_pieces++;
         uv_run(&caller.loop.uv, UV_RUN_NOWAIT);
     }
