@@ -886,7 +886,7 @@ read_options(int argc, char **argv)
     for (int i = 0; i < R_COUNT; i++)
         fake.request[i] = request_rows[i].default_value;
     read_environment();
-    for (int i = 1; i < argc; i++) {
+    for (int i = 1; i < argc; i += 2) {
         if (strcmp(argv[i], "--version") == 0) {
             puts("version: 1.2.3 (build 42, commit fake)");
             exit((int)fake.process[P_version_exit]);
@@ -900,7 +900,6 @@ read_options(int argc, char **argv)
             exit(1);
         }
         take_option(argv[i], argv[i + 1]);
-        i++;
     }
 }
 

@@ -187,9 +187,14 @@ attach_row(void *ctx, const struct instance_row *row)
     if (found == NULL)
         instances_forget(all, row->profile_id, NULL, NULL);
     instance_log_begin(&instance->log);
-    instance->link = keeper_link_attach(all->options.loop, &all->links,
-                                        instance->socket_path, instance->id,
-                                        &attach_ops, instance, NULL);
+    struct keeper_link_options options = {
+        .loop = all->options.loop,
+        .links = &all->links,
+        .socket_path = instance->socket_path,
+        .ops = &attach_ops,
+        .ctx = instance,
+    };
+    instance->link = keeper_link_attach(&options, instance->id, NULL);
     if (instance->link == NULL)
         give_up(instance);
     return 0;

@@ -237,10 +237,15 @@ launch_keeper(struct instance *instance, const struct launch *launch,
     snprintf(exit_path, sizeof exit_path, "%s.exit", instance->socket_path);
     fill_spec(instance, launch, log_path, exit_path, spec);
     instance_log_begin(&instance->log);
-    instance->link =
-        keeper_link_start(all->options.loop, &all->links, all->hearth_path,
-                          instance->profile->name, instance->socket_path, spec,
-                          &instance_link_ops, instance, error);
+    struct keeper_link_options options = {
+        .loop = all->options.loop,
+        .links = &all->links,
+        .socket_path = instance->socket_path,
+        .ops = &instance_link_ops,
+        .ctx = instance,
+    };
+    instance->link = keeper_link_start(&options, all->hearth_path,
+                                       instance->profile->name, spec, error);
     free(spec);
     return instance->link == NULL ? -1 : 0;
 }

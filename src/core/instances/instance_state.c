@@ -83,12 +83,17 @@ undo(struct instance *instance, enum instance_state state)
     }
 }
 
+static void
+set_reason(struct instance *instance, const char *format, va_list args)
+{
+    vsnprintf(instance->reason, sizeof instance->reason, format, args);
+}
+
 void
 instance_set_state(struct instance *instance, enum instance_state state,
                    const struct error *error, const char *format, ...)
 {
     enum instance_state from = instance->state;
-    va_list args;
     assert(state_table_allows(instance_state_rows, (int)from, (int)state));
     assert(state != INSTANCE_FAILED || error != NULL);
     undo(instance, state);
@@ -100,8 +105,9 @@ instance_set_state(struct instance *instance, enum instance_state state,
         instance->error = (struct error){ .code = ERR_OK };
     if (error == NULL && !is_among(state, IN(BACKOFF)))
         instance->advice[0] = '\0';
+    va_list args;
     va_start(args, format);
-    vsnprintf(instance->reason, sizeof instance->reason, format, args);
+    set_reason(instance, format, args);
     va_end(args);
     instance_store(instance, NULL);
     instances_look(instance->all);

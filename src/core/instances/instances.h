@@ -30,10 +30,10 @@ struct instances_options {
     struct events *events;
     struct store *store;
     struct engines *engines;
-    const char *data_dir;         /* sockets, logs live below it */
-    const char *hearth_path;      /* our own binary, re-executed as keeper */
+    const char *data_dir;    /* sockets, logs live below it */
+    const char *hearth_path; /* our own binary, re-executed as keeper */
     int64_t orphan_timeout_s;
-    bool keep_engines;            /* at shutdown, see instances_shutdown */
+    bool keep_engines; /* at shutdown, see instances_shutdown */
 
     /* Below: NULL or 0 gives what the comment says. */
 
@@ -43,17 +43,17 @@ struct instances_options {
     /* For options that name a file: -1 with `error` when outside the model
      * roots. NULL: not checked. */
     int (*check_path)(void *ctx, const char *path, struct error *error);
-    void *ctx;                    /* of both */
-    const char *default_threads;  /* for engines that have such an option */
-    int64_t health_interval_ms;   /* 5 s */
-    int64_t health_timeout_ms;    /* 5 s, for the readiness path */
-    int64_t probe_interval_ms;    /* 60 s between small real requests */
-    int64_t probe_timeout_ms;     /* 30 s for one */
-    int health_failures;          /* 3 in a row make it unhealthy */
-    int64_t backoff_min_ms;       /* 1 s, doubling ... */
-    int64_t backoff_max_ms;       /* ... up to 60 s */
-    int64_t stable_ms;            /* ready for 60 s: the back-off resets */
-    int64_t sample_interval_ms;   /* 2 s between looks at memory and CPU */
+    void *ctx;                   /* of both */
+    const char *default_threads; /* for engines that have such an option */
+    int64_t health_interval_ms;  /* 5 s */
+    int64_t health_timeout_ms;   /* 5 s, for the readiness path */
+    int64_t probe_interval_ms;   /* 60 s between small real requests */
+    int64_t probe_timeout_ms;    /* 30 s for one */
+    int health_failures;         /* 3 in a row make it unhealthy */
+    int64_t backoff_min_ms;      /* 1 s, doubling ... */
+    int64_t backoff_max_ms;      /* ... up to 60 s */
+    int64_t stable_ms;           /* ready for 60 s: the back-off resets */
+    int64_t sample_interval_ms;  /* 2 s between looks at memory and CPU */
 };
 
 int instances_new(const struct instances_options *options,
@@ -72,24 +72,24 @@ struct instance_view {
     char id[ID_BYTES];
     struct profile *profile;
     enum instance_state state;
-    char reason[128];            /* of the last change */
-    int64_t state_since_ms;      /* Unix time */
-    int64_t pid;                 /* engine's, 0: none */
-    struct address address;      /* where it listens */
-    char api_key[80];            /* "" when the engine has none */
+    char reason[128];       /* of the last change */
+    int64_t state_since_ms; /* Unix time */
+    int64_t pid;            /* engine's, 0: none */
+    struct address address; /* where it listens */
+    char api_key[80];       /* "" when the engine has none */
     const struct engine_manifest *manifest;
-    int slots;                   /* parallel requests it takes; >= 1 */
-    int64_t started_at_ms;       /* Unix time of the exec, 0: never */
+    int slots;             /* parallel requests it takes; >= 1 */
+    int64_t started_at_ms; /* Unix time of the exec, 0: never */
     int64_t ready_at_ms;
     struct instance_exit exit;
-    struct error error;          /* why it failed; code OK: none */
-    char advice[256];            /* what the user can do about it */
-    enum stop_kind stop;         /* how the last stop went */
-    int64_t rss_bytes;           /* of the process group, -1: unknown */
-    double cpu_percent;          /* of one core, over the last interval */
-    int64_t backoff_until_ms;    /* in BACKOFF: Unix time of the next try */
+    struct error error;       /* why it failed; code OK: none */
+    char advice[256];         /* what the user can do about it */
+    enum stop_kind stop;      /* how the last stop went */
+    int64_t rss_bytes;        /* of the process group, -1: unknown */
+    double cpu_percent;       /* of one core, over the last interval */
+    int64_t backoff_until_ms; /* in BACKOFF: Unix time of the next try */
     int n_restarts;
-    bool restart_required;       /* the profile changed since the exec */
+    bool restart_required; /* the profile changed since the exec */
 };
 
 /* 0, or -1 when the profile has no instance (never started). */
@@ -153,16 +153,14 @@ void instance_waiter_cancel(struct instance_waiter *waiter);
  * line will get. 0 lines gives just the number. New lines come by
  * EVENT_INSTANCE_LOG, so a reader that starts from the returned number
  * misses none and sees none twice. */
-uint64_t instances_log_tail(struct instances *instances,
-                            const char *profile_id, size_t n_lines,
-                            void (*fn)(void *ctx, uint64_t seq,
-                                       struct str line),
-                            void *ctx);
+uint64_t instances_log_tail(
+    struct instances *instances, const char *profile_id, size_t n_lines,
+    void (*fn)(void *ctx, uint64_t seq, struct str line), void *ctx);
 
 /* The loop is about to end: stops every engine gracefully (or leaves them
  * to their keepers with keep_engines), then calls back. */
-void instances_shutdown(struct instances *instances,
-                        void (*on_done)(void *ctx), void *ctx);
+void instances_shutdown(struct instances *instances, void (*on_done)(void *ctx),
+                        void *ctx);
 void instances_free(struct instances *instances);
 
 #endif

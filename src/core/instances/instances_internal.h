@@ -169,7 +169,7 @@ void instance_explain_exit(struct instance *instance,
 void instance_become_stable(struct instance *instance); /* READY began */
 
 /* instance_stats.c */
-void instances_sample_begin(struct instances *instances);
-void instances_sample_end(struct instances *instances);
+void instances_sample_begin(struct instances *all);
+void instances_sample_end(struct instances *all);
 
 #endif

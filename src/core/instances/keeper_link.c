@@ -216,10 +216,10 @@ static const struct stream_ops stream_ops = {
 };
 
 static struct keeper_link *
-connect_link(struct loop *loop, struct list *links, const char *socket_path,
-             struct strbuf *first, const struct keeper_link_ops *ops, void *ctx,
+connect_link(const struct keeper_link_options *options, struct strbuf *first,
              struct error *error)
 {
+    const char *socket_path = options->socket_path;
     struct address address = { .is_unix = true };
     if (strlen(socket_path) >= sizeof address.host) {
         error_set(error, ERR_INVALID, "%s: the path is too long", socket_path);
@@ -231,13 +231,13 @@ connect_link(struct loop *loop, struct list *links, const char *socket_path,
         error_set(error, ERR_NO_MEMORY, "out of memory");
         return NULL;
     }
-    link->loop = loop;
-    link->ops = ops;
-    link->ctx = ctx;
+    link->loop = options->loop;
+    link->ops = options->ops;
+    link->ctx = options->ctx;
     strbuf_init(&link->in, LINK_IN_BYTES);
     timer_init(&link->reap_timer, on_reap);
-    if (stream_connect(loop, &link->stream, &address, &stream_ops, error) !=
-        0) {
+    if (stream_connect(options->loop, &link->stream, &address, &stream_ops,
+                       error) != 0) {
         free(link);
         return NULL;
     }
@@ -246,7 +246,7 @@ connect_link(struct loop *loop, struct list *links, const char *socket_path,
     keeper_number_write(first, KEEPER_FOLLOW, 0);
     link->first = *first;
     *first = STRBUF_INIT(0);
-    list_push_back(links, &link->node);
+    list_push_back(options->links, &link->node);
     return link;
 }
 
@@ -278,16 +278,14 @@ done:
 }
 
 struct keeper_link *
-keeper_link_start(struct loop *loop, struct list *links,
+keeper_link_start(const struct keeper_link_options *options,
                   const char *hearth_path, const char *label,
-                  const char *socket_path, const struct keeper_spec *spec,
-                  const struct keeper_link_ops *ops, void *ctx,
-                  struct error *error)
+                  const struct keeper_spec *spec, struct error *error)
 {
     struct keeper_link *link = NULL;
     struct strbuf first = STRBUF_INIT(KEEPER_SPEC_BYTES + KEEPER_CONTROL_BYTES);
     int64_t pid = 0;
-    int listener = net_listen_unix(socket_path, error);
+    int listener = net_listen_unix(options->socket_path, error);
     if (listener < 0)
         return NULL;
     keeper_spec_write(&first, spec);
@@ -296,7 +294,7 @@ keeper_link_start(struct loop *loop, struct list *links,
                   "the command line and environment are too long");
         goto done;
     }
-    link = connect_link(loop, links, socket_path, &first, ops, ctx, error);
+    link = connect_link(options, &first, error);
     if (link == NULL)
         goto done;
     if (spawn_keeper(hearth_path, label, listener, &pid, error) != 0) {
@@ -309,21 +307,18 @@ keeper_link_start(struct loop *loop, struct list *links,
 done:
     net_close(listener);
     if (link == NULL)
-        (void)remove(socket_path);
+        (void)remove(options->socket_path);
     strbuf_release(&first);
     return link;
 }
 
 struct keeper_link *
-keeper_link_attach(struct loop *loop, struct list *links,
-                   const char *socket_path, const char *instance_id,
-                   const struct keeper_link_ops *ops, void *ctx,
-                   struct error *error)
+keeper_link_attach(const struct keeper_link_options *options,
+                   const char *instance_id, struct error *error)
 {
     struct strbuf first = STRBUF_INIT(KEEPER_CONTROL_BYTES);
     keeper_attach_write(&first, instance_id);
-    struct keeper_link *link =
-        connect_link(loop, links, socket_path, &first, ops, ctx, error);
+    struct keeper_link *link = connect_link(options, &first, error);
     strbuf_release(&first);
     return link;
 }

@@ -33,23 +33,30 @@ struct keeper_link {
     struct strbuf in;
     struct strbuf first; /* what is sent once connected */
     bool is_connected;
-    bool is_stop_asked;      /* before there was a connection */
+    bool is_stop_asked; /* before there was a connection */
     bool is_stop_forced;
     bool is_closed; /* the stream is */
 };
 
-/* Starts a keeper that listens at `socket_path` and hands it the spec. NULL
- * with `error`; nothing was started then. */
-struct keeper_link *keeper_link_start(
-    struct loop *loop, struct list *links, const char *hearth_path,
-    const char *label, const char *socket_path, const struct keeper_spec *spec,
-    const struct keeper_link_ops *ops, void *ctx, struct error *error);
+struct keeper_link_options {
+    struct loop *loop;
+    struct list *links; /* the list that it is put in */
+    const char *socket_path;
+    const struct keeper_link_ops *ops;
+    void *ctx;
+};
+
+/* Starts a keeper, `hearth_path __keeper label`, that listens at the path,
+ * and hands it the spec. NULL with `error`; nothing was started then. */
+struct keeper_link *keeper_link_start(const struct keeper_link_options *options,
+                                      const char *hearth_path,
+                                      const char *label,
+                                      const struct keeper_spec *spec,
+                                      struct error *error);
 /* Connects to one that is there already. */
-struct keeper_link *keeper_link_attach(struct loop *loop, struct list *links,
-                                       const char *socket_path,
-                                       const char *instance_id,
-                                       const struct keeper_link_ops *ops,
-                                       void *ctx, struct error *error);
+struct keeper_link *
+keeper_link_attach(const struct keeper_link_options *options,
+                   const char *instance_id, struct error *error);
 
 /* Runs the stop steps. 0, or -1: the link is broken. */
 int keeper_link_stop(struct keeper_link *link, bool is_forced);
