@@ -1,6 +1,7 @@
 /* Requests to the daemon: see daemon_client.h. */
 #include "cli/daemon_client.h"
 
+#include <assert.h>
 #include <netdb.h>
 #include <signal.h>
 #include <sys/socket.h>
@@ -151,9 +152,7 @@ client_open(struct daemon_client *client, const struct cli *cli)
     if (loop_init(&client->loop, &error) != 0)
         return cli_fail_error(&error);
     client->is_open = true;
-    client->pool = http_pool_new(&client->loop, &client->address);
-    return client->pool != NULL ? CLI_OK
-                                : cli_fail(CLI_FAILED, "out of memory");
+    return CLI_OK;
 }
 
 void
@@ -161,8 +160,6 @@ client_close(struct daemon_client *client)
 {
     if (!client->is_open)
         return;
-    if (client->pool != NULL)
-        http_pool_free(client->pool);
     loop_close(&client->loop);
     client->is_open = false;
 }
@@ -171,10 +168,12 @@ client_close(struct daemon_client *client)
 
 struct request {
     struct daemon_client *client;
+    struct http_call *call;
     int status;     /* 0: no answer has begun */
     bool is_stream; /* the answer is one of events */
     bool is_done;
     bool is_interrupted;
+    bool listens;       /* for Ctrl-C */
     bool at_line_start; /* of a stream, for its comments */
     struct strbuf body;
     struct sse_reader events;
@@ -185,11 +184,15 @@ struct request {
     bool has_failed;
 };
 
+/* Nothing is left for the loop then but to close what was opened. From here
+ * on Ctrl-C ends the program again. */
 static void
 finish(struct request *request)
 {
     request->is_done = true;
-    loop_stop(&request->client->loop);
+    if (request->listens)
+        loop_signal_close(&request->client->interrupt);
+    request->listens = false;
 }
 
 static void
@@ -261,7 +264,8 @@ on_interrupt(void *arg, int signum)
 {
     struct request *request = arg;
     request->is_interrupted = true;
-    loop_stop(&request->client->loop);
+    http_call_cancel(request->call);
+    finish(request);
 }
 
 static int
@@ -274,6 +278,7 @@ not_reached(const struct daemon_client *client, const struct error *why)
     return CLI_NOT_RUNNING;
 }
 
+/* The pool is for this one request: let go at once, it goes with the call. */
 static struct http_call *
 start_call(struct request *request, const char *method, const char *target,
            const char *body, struct error *error)
@@ -306,7 +311,14 @@ start_call(struct request *request, const char *method, const char *target,
         .ops = &ops,
         .ctx = request,
     };
-    struct http_call *call = http_call_start(client->pool, &options, error);
+    struct http_pool *pool =
+        http_pool_new(&request->client->loop, &client->address);
+    struct http_call *call = NULL;
+    if (pool != NULL)
+        call = http_call_start(pool, &options, error);
+    else
+        error_set(error, ERR_NO_MEMORY, "out of memory");
+    http_pool_free(pool);
     strbuf_release(&path);
     return call;
 }
@@ -317,29 +329,22 @@ run_request(struct request *request, const char *method, const char *target,
             const char *body)
 {
     struct daemon_client *client = request->client;
-    struct error error;
-    bool listens = request->ops != NULL &&
-                   loop_signal_open(&client->loop, &client->interrupt, SIGINT,
-                                    on_interrupt, request, &error) == 0;
-    struct http_call *call = start_call(request, method, target, body, &error);
-    if (call == NULL) {
+    struct error error = { 0 };
+    request->call = start_call(request, method, target, body, &error);
+    if (request->call == NULL) {
         request->has_failed = true;
         request->failure.error = error;
-    } else {
-        if (body != NULL)
-            http_call_write(call, str_from(body));
-        http_call_end(call);
-        loop_run(&client->loop);
-        if (!request->is_done)
-            http_call_cancel(call);
+        return CLI_OK;
     }
-    if (listens) {
-        /* From here on Ctrl-C ends the program again. The loop runs until
-         * the handle, and whatever connection is left, are gone. */
-        loop_signal_close(&client->interrupt);
-        http_pool_flush(client->pool);
-        loop_run(&client->loop);
-    }
+    request->listens =
+        request->ops != NULL &&
+        loop_signal_open(&client->loop, &client->interrupt, SIGINT,
+                         on_interrupt, request, &error) == 0;
+    if (body != NULL)
+        http_call_write(request->call, str_from(body));
+    http_call_end(request->call);
+    loop_run(&client->loop);
+    assert(request->is_done);
     return request->is_interrupted ? CLI_INTERRUPTED : CLI_OK;
 }
 
@@ -369,16 +374,22 @@ print_texts(const char *before, const struct json *texts)
             fprintf(stderr, "%s%.*s\n", before, STR_ARG(text));
 }
 
-static void
+/* Every bad field; false when none is told. */
+static bool
 print_details(const struct json *details)
 {
     struct str field, message;
+    bool has_any = false;
     for (size_t i = 0; i < json_count(details); i++) {
         const struct json *at = json_at(details, i);
         if (json_as_text(json_get(at, "field"), &field) &&
-            json_as_text(json_get(at, "message"), &message))
-            fprintf(stderr, "  %.*s: %.*s\n", STR_ARG(field), STR_ARG(message));
+            json_as_text(json_get(at, "message"), &message)) {
+            cli_fail(CLI_FAILED, "%.*s: %.*s", STR_ARG(field),
+                     STR_ARG(message));
+            has_any = true;
+        }
     }
+    return has_any;
 }
 
 static enum cli_exit
@@ -404,8 +415,8 @@ print_error(int status, const struct json *error)
     if (!json_as_text(json_get(error, "message"), &message))
         return cli_fail(code, "the daemon answered with HTTP status %d",
                         status);
-    cli_fail(code, "%.*s", STR_ARG(message));
-    print_details(json_get(error, "details"));
+    if (!print_details(json_get(error, "details")))
+        cli_fail(code, "%.*s", STR_ARG(message));
     if (json_as_text(json_get(error, "advice"), &advice) && advice.n > 0)
         fprintf(stderr, "%.*s\n", STR_ARG(advice));
     const struct json *tail = json_get(error, "log_tail");

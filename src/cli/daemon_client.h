@@ -12,7 +12,6 @@
 
 struct daemon_client {
     struct loop loop;
-    struct http_pool *pool;
     struct address address;
     char base[256];               /* path before every target, or "" */
     char url[512];                /* for messages; "" over the socket */

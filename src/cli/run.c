@@ -47,6 +47,9 @@ static void
 say(struct talk *talk, struct str text)
 {
     clear_progress(talk);
+    /* Models begin with a space, as their words do. */
+    while (talk->answer.n == 0 && text.n > 0 && *text.p == ' ')
+        text = (struct str){ text.p + 1, text.n - 1 };
     fwrite(text.p, 1, text.n, stdout);
     strbuf_add_str(&talk->answer, text);
 }

@@ -205,7 +205,7 @@ errors_become_exit_codes(void **state)
         { BAD_JSON("422 Unprocessable Content",
                    "{\"code\":\"invalid\",\"message\":\"m\",\"details\":"
                    "[{\"field\":\"port\",\"message\":\"too large\"}]}"),
-          CLI_USAGE, "hearth: m\n  port: too large\n" },
+          CLI_USAGE, "hearth: port: too large\n" },
         { "HTTP/1.1 502 Bad Gateway\r\nConnection: close\r\n\r\n<html>",
           CLI_FAILED, "hearth: the daemon answered with HTTP status 502\n" },
         { "HTTP/1.1 200 OK\r\nConnection: close\r\n\r\nnot json", CLI_FAILED,
@@ -234,7 +234,7 @@ a_model_is_asked(void **state)
               EVENTS(": loading (starting)\n\n"
                      "data: {\"choices\":[{\"delta\":{\"role\":\"assistant\","
                      "\"content\":null}}]}\n\n"
-                     "data: {\"choices\":[{\"delta\":{\"content\":\"Hel\"}}]}"
+                     "data: {\"choices\":[{\"delta\":{\"content\":\" Hel\"}}]}"
                      "\n\n"
                      "data: {\"choices\":[{\"delta\":{\"content\":\"lo\"}}]}"
                      "\n\ndata: {\"choices\":[],\"usage\":{}}\n\n"
