@@ -27,6 +27,15 @@ fail(struct reader *r, const char *key, const char *expected)
               expected);
 }
 
+static void
+fail_no_memory(struct reader *r)
+{
+    if (r->failed)
+        return;
+    r->failed = true;
+    error_set(r->error, ERR_NO_MEMORY, "out of memory");
+}
+
 static void *
 allocate(struct reader *r, size_t n, size_t size)
 {
@@ -34,10 +43,8 @@ allocate(struct reader *r, size_t n, size_t size)
     void *p = NULL;
     if (!__builtin_mul_overflow(n, size, &n_bytes))
         p = arena_alloc(r->arena, n_bytes);
-    if (p == NULL && !r->failed) {
-        r->failed = true;
-        error_set(r->error, ERR_NO_MEMORY, "out of memory");
-    }
+    if (p == NULL)
+        fail_no_memory(r);
     return p;
 }
 
@@ -71,7 +78,9 @@ read_text(struct reader *r, const struct json *object, const char *key,
             strbuf_add_byte(&joined, ' ');
         strbuf_add_str(&joined, text);
     }
-    if (json_type(value) != JSON_ARRAY || strbuf_failed(&joined))
+    if (joined.state == STRBUF_NO_MEMORY)
+        fail_no_memory(r);
+    else if (json_type(value) != JSON_ARRAY || strbuf_failed(&joined))
         fail(r, key, "text");
     const char *result = copy(r, strbuf_view(&joined));
     strbuf_release(&joined);

@@ -1,0 +1,139 @@
+/* Fails the n-th allocation, for all n, of loading the manifests and of
+ * making a command line: each time the answer is "out of memory" or the
+ * right one, and nothing leaks. */
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/units.h"
+#include "engines/engines.h"
+
+static long allocations_left = -1; /* -1: none fails */
+static long n_allocations;
+
+static int
+must_fail(void)
+{
+    n_allocations++;
+    return allocations_left >= 0 && allocations_left-- == 0;
+}
+
+/* The linker's names for the real functions and for those in their place. */
+void *real_malloc(size_t n) __asm__("__real_malloc");
+void *real_calloc(size_t n, size_t size) __asm__("__real_calloc");
+void *real_realloc(void *p, size_t n) __asm__("__real_realloc");
+void *real_reallocarray(void *p, size_t n,
+                        size_t size) __asm__("__real_reallocarray");
+void *our_malloc(size_t n) __asm__("__wrap_malloc");
+void *our_calloc(size_t n, size_t size) __asm__("__wrap_calloc");
+void *our_realloc(void *p, size_t n) __asm__("__wrap_realloc");
+void *our_reallocarray(void *p, size_t n,
+                       size_t size) __asm__("__wrap_reallocarray");
+
+void *
+our_malloc(size_t n)
+{
+    return must_fail() ? NULL : real_malloc(n);
+}
+
+void *
+our_calloc(size_t n, size_t size)
+{
+    return must_fail() ? NULL : real_calloc(n, size);
+}
+
+void *
+our_realloc(void *p, size_t n)
+{
+    return must_fail() ? NULL : real_realloc(p, n);
+}
+
+void *
+our_reallocarray(void *p, size_t n, size_t size)
+{
+    return must_fail() ? NULL : real_reallocarray(p, n, size);
+}
+
+static int
+load(struct error *error)
+{
+    struct engines *engines = NULL;
+    if (engines_new(&engines, error) < 0)
+        return -1;
+    size_t n = engines_count(engines);
+    engines_free(engines);
+    if (n == 8)
+        return 0;
+    fprintf(stderr, "loaded %zu manifests\n", n);
+    exit(1);
+}
+
+static struct engines *known;
+static struct profile *profile;
+
+static int
+build(struct error *error)
+{
+    const struct engine_binary binary = { "/bin/x", "1", NULL };
+    const struct engine_launch launch = { .profile = profile,
+                                          .binary = &binary,
+                                          .port = 1,
+                                          .host = "127.0.0.1",
+                                          .api_key = "k",
+                                          .default_threads = "2" };
+    struct engine_command command;
+    struct arena arena;
+    arena_init(&arena, MIB);
+    int result = engine_build_command(engines_find(known, "vllm"), &launch,
+                                      &arena, &command, error);
+    if (result == 0 && (command.argc < 8 || command.env[3] == NULL)) {
+        fprintf(stderr, "built %zu arguments\n", command.argc);
+        exit(1);
+    }
+    arena_release(&arena);
+    return result;
+}
+
+static void
+fail_each(const char *what, int (*run)(struct error *error))
+{
+    struct error error;
+    n_allocations = 0;
+    if (run(&error) < 0) {
+        fprintf(stderr, "%s: %s\n", what, error.message);
+        exit(1);
+    }
+    long n = n_allocations;
+    for (long i = 0; i < n; i++) {
+        error = (struct error){ .code = ERR_OK };
+        allocations_left = i;
+        int result = run(&error);
+        allocations_left = -1;
+        if (result == 0 || error.code == ERR_NO_MEMORY)
+            continue;
+        fprintf(stderr, "%s, allocation %ld: %s (%s)\n", what, i,
+                error_wire(error.code), error.message);
+        exit(1);
+    }
+    printf("%s: %ld allocations failed in turn\n", what, n);
+}
+
+int
+main(void)
+{
+    struct error error;
+    profile = profile_new();
+    if (engines_new(&known, &error) < 0 || profile == NULL ||
+        profile_set_text(&profile->name, STR("x")) < 0 ||
+        profile_set_text(&profile->model_path, STR("/m/x")) < 0 ||
+        profile_set_text(&profile->env_json, STR("{\"A\":\"1\"}")) < 0 ||
+        profile_set_text(&profile->options_json,
+                         STR("{\"max_model_len\":8,\"dtype\":\"half\","
+                             "\"gpu_memory_utilization\":0.5,"
+                             "\"enforce_eager\":true}")) < 0)
+        return 1;
+    fail_each("load", load);
+    fail_each("build", build);
+    profile_unref(profile);
+    engines_free(known);
+    return 0;
+}
