@@ -37,6 +37,8 @@
 
 enum {
     LINGER_MS = 10 * MINUTE_MS,
+    BREAK_AFTER_MS = 20, /* see break_answer */
+    BREAK_TRIES = 250,
     PREFIXES_MAX = 16, /* slashes in /upstream/{model}/... */
     ERROR_BODY_BYTES = 64 * 1024,
 };
@@ -86,7 +88,8 @@ struct relay {
     bool collects_error;    /* the answer is to become an error event */
     struct strbuf error_body;
 
-    struct timer linger;
+    struct timer linger; /* in RELAY_ENDED: until the answer breaks */
+    int n_break_tries;
     struct usage_reader usage;
     int64_t started_at_ms;    /* the loop's time */
     int64_t first_byte_at_ms; /* 0: no answer yet */
@@ -148,6 +151,7 @@ static void
 relay_free(struct relay *relay)
 {
     end(relay, LEASE_CLIENT_GONE);
+    timer_stop(&relay->linger);
     list_remove(&relay->node);
     relay->gateway->n_relays--;
     if (relay->is_finding)
@@ -182,21 +186,46 @@ send_error_event(struct relay *relay, const struct error *error)
     http_finish(relay->exchange);
 }
 
+static void
+on_break(struct timer *timer)
+{
+    struct relay *relay = LIST_ENTRY(timer, struct relay, linger);
+    if (http_pending(relay->exchange) == 0 ||
+        relay->n_break_tries++ == BREAK_TRIES ||
+        timer_start(relay->gateway->options.loop, timer, BREAK_AFTER_MS) != 0)
+        http_abort(relay->exchange);
+}
+
+/* An answer that has begun cannot be finished. What came of it belongs to
+ * the client: a reset right behind it would destroy what is still on its
+ * way, so that one follows a moment after the last byte has left. */
+static void
+break_answer(struct relay *relay)
+{
+    timer_stop(&relay->linger);
+    timer_init(&relay->linger, on_break);
+    if (timer_start(relay->gateway->options.loop, &relay->linger,
+                    BREAK_AFTER_MS) != 0)
+        http_abort(relay->exchange);
+}
+
 /* Tells the client what went wrong, as far as it still can be told. */
 static void
 fail(struct relay *relay, const struct error *error, int retry_after_s,
      enum lease_outcome outcome)
 {
     struct http_exchange *exchange = relay->exchange;
-    if (exchange != NULL && relay->has_progress_head && relay->status == 0) {
+    bool has_begun = exchange != NULL && http_has_responded(exchange);
+    if (has_begun && relay->has_progress_head && relay->status == 0) {
         send_error_event(relay, error);
-    } else if (exchange != NULL && http_has_responded(exchange)) {
-        http_abort(exchange);
-    } else if (exchange != NULL) {
+        has_begun = false;
+    } else if (exchange != NULL && !has_begun) {
         relay->status = error_http_status(error->code);
         answer_error(exchange, error, relay->allow_origin, retry_after_s);
     }
     end(relay, outcome);
+    if (has_begun)
+        break_answer(relay);
 }
 
 static void
