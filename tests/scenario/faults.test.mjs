@@ -38,9 +38,12 @@ function stream(model, fake, extra = {}) {
     const body = JSON.stringify({ model, stream: true, messages: [{ role: 'user', content: 'hi' }], ...extra });
     const req = http.request({ host: '127.0.0.1', port: hearth.port, method: 'POST', agent: false,
       path: '/v1/chat/completions', headers: { 'Content-Type': 'application/json', 'Content-Length': body.length, 'X-Fake': fake } });
-    req.on('error', reject);
+    // After the answer has begun, a reset is told to its reader too.
+    let hasBegun = false;
+    req.on('error', (error) => { if (!hasBegun) reject(error); });
     req.on('response', (res) => {
       let text = '';
+      hasBegun = true;
       res.on('data', (piece) => { text += piece; });
       res.on('end', () => resolve({ text, isWhole: true, status: res.statusCode }));
       res.on('error', () => resolve({ text, isWhole: false, status: res.statusCode }));
