@@ -84,7 +84,7 @@ parse_url(struct daemon_client *client, const char *url)
         return bad_url(client);
     rest = (struct str){ rest.p + 7, rest.n - 7 };
     struct str place = str_split(&rest, '/');
-    struct str name = place;
+    struct str name;
     ptrdiff_t bracket = str_find(place, ']');
     if (place.n > 0 && place.p[0] == '[' && bracket > 0) {
         name = (struct str){ place.p + 1, (size_t)bracket - 1 };

@@ -99,6 +99,7 @@ static int
 cut(const char *word, struct str *ret_field, struct str *ret_member,
     struct str *ret_value)
 {
+    *ret_field = STR("");
     *ret_value = str_from(word);
     *ret_member = str_split(ret_value, '=');
     if (ret_value->p == NULL || ret_member->n == 0)

@@ -12,7 +12,11 @@
 #include "base/strbuf.h"
 
 enum setting_type {
-    SETTING_BOOL, SETTING_INT, SETTING_TEXT, SETTING_PATH, SETTING_CHOICE,
+    SETTING_BOOL,
+    SETTING_INT,
+    SETTING_TEXT,
+    SETTING_PATH,
+    SETTING_CHOICE,
     SETTING_LIST, /* of texts; environment: separated by commas */
     SETTING_PATHS /* of paths; environment: separated by colons */
 };
@@ -26,68 +30,68 @@ enum setting_flag_bit {
 
 /*    id                    key                      type   min  max
  *    default (text)        flags, choices ("a|b")   help */
-#define SETTINGS(X)                                                         \
-    X(HOST, "host", SETTING_TEXT, 0, 255, "127.0.0.1",                      \
-      SETTING_RESTART | SETTING_FILE_ONLY, "",                              \
-      "Address to listen on; beyond loopback a key is needed.")             \
-    X(PORT, "port", SETTING_INT, 0, 65535, "7117",                          \
-      SETTING_RESTART | SETTING_FILE_ONLY, "",                              \
-      "Port to listen on; 0: a free one.")                                  \
-    X(DATA_DIR, "data_dir", SETTING_PATH, 0, 4096, "",                      \
-      SETTING_RESTART | SETTING_FILE_ONLY | SETTING_EXECUTES, "",           \
-      "Folder of the database, sockets and logs.")                          \
-    X(MODELS_DIRS, "models_dirs", SETTING_PATHS, 0, 64, "",                 \
-      SETTING_EXECUTES, "", "Folders that are searched for models.")        \
-    X(LOG_LEVEL, "log_level", SETTING_CHOICE, 0, 0, "info", 0,              \
-      "debug|info|warn|error", "The least level that is logged.")           \
-    X(KEEP_ENGINES, "keep_engines", SETTING_BOOL, 0, 1, "false", 0, "",     \
-      "Leave engines running when the daemon ends.")                        \
-    X(MODELS_MAX, "models_max", SETTING_INT, 0, 1000, "4", 0, "",           \
-      "Models loaded at once; 0: no limit.")                                \
-    X(DRAIN_AFTER_MS, "drain_after_ms", SETTING_INT, 0, 3600000, "5000",    \
-      0, "", "How long a waiter waits before a busy victim is drained.")    \
-    X(DRAIN_TIMEOUT_MS, "drain_timeout_ms", SETTING_INT, 0, 86400000,       \
-      "120000", 0, "", "How long a drained model may finish its requests.") \
-    X(ORPHAN_TIMEOUT_S, "orphan_timeout_s", SETTING_INT, 0, 31536000,       \
-      "600", 0, "", "How long engines outlive a vanished daemon; 0: not.")  \
-    X(PORT_START, "port_start", SETTING_INT, 1024, 65000, "10240", 0, "",   \
-      "The first port that profiles are offered.")                          \
-    X(BASE_PATH, "base_path", SETTING_TEXT, 0, 255, "",                     \
-      SETTING_RESTART | SETTING_FILE_ONLY, "",                              \
-      "Path prefix behind a reverse proxy, e.g. /hearth.")                  \
-    X(TRUSTED_PROXIES, "trusted_proxies", SETTING_LIST, 0, 64, "",          \
-      SETTING_RESTART | SETTING_FILE_ONLY, "",                              \
-      "Addresses or CIDR blocks whose X-Forwarded-For is believed.")        \
-    X(ALLOWED_HOSTS, "allowed_hosts", SETTING_LIST, 0, 64, "",              \
-      SETTING_FILE_ONLY, "",                                                \
-      "Host names that clients may use beside localhost.")                  \
-    X(CORS_ORIGINS, "cors_origins", SETTING_LIST, 0, 64, "",                \
-      SETTING_FILE_ONLY, "", "Foreign origins that are let in.")            \
-    X(RATE_LIMIT_PER_S, "rate_limit_per_s", SETTING_INT, 0, 1000000, "0",   \
-      SETTING_RESTART, "", "Requests per second and client; 0: no limit.")  \
-    X(MAX_BODY_BYTES, "max_body_bytes", SETTING_INT, 1024, 17179869184,     \
-      "67108864", SETTING_RESTART, "",                                      \
-      "Largest body of an inference request.")                              \
-    X(PRELOAD, "preload", SETTING_LIST, 0, 64, "", 0, "",                   \
-      "Models that are loaded at start.")                                   \
-    X(DEFAULT_TTL_S, "default_ttl_s", SETTING_INT, 0, 31536000, "0", 0, "", \
-      "Idle unload for library models; 0: never.")                          \
-    X(HEALTH_INTERVAL_MS, "health_interval_ms", SETTING_INT, 100, 3600000,  \
-      "10000", 0, "", "How often a ready engine is probed.")                \
-    X(ENGINE_THREADS, "engine_threads", SETTING_INT, 0, 1024, "0", 0, "",   \
+#define SETTINGS(X)                                                           \
+    X(HOST, "host", SETTING_TEXT, 0, 255, "127.0.0.1",                        \
+      SETTING_RESTART | SETTING_FILE_ONLY, "",                                \
+      "Address to listen on; beyond loopback a key is needed.")               \
+    X(PORT, "port", SETTING_INT, 0, 65535, "7117",                            \
+      SETTING_RESTART | SETTING_FILE_ONLY, "",                                \
+      "Port to listen on; 0: a free one.")                                    \
+    X(DATA_DIR, "data_dir", SETTING_PATH, 0, 4096, "",                        \
+      SETTING_RESTART | SETTING_FILE_ONLY | SETTING_EXECUTES, "",             \
+      "Folder of the database, sockets and logs.")                            \
+    X(MODELS_DIRS, "models_dirs", SETTING_PATHS, 0, 64, "", SETTING_EXECUTES, \
+      "", "Folders that are searched for models.")                            \
+    X(LOG_LEVEL, "log_level", SETTING_CHOICE, 0, 0, "info", 0,                \
+      "debug|info|warn|error", "The least level that is logged.")             \
+    X(KEEP_ENGINES, "keep_engines", SETTING_BOOL, 0, 1, "false", 0, "",       \
+      "Leave engines running when the daemon ends.")                          \
+    X(MODELS_MAX, "models_max", SETTING_INT, 0, 1000, "4", 0, "",             \
+      "Models loaded at once; 0: no limit.")                                  \
+    X(DRAIN_AFTER_MS, "drain_after_ms", SETTING_INT, 0, 3600000, "5000", 0,   \
+      "", "How long a waiter waits before a busy victim is drained.")         \
+    X(DRAIN_TIMEOUT_MS, "drain_timeout_ms", SETTING_INT, 0, 86400000,         \
+      "120000", 0, "", "How long a drained model may finish its requests.")   \
+    X(ORPHAN_TIMEOUT_S, "orphan_timeout_s", SETTING_INT, 0, 31536000, "600",  \
+      0, "", "How long engines outlive a vanished daemon; 0: not.")           \
+    X(PORT_START, "port_start", SETTING_INT, 1024, 65000, "10240", 0, "",     \
+      "The first port that profiles are offered.")                            \
+    X(BASE_PATH, "base_path", SETTING_TEXT, 0, 255, "",                       \
+      SETTING_RESTART | SETTING_FILE_ONLY, "",                                \
+      "Path prefix behind a reverse proxy, e.g. /hearth.")                    \
+    X(TRUSTED_PROXIES, "trusted_proxies", SETTING_LIST, 0, 64, "",            \
+      SETTING_RESTART | SETTING_FILE_ONLY, "",                                \
+      "Addresses or CIDR blocks whose X-Forwarded-For is believed.")          \
+    X(ALLOWED_HOSTS, "allowed_hosts", SETTING_LIST, 0, 64, "",                \
+      SETTING_FILE_ONLY, "",                                                  \
+      "Host names that clients may use beside localhost.")                    \
+    X(CORS_ORIGINS, "cors_origins", SETTING_LIST, 0, 64, "",                  \
+      SETTING_FILE_ONLY, "", "Foreign origins that are let in.")              \
+    X(RATE_LIMIT_PER_S, "rate_limit_per_s", SETTING_INT, 0, 1000000, "0",     \
+      SETTING_RESTART, "", "Requests per second and client; 0: no limit.")    \
+    X(MAX_BODY_BYTES, "max_body_bytes", SETTING_INT, 1024, 17179869184,       \
+      "67108864", SETTING_RESTART, "",                                        \
+      "Largest body of an inference request.")                                \
+    X(PRELOAD, "preload", SETTING_LIST, 0, 64, "", 0, "",                     \
+      "Models that are loaded at start.")                                     \
+    X(DEFAULT_TTL_S, "default_ttl_s", SETTING_INT, 0, 31536000, "0", 0, "",   \
+      "Idle unload for library models; 0: never.")                            \
+    X(HEALTH_INTERVAL_MS, "health_interval_ms", SETTING_INT, 100, 3600000,    \
+      "10000", 0, "", "How often a ready engine is probed.")                  \
+    X(ENGINE_THREADS, "engine_threads", SETTING_INT, 0, 1024, "0", 0, "",     \
       "Threads for engines whose profile names none; 0: the engine's own.")
 
 enum setting_id {
 #define X(id, key, type, min, max, def, flags, choices, help) SETTING_ID_##id,
     SETTINGS(X)
 #undef X
-    SETTING_COUNT
+        SETTING_COUNT
 };
 
 struct setting_row {
     const char *key;
     enum setting_type type;
-    int64_t min, max;       /* numbers: bounds; text: bytes; list: items */
+    int64_t min, max; /* numbers: bounds; text: bytes; list: items */
     const char *default_text;
     unsigned flags;
     const char *choices;
@@ -123,8 +127,8 @@ void setting_expectation(const struct setting_row *row, struct strbuf *out);
  * 64 for longer ones. */
 unsigned text_distance(struct str a, struct str b);
 
-struct setting_flag {       /* one of the command line */
-    const char *key;        /* "port"; repeated for lists */
+struct setting_flag { /* one of the command line */
+    const char *key;  /* "port"; repeated for lists */
     const char *value;
 };
 

@@ -20,10 +20,10 @@ struct store;
 struct settings_sources {
     const struct setting_flag *flags;
     size_t n_flags;
-    char *const *environment;  /* environ */
-    const char *file_path;     /* --config: must exist. NULL: HEARTH_CONFIG,
+    char *const *environment; /* environ */
+    const char *file_path;    /* --config: must exist. NULL: HEARTH_CONFIG,
                                 * else the default path if it exists */
-    bool is_file_required;     /* implied by file_path */
+    bool is_file_required;    /* implied by file_path */
 };
 
 /* Reads flags, environment and file (not the database yet). */
@@ -73,7 +73,6 @@ int settings_update(struct settings *settings, const struct json *patch,
 
 /* {"port":{"value":7117,"origin":"default","pinned_by":null,...},...};
  * secrets are masked. */
-void settings_to_json(const struct settings *settings,
-                      struct json_writer *out);
+void settings_to_json(const struct settings *settings, struct json_writer *out);
 
 #endif
