@@ -75,7 +75,7 @@ complete(struct http_call *call, bool is_reusable)
     call->is_over = true;
     if (is_reusable && call->is_request_ended && !call->is_write_broken &&
         call->out.n == 0 && upstream->stream.n_pending == 0)
-        pool_give_back(upstream);
+        pool_give_back(upstream, call->is_stream);
     else
         pool_drop(upstream);
     if (call->ops->on_end != NULL)
@@ -136,6 +136,9 @@ on_head(struct http_call *call)
     if (call->answer_by_ms != 0 && call->total_by_ms == 0)
         timer_stop(&call->timer);
     call->answer_by_ms = 0;
+    call->is_stream = str_starts_with(
+        http_headers_get(response.headers, "content-type"),
+        STR("text/event-stream"));
     if (call->ops->on_head != NULL)
         call->ops->on_head(call, &response);
 }

@@ -20,6 +20,7 @@ enum {
     INTERIM_MAX = 16,      /* 1xx answers before the real one */
     STALE_WAIT_MS = 20,
     BROKEN_WAIT_MS = 1000,
+    STREAM_REST_MS = 50,   /* see pool_give_back */
 };
 
 struct upstream {
@@ -29,6 +30,7 @@ struct upstream {
     struct http_call *call;  /* NULL: idle or closing */
     int n_requests;
     int64_t idle_since_ms;
+    int64_t rests_until_ms; /* not handed out before */
     bool is_connected;
 };
 
@@ -73,6 +75,7 @@ struct http_call {
     bool is_paused;
     bool has_begun;          /* a byte of the answer came */
     bool is_raw;
+    bool is_stream;        /* the answer is an event stream */
     bool is_write_broken;
     bool is_feeding;         /* inside the reader */
     bool is_over;            /* no callback any more */
@@ -87,7 +90,7 @@ extern const struct stream_ops upstream_ops; /* call.c */
 struct upstream *pool_take(struct http_pool *pool, bool must_be_fresh,
                            struct error *error);
 /* Keeps it for the next call, or closes it when it is too old. */
-void pool_give_back(struct upstream *upstream);
+void pool_give_back(struct upstream *upstream, bool was_stream);
 void pool_drop(struct upstream *upstream); /* closes */
 void pool_forget(struct upstream *upstream); /* closed: frees */
 struct http_call *pool_new_call(struct http_pool *pool);

@@ -133,15 +133,16 @@ http_pool_free(struct http_pool *pool)
 static struct upstream *
 take_kept(struct http_pool *pool)
 {
-    struct list *node;
-    while ((node = list_first(&pool->idle)) != NULL) {
+    int64_t now_ms = loop_now_ms(pool->loop);
+    LIST_FOR_SAFE(node, &pool->idle)
+    {
         struct upstream *upstream = LIST_ENTRY(node, struct upstream, node);
         if (is_too_old(upstream)) {
             pool_drop(upstream);
-            continue;
+        } else if (now_ms >= upstream->rests_until_ms) {
+            leave_idle(upstream);
+            return upstream;
         }
-        leave_idle(upstream);
-        return upstream;
     }
     return NULL;
 }
@@ -168,8 +169,12 @@ pool_take(struct http_pool *pool, bool must_be_fresh, struct error *error)
     return upstream;
 }
 
+/* Some engines (llama-server among them) end the connection after each
+ * event stream without having announced it. A request that crosses that end
+ * on the way could not be told from one that the engine has begun, so such a
+ * connection rests until its end would have come. */
 void
-pool_give_back(struct upstream *upstream)
+pool_give_back(struct upstream *upstream, bool was_stream)
 {
     struct http_pool *pool = upstream->pool;
     upstream->call = NULL;
@@ -180,6 +185,8 @@ pool_give_back(struct upstream *upstream)
         return;
     }
     upstream->idle_since_ms = loop_now_ms(pool->loop);
+    upstream->rests_until_ms =
+        upstream->idle_since_ms + (was_stream ? STREAM_REST_MS : 0);
     list_push_front(&pool->idle, &upstream->node);
     pool->n_idle++;
     if (!timer_is_armed(&pool->retire) &&
