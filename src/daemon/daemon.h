@@ -44,6 +44,7 @@ struct daemon {
     struct address bound; /* the TCP address, with the real port */
     struct loop_signal signals[DAEMON_SIGNALS];
     struct subscription on_setting;
+    struct subscription on_profile;
     struct deferred reconfigure; /* after settings changed in this turn */
     char data_dir[LIMIT_PATH_BYTES];
     char config_dir[LIMIT_PATH_BYTES];

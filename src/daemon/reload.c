@@ -107,6 +107,18 @@ on_setting(struct subscription *subscription, const struct event *event)
     loop_defer(&daemon->loop, &daemon->reconfigure);
 }
 
+/* A running engine keeps what it was started with; that it has to be started
+ * anew is for its instance to know, whoever edited the profile. */
+static void
+on_profile(struct subscription *subscription, const struct event *event)
+{
+    struct daemon *daemon = LIST_ENTRY(subscription, struct daemon, on_profile);
+    struct profile *profile =
+        profiles_get(daemon->profiles, str_from(event->subject));
+    if (profile != NULL)
+        instances_profile_changed(daemon->instances, profile);
+}
+
 int
 daemon_watch(struct daemon *daemon, struct error *error)
 {
@@ -126,6 +138,8 @@ daemon_watch(struct daemon *daemon, struct error *error)
     deferred_init(&daemon->reconfigure, reconfigure);
     events_subscribe(&daemon->events, &daemon->on_setting,
                      EVENT_BIT(SETTINGS_CHANGED), on_setting);
+    events_subscribe(&daemon->events, &daemon->on_profile,
+                     EVENT_BIT(PROFILE_UPDATED), on_profile);
     return 0;
 }
 
@@ -136,6 +150,7 @@ daemon_unwatch(struct daemon *daemon)
         return;
     daemon->has_signals = false;
     events_unsubscribe(&daemon->on_setting);
+    events_unsubscribe(&daemon->on_profile);
     deferred_cancel(&daemon->reconfigure);
     for (int i = 0; i < DAEMON_SIGNALS; i++)
         loop_signal_close(&daemon->signals[i]);
