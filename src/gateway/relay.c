@@ -360,6 +360,11 @@ on_head(struct http_call *call, const struct http_response *response)
     forget_replay(relay);
     bool is_events = headers_say_events(response->headers);
     relay->is_stream |= is_events;
+    /* llama-server closes after a stream, without saying so before, and
+     * reads what has been sent meanwhile only to drop it: a request on that
+     * connection would look begun and could not be sent again. */
+    if (is_events)
+        http_call_retire(call);
     usage_reader_init(&relay->usage,
                       http_headers_get(response->headers, "content-type"));
     if (relay->has_progress_head) {

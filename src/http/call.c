@@ -594,6 +594,12 @@ http_call_resume(struct http_call *call)
 }
 
 void
+http_call_retire(struct http_call *call)
+{
+    call->reader.is_keep_alive = false;
+}
+
+void
 http_call_cancel(struct http_call *call)
 {
     if (call == NULL || call->is_over)

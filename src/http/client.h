@@ -90,6 +90,10 @@ void http_call_end(struct http_call *call);   /* the body is whole */
 /* Stops and resumes reading the answer: back-pressure on the engine. */
 void http_call_pause(struct http_call *call);
 void http_call_resume(struct http_call *call);
+/* The connection is closed after this answer, not kept: for engines that
+ * close it themselves a moment later and drop what was sent meanwhile. From
+ * on_head on. */
+void http_call_retire(struct http_call *call);
 /* Drops the connection; no callback fires any more. */
 void http_call_cancel(struct http_call *call);
 /* After a 101: half close towards the engine. */
