@@ -5,6 +5,7 @@
 #include "cli/print.h"
 #include "cli/settings_source.h"
 #include "engines/engines.h"
+#include "records/profile.h"
 
 /* ---- show ---- */
 
@@ -123,6 +124,34 @@ on_problem(void *ctx, const char *field, const char *message)
     checking->n_problems++;
 }
 
+static bool
+is_field(struct str key)
+{
+    for (size_t i = 0; i < n_profile_fields; i++)
+        if (str_is(key, profile_fields[i].name))
+            return true;
+    return false;
+}
+
+/* A key of a profile is a field, or an option that is written flat. */
+static void
+check_keys(struct checking *checking, const struct engine_manifest *manifest,
+           const struct json *profile)
+{
+    struct json_iter iter;
+    for (json_iter_init(&iter, profile); json_iter_next(&iter);) {
+        char key[80], message[160];
+        if (is_field(iter.key) ||
+            engine_canonical_option(manifest, iter.key) != NULL)
+            continue;
+        snprintf(key, sizeof key, "%.*s",
+                 iter.key.n < sizeof key ? (int)iter.key.n : 79, iter.key.p);
+        snprintf(message, sizeof message,
+                 "neither a profile nor %s has that field", manifest->name);
+        on_problem(checking, key, message);
+    }
+}
+
 static void
 check_profile(struct checking *checking, const struct engines *engines,
               const struct json *profile)
@@ -137,6 +166,7 @@ check_profile(struct checking *checking, const struct engines *engines,
         on_problem(checking, "engine", message);
         return;
     }
+    check_keys(checking, manifest, profile);
     if (json_get(profile, "options") != NULL)
         engine_check_options(manifest, json_get(profile, "options"), on_problem,
                              checking);

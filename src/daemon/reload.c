@@ -46,14 +46,18 @@ on_hangup(void *arg, int signum)
 {
     (void)signum;
     struct daemon *daemon = arg;
-    const char *path = settings_file_path(daemon->settings);
     struct error error;
     int n_waiting = settings_reload(daemon->settings, &error);
-    if (n_waiting < 0 || daemon_declare_profiles(daemon, &error) < 0) {
+    bool has_bad_profile =
+        n_waiting >= 0 && daemon_declare_profiles(daemon, &error) < 0;
+    if (has_bad_profile)
+        settings_revert(daemon->settings);
+    if (n_waiting < 0 || has_bad_profile) {
         events_log(&daemon->events, LOG_ERROR, "settings",
                    "the configuration was not reloaded: %s", error.message);
         return;
     }
+    const char *path = settings_file_path(daemon->settings);
     events_publish(&daemon->events, EVENT_CONFIG_RELOADED, "", NULL);
     events_log(&daemon->events, LOG_INFO, "settings", "reloaded %s",
                path == NULL ? "(no file)" : path);

@@ -155,12 +155,29 @@ text_to_json(const struct yaml *node, struct json_writer *out)
         json_str(out, node->text);
 }
 
+/* What begins like a path is one of the file's; all else may be the name of
+ * a model. */
 static void
-field_to_json(const struct yaml_item *item, struct json_writer *out)
+model_path_to_json(struct config *config, const struct yaml *node,
+                   struct json_writer *out)
+{
+    struct str path = node->text;
+    if (str_starts_with(path, STR("~/")) || str_starts_with(path, STR("./")) ||
+        str_starts_with(path, STR("../")))
+        json_text(out, path_resolve(path, &config->file_base, &config->arena));
+    else
+        text_to_json(node, out);
+}
+
+static void
+field_to_json(struct config *config, const struct yaml_item *item,
+              struct json_writer *out)
 {
     const struct field *field = field_find(item->key);
     json_key_str(out, item->key);
-    if (field != NULL && field->type == FIELD_TEXT) {
+    if (str_is(item->key, "model_path")) {
+        model_path_to_json(config, item->value, out);
+    } else if (field != NULL && field->type == FIELD_TEXT) {
         text_to_json(item->value, out);
     } else if (field != NULL && field->type == FIELD_TEXT_LIST &&
                item->value->type == YAML_SEQUENCE) {
@@ -185,7 +202,7 @@ keep_json(struct config *config, const struct yaml *list, struct error *error)
         json_object_begin(&out);
         for (const struct yaml_item *f = p->value->items; f != NULL;
              f = f->next)
-            field_to_json(f, &out);
+            field_to_json(config, f, &out);
         json_object_end(&out);
     }
     json_array_end(&out);

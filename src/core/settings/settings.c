@@ -65,6 +65,7 @@ settings_free(struct settings *settings)
     settings_drop_changes(settings);
     for (int id = 0; id < SETTING_COUNT; id++)
         arena_release(&settings->stored[id].memory);
+    config_free(settings->before);
     config_free(settings->config);
     free(settings);
 }
@@ -233,25 +234,44 @@ publish(const struct settings *settings, const char *key)
         events_publish(settings->events, EVENT_SETTINGS_CHANGED, key, key);
 }
 
-int
-settings_reload(struct settings *settings, struct error *error)
+/* Tells what differs between `before` and what is in force now. */
+static int
+publish_changes(const struct settings *settings, const struct config *before)
 {
-    struct config *before = settings->config;
-    struct config *after;
     int n_waiting = 0;
-    if (load_config(settings, &after, error) != 0)
-        return -1;
-    settings->config = after;
     for (int id = 0; id < SETTING_COUNT; id++) {
         if (!differs(settings, before, (enum setting_id)id))
             continue;
         n_waiting += (setting_rows[id].flags & SETTING_RESTART) != 0;
         publish(settings, setting_rows[id].key);
     }
-    if (engines_differ(before, after) || engines_differ(after, before))
+    if (engines_differ(before, settings->config) ||
+        engines_differ(settings->config, before))
         publish(settings, "engines");
-    config_free(before);
     return n_waiting;
+}
+
+int
+settings_reload(struct settings *settings, struct error *error)
+{
+    struct config *after;
+    if (load_config(settings, &after, error) != 0)
+        return -1;
+    config_free(settings->before);
+    settings->before = settings->config;
+    settings->config = after;
+    return publish_changes(settings, settings->before);
+}
+
+void
+settings_revert(struct settings *settings)
+{
+    struct config *rejected = settings->config;
+    if (settings->before == NULL)
+        return;
+    settings->config = settings->before;
+    settings->before = rejected;
+    publish_changes(settings, rejected);
 }
 
 /* ---- to JSON ---- */

@@ -38,10 +38,13 @@ int settings_attach(struct settings *settings, struct store *store,
  * EVENT_SETTINGS_CHANGED for each key whose value differs. Returns the
  * number of keys that changed but act only after a restart, or -1. */
 int settings_reload(struct settings *settings, struct error *error);
+/* Undoes the last reload, for when what the file says turns out to be bad in
+ * a way that settings cannot know of (a profile); publishes the way back. */
+void settings_revert(struct settings *settings);
 const char *settings_file_path(const struct settings *settings); /* or NULL */
 
-/* Texts and lists are valid until the key changes or the file is read
- * again; whoever needs one longer copies it. */
+/* Texts and lists are valid until the key is changed over the API, or until
+ * the second reload from now; whoever needs one longer copies it. */
 bool settings_bool(const struct settings *settings, enum setting_id id);
 int64_t settings_int(const struct settings *settings, enum setting_id id);
 const char *settings_text(const struct settings *settings,

@@ -16,6 +16,7 @@ struct stored_value {
 struct settings {
     struct settings_sources sources;
     struct config *config;
+    struct config *before; /* the last reload, or NULL */
     struct stored_value stored[SETTING_COUNT];
     struct store *store; /* NULL before settings_attach */
     struct events *events;

@@ -183,6 +183,8 @@ the_configuration_is_checked(void **state)
           "hearth.yaml line 2: engines: there is no engine \"lama-server\"" },
         { "profiles:\n  - {name: a, engine: nothing}\n",
           "hearth.yaml line 2: profile \"a\": engine: there is no engine" },
+        { "profiles:\n  - {name: a, ttl: 3}\n",
+          "hearth.yaml line 2: profile \"a\": ttl: neither" },
         { "\nprofiles:\n  - name: a\n    options: {ctx_size: many}\n",
           "hearth.yaml line 3: profile \"a\": options.ctx_size: " },
     };
@@ -195,9 +197,10 @@ the_configuration_is_checked(void **state)
         assert_contains(h->err, rows[i][1]);
         assert_string_equal(h->out, "");
     }
-    harness_write(h, "hearth/hearth.yaml",
-                  "port: 7000\nprofiles:\n"
-                  "  - {name: a, options: {ctx_size: 512}}\n");
+    harness_write(
+        h, "hearth/hearth.yaml",
+        "port: 7000\nprofiles:\n"
+        "  - {name: a, context_length: 9, options: {ctx_size: 512}}\n");
     assert_int_equal(harness_run(h, "config check"), 0);
     assert_contains(h->out, "hearth/hearth.yaml is right");
     assert_int_equal(harness_run(h, "config show"), 0);

@@ -317,16 +317,19 @@ profiles_become_json(void **state)
                        "    options: {ctx_size: 4096, mlock: true}\n"
                        "    context_length: 512\n"
                        "\n"
-                       "  - {name: b, env: {A: \"1\"}, command: [x, \"2\"]}\n";
+                       "  - {name: b, model_path: ./b.gguf, env: {A: \"1\"}, "
+                       "command: [x, \"2\"]}\n";
     struct config *config = loaded(file, NULL, NULL, 0);
     char *text = json_to_text(config_profiles(config));
-    assert_string_equal(text, "[{\"name\":\"7b\",\"description\":\"2024\","
-                              "\"model_path\":\"/m/a.gguf\",\"port\":8080,"
-                              "\"aliases\":[\"gpt-4\",\"4\"],\"pinned\":true,"
-                              "\"options\":{\"ctx_size\":4096,\"mlock\":true},"
-                              "\"context_length\":512},"
-                              "{\"name\":\"b\",\"env\":{\"A\":\"1\"},"
-                              "\"command\":[\"x\",\"2\"]}]");
+    assert_string_equal(
+        text, "[{\"name\":\"7b\",\"description\":\"2024\","
+              "\"model_path\":\"/m/a.gguf\",\"port\":8080,"
+              "\"aliases\":[\"gpt-4\",\"4\"],\"pinned\":true,"
+              "\"options\":{\"ctx_size\":4096,\"mlock\":true},"
+              "\"context_length\":512},"
+              "{\"name\":\"b\",\"model_path\":"
+              "\"/home/u/.config/hearth/b.gguf\",\"env\":{\"A\":\"1\"},"
+              "\"command\":[\"x\",\"2\"]}]");
     assert_int_equal(config_profile_line(config, 0), 2);
     assert_int_equal(config_profile_line(config, 1), 11);
     free(text);

@@ -243,6 +243,25 @@ a_reload_touches_what_changed(void **state)
 }
 
 static void
+a_reload_can_be_undone(void **state)
+{
+    struct world *w = *state;
+    struct error error;
+    const char *path = settings_file_path(w->settings);
+    settings_revert(w->settings); /* of nothing */
+    write_file(w, "models_max: 7\nengines: {vllm: {path: /v}}\n");
+    assert_int_equal(settings_reload(w->settings, &error), 0);
+    assert_string_equal(path, w->file); /* still valid */
+    w->heard[0] = '\0';
+    settings_revert(w->settings);
+    assert_string_equal(w->heard, "models_max engines ");
+    assert_int_equal(settings_int(w->settings, SETTING_ID_MODELS_MAX), 2);
+    assert_null(settings_engine_path(w->settings, "vllm"));
+    assert_int_equal(settings_reload(w->settings, &error), 0);
+    assert_int_equal(settings_int(w->settings, SETTING_ID_MODELS_MAX), 7);
+}
+
+static void
 a_bad_file_changes_nothing(void **state)
 {
     struct world *w = *state;
@@ -314,11 +333,9 @@ main(void)
 {
 #define T(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
     const struct CMUnitTest tests[] = {
-        T(changes_are_stored_and_told),
-        T(what_may_not_change_says_why),
-        T(a_reload_touches_what_changed),
-        T(a_bad_file_changes_nothing),
-        T(all_of_it_is_shown),
+        T(changes_are_stored_and_told),   T(what_may_not_change_says_why),
+        T(a_reload_touches_what_changed), T(a_bad_file_changes_nothing),
+        T(a_reload_can_be_undone),        T(all_of_it_is_shown),
         T(a_bad_stored_value_is_named),
     };
 #undef T
