@@ -19,7 +19,7 @@
 #include "platform/process.h"
 #include "platform/system.h"
 
-enum { START_MAX_MS = 10000, FLUSH_MAX_MS = 2000 };
+enum { START_MAX_MS = 10000, FLUSH_MAX_MS = 2000, TRIM_AFTER_MS = 2000 };
 
 struct keeper {
     struct log_ring ring;
@@ -28,6 +28,7 @@ struct keeper {
     struct clients clients;
     int signal_fd;
     int64_t orphan_timeout_ms;
+    int64_t trim_at_ms;   /* monotonic; -1: done */
     int64_t orphan_at_ms; /* monotonic; -1: somebody is attached */
     char exit_path[LOG_FILE_PATH_BYTES];
 };
@@ -181,6 +182,8 @@ wait_event(struct keeper *keeper, int64_t now_ms)
         due_ms = sooner(due_ms, keeper->orphan_at_ms > now_ms
                                     ? keeper->orphan_at_ms - now_ms
                                     : 0);
+    if (keeper->trim_at_ms >= 0)
+        due_ms = sooner(due_ms, TRIM_AFTER_MS);
     if (due_ms > 3600 * 1000)
         due_ms = 3600 * 1000;
     poll(items, (nfds_t)n, (int)due_ms);
@@ -217,6 +220,10 @@ run(struct keeper *keeper)
         }
         clients_turn(&keeper->clients, now_ms);
         watch_orphan(keeper, now_ms);
+        if (keeper->trim_at_ms >= 0 && now_ms >= keeper->trim_at_ms) {
+            keeper->trim_at_ms = -1;
+            process_trim_memory();
+        }
     }
 }
 
@@ -271,7 +278,8 @@ keeper_main(int argc, char **argv)
         free(keeper);
         return 1;
     }
-    process_trim_memory();
+    /* Once what only the start needed is over. */
+    keeper->trim_at_ms = system_monotonic_ms() + TRIM_AFTER_MS;
     run(keeper);
     log_ring_close(&keeper->ring);
     if (!keeper->clients.is_released)

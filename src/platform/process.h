@@ -98,8 +98,8 @@ int process_signal_next(int fd);
 
 /* Closes every descriptor from `first` on. */
 void process_close_fds(int first);
-/* Gives back what a start has touched and a long quiet life does not need
- * (clean pages of program text). */
+/* Gives back what a start has touched and a long quiet life does not need:
+ * clean pages of files, which come back from the page cache when used. */
 void process_trim_memory(void);
 
 #endif

@@ -1,7 +1,8 @@
 /* Is it up, is it ready, is it well?
  *
- * Readiness: the engine's own path is asked at once, then after 1 ms doubling
- * to 250 ms. That something answers on the port proves nothing: the listener
+ * Readiness: the engine's own path is asked at once, then after pauses of an
+ * eighth of the time waited so far (1 to 250 ms). So it is noticed an eighth
+ * late at most, where doubling pauses could double the wait. That something answers on the port proves nothing: the listener
  * must belong to the engine's process group first. Then 200 is READY and
  * anything else LOADING.
  *
@@ -19,6 +20,7 @@
 enum {
     PAUSE_MIN_MS = 1,
     PAUSE_MAX_MS = 250,
+    PAUSE_SHARE = 8, /* of the time waited */
     READY_TIMEOUT_MS = 2000,
     ANSWER_BYTES = 1024 * 1024,
     PROBE_FAILURES = 2, /* real requests in a row */
@@ -41,18 +43,24 @@ is_watched(const struct instance *instance)
            instance->state == INSTANCE_UNHEALTHY;
 }
 
+static int64_t
+ready_pause_ms(const struct instance *instance)
+{
+    int64_t pause_ms =
+        (loop_now_ms(instance->all->options.loop) - instance->probe_begun_ms) /
+        PAUSE_SHARE;
+    if (pause_ms < PAUSE_MIN_MS)
+        return PAUSE_MIN_MS;
+    return pause_ms > PAUSE_MAX_MS ? PAUSE_MAX_MS : pause_ms;
+}
+
 static void
 probe_later(struct instance *instance)
 {
-    int64_t pause_ms = instance->all->options.health_interval_ms;
-    if (is_waiting(instance)) {
-        pause_ms = instance->probe_pause_ms;
-        instance->probe_pause_ms *= 2;
-        if (instance->probe_pause_ms > PAUSE_MAX_MS)
-            instance->probe_pause_ms = PAUSE_MAX_MS;
-    }
     (void)timer_start(instance->all->options.loop, &instance->probe_timer,
-                      pause_ms);
+                      is_waiting(instance)
+                          ? ready_pause_ms(instance)
+                          : instance->all->options.health_interval_ms);
 }
 
 /* ---- asking ---- */
@@ -381,7 +389,7 @@ instance_probe_begin(struct instance *instance)
     struct loop *loop = instance->all->options.loop;
     instance_probe_end(instance);
     instance->pool = http_pool_new(loop, &instance->address);
-    instance->probe_pause_ms = PAUSE_MIN_MS;
+    instance->probe_begun_ms = loop_now_ms(loop);
     instance->is_owner_known = false;
     instance->is_owner_asked = false;
     instance->last_status = 0;

@@ -71,7 +71,7 @@ struct instance {
     bool is_real_probe; /* `call` is a small real request */
     struct timer probe_timer;
     struct timer load_timer;
-    int64_t probe_pause_ms;
+    int64_t probe_begun_ms; /* of the loop's clock */
     bool is_owner_known;
     bool is_owner_asked;
     int last_status; /* of the readiness path */

@@ -1,9 +1,20 @@
-/* Who listens on a port: the kernel's socket tables name an inode, and the
- * descriptors of a process name it again (proc(5), "socket:[inode]"). */
+/* Who listens on a port: the kernel names the inode of each listening socket,
+ * and the descriptors of a process name it again (proc(5),
+ * "socket:[inode]").
+ *
+ * Listeners are asked for over netlink (sock_diag(7)), which walks only
+ * those; the tables in /proc/net list every connection as well, thousands on
+ * a busy machine, and are read only where netlink is not to be had. */
 #include "platform/net.h"
 
+#include <arpa/inet.h>
 #include <dirent.h>
+#include <errno.h>
 #include <fcntl.h>
+#include <linux/inet_diag.h>
+#include <linux/netlink.h>
+#include <linux/sock_diag.h>
+#include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,6 +27,81 @@ struct inodes {
     uint64_t at[INODES_MAX];
     int n;
 };
+
+/* ---- netlink ---- */
+
+static int
+send_question(int fd, int family, int port)
+{
+    struct {
+        struct nlmsghdr head;
+        struct inet_diag_req_v2 body;
+    } question = {
+        .head = { .nlmsg_len = sizeof question,
+                  .nlmsg_type = SOCK_DIAG_BY_FAMILY,
+                  .nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP },
+        .body = { .sdiag_family = (uint8_t)family,
+                  .sdiag_protocol = IPPROTO_TCP,
+                  .idiag_states = 1U << TCP_LISTEN_STATE,
+                  .id = { .idiag_sport = htons((uint16_t)port) } },
+    };
+    return send(fd, &question, sizeof question, 0) == (ssize_t)sizeof question
+               ? 0
+               : -1;
+}
+
+/* One datagram of answers: 1 when more come, 0 at the end, -1 when netlink
+ * refuses. */
+static int
+take_answers(const char *bytes, size_t n, int port, struct inodes *found)
+{
+    struct nlmsghdr head;
+    while (n >= sizeof head) {
+        struct inet_diag_msg body;
+        memcpy(&head, bytes, sizeof head);
+        if (head.nlmsg_len < sizeof head || head.nlmsg_len > n)
+            return -1;
+        if (head.nlmsg_type == NLMSG_DONE)
+            return 0;
+        if (head.nlmsg_type == NLMSG_ERROR ||
+            head.nlmsg_len < NLMSG_LENGTH(sizeof body))
+            return -1;
+        memcpy(&body, bytes + NLMSG_HDRLEN, sizeof body);
+        if (ntohs(body.id.idiag_sport) == port && body.idiag_inode != 0 &&
+            found->n < INODES_MAX)
+            found->at[found->n++] = body.idiag_inode;
+        size_t taken = NLMSG_ALIGN(head.nlmsg_len);
+        if (taken > n)
+            return -1;
+        bytes += taken;
+        n -= taken;
+    }
+    return 1;
+}
+
+static int
+ask_netlink(int family, int port, struct inodes *found)
+{
+    char answer[16384];
+    struct timeval patience = { .tv_sec = 2 };
+    int more = -1;
+    int fd = socket(AF_NETLINK, SOCK_DGRAM | SOCK_CLOEXEC, NETLINK_SOCK_DIAG);
+    if (fd < 0)
+        return -1;
+    setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
+    if (send_question(fd, family, port) == 0) {
+        do {
+            ssize_t n = recv(fd, answer, sizeof answer, 0);
+            if (n < 0 && errno == EINTR)
+                continue;
+            more = n <= 0 ? -1 : take_answers(answer, (size_t)n, port, found);
+        } while (more > 0);
+    }
+    close(fd);
+    return more;
+}
+
+/* ---- the tables ---- */
 
 /* A line: "sl local_address rem_address st tx:rx tr:tm retr uid timeout
  * inode ...", addresses as HEX:PORT. */
@@ -47,6 +133,21 @@ read_table(const char *path, int port, struct inodes *found)
     fclose(file);
     return 0;
 }
+
+/* Both families; 0, or -1 when the system does not say. */
+static int
+find_listeners(int port, struct inodes *found)
+{
+    if (ask_netlink(AF_INET, port, found) == 0 &&
+        ask_netlink(AF_INET6, port, found) == 0)
+        return 0;
+    found->n = 0;
+    int n_tables = read_table("/proc/net/tcp", port, found) == 0;
+    n_tables += read_table("/proc/net/tcp6", port, found) == 0;
+    return n_tables == 0 ? -1 : 0;
+}
+
+/* ---- processes ---- */
 
 /* True when one of the sockets is open in that process. */
 static bool
@@ -109,10 +210,7 @@ net_listener_owner(int port, int64_t group, struct listener_owner *ret_owner)
 {
     struct inodes wanted = { .n = 0 };
     *ret_owner = (struct listener_owner){ 0 };
-    int n_tables = 0;
-    n_tables += read_table("/proc/net/tcp", port, &wanted) == 0;
-    n_tables += read_table("/proc/net/tcp6", port, &wanted) == 0;
-    if (n_tables == 0)
+    if (find_listeners(port, &wanted) != 0)
         return LISTENER_UNKNOWN;
     if (wanted.n == 0)
         return LISTENER_NONE;

@@ -251,31 +251,59 @@ process_close_fds(int first)
         close(fd);
 }
 
-/* Only pages that are mapped executable from a file: nobody has written to
- * those, so the next use reads them again from the page cache. */
+/* One mapping of /proc/self/smaps: a line "from-to access ... path", then
+ * lines of facts. */
+struct mapping {
+    uintptr_t from;
+    uintptr_t to;
+    bool is_clean_file; /* of a file, and not writable */
+};
+
+static struct mapping
+read_mapping(struct str line)
+{
+    char *end = NULL;
+    struct mapping mapping = { .from = strtoul(line.p, &end, 16) };
+    mapping.to = strtoul(end + 1, &end, 16);
+    mapping.is_clean_file =
+        *end == ' ' && end[2] != 'w' && str_find(line, '/') >= 0;
+    return mapping;
+}
+
+static bool
+is_header(struct str line)
+{
+    ptrdiff_t dash = str_find(line, '-');
+    ptrdiff_t colon = str_find(line, ':');
+    return dash > 0 && (colon < 0 || dash < colon);
+}
+
+/* Pages of files that nobody has written to: the next use reads them again
+ * from the page cache. Relocated ones are not writable either, but count as
+ * anonymous, and must stay. */
 void
 process_trim_memory(void)
 {
-    char text[16384];
-    if (read_small("/proc/self/maps", text, sizeof text) <= 0)
+    enum { SMAPS_BYTES = 256 * 1024 };
+    struct mapping mapping = { 0 };
+    char *text = malloc(SMAPS_BYTES);
+    if (text == NULL ||
+        read_small("/proc/self/smaps", text, SMAPS_BYTES) <= 0) {
+        free(text);
         return;
+    }
     struct str rest = str_from(text);
     while (rest.p != NULL) {
         struct str line = str_split(&rest, '\n');
-        unsigned long from = 0;
-        unsigned long to = 0;
-        char access[5] = "";
-        if (line.n == 0 || rest.p == NULL || line.p[line.n - 1] == ']' ||
-            str_find(line, '/') < 0)
-            continue;
-        char *end = NULL;
-        from = strtoul(line.p, &end, 16);
-        if (*end != '-')
-            continue;
-        to = strtoul(end + 1, &end, 16);
-        memcpy(access, end + 1, 4);
-        if (strcmp(access, "r-xp") == 0)
-            /* A pointer is what the call wants of an address in a text. */
-            madvise((void *)from, to - from, MADV_DONTNEED);
+        if (rest.p == NULL) /* cut off by the buffer, or empty */
+            break;
+        if (is_header(line))
+            mapping = read_mapping(line);
+        else if (mapping.is_clean_file &&
+                 str_starts_with(line, STR("Anonymous:")) &&
+                 strtoul(line.p + strlen("Anonymous:"), NULL, 10) == 0)
+            madvise((void *)mapping.from, mapping.to - mapping.from,
+                    MADV_DONTNEED);
     }
+    free(text);
 }
