@@ -92,6 +92,10 @@ connection_update_reading(struct connection *connection)
 {
     const struct http_exchange *exchange = connection->exchange;
     bool is_wanted = !has_stash(connection);
+    /* A handler may pause and go on within one read: what counts, and what
+     * costs system calls, is how it stands at the end. */
+    if (connection->is_feeding)
+        return;
     if (exchange != NULL && exchange->is_body_paused &&
         (!exchange->is_body_ended || connection->state == CONNECTION_RAW))
         is_wanted = false;
@@ -211,9 +215,8 @@ wants_body(const struct http_exchange *exchange)
            (exchange->is_body_wanted && !exchange->is_finished);
 }
 
-/* Gives bytes to whom they belong; what nobody wants yet is kept. */
 static void
-feed(struct connection *connection, struct str input)
+feed_pieces(struct connection *connection, struct str input)
 {
     while (!connection->stream.is_closing) {
         struct http_exchange *exchange = connection->exchange;
@@ -244,6 +247,15 @@ feed(struct connection *connection, struct str input)
         case CONNECTION_LINGERING: return;
         }
     }
+}
+
+/* Gives bytes to whom they belong; what nobody wants yet is kept. */
+static void
+feed(struct connection *connection, struct str input)
+{
+    connection->is_feeding = true;
+    feed_pieces(connection, input);
+    connection->is_feeding = false;
 }
 
 void

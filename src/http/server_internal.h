@@ -49,6 +49,7 @@ struct connection {
     enum connection_state state;
     bool is_unix;
     bool is_idle_listed;
+    bool is_feeding;         /* inside a read: pauses apply at its end */
     int64_t peer_uid;
     struct address peer;
     char *stash;             /* bytes read before their time */
