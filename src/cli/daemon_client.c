@@ -15,11 +15,14 @@ enum { ANSWER_MAX_BYTES = 64 * 1024 * 1024, EVENT_MAX_BYTES = 1024 * 1024 };
 
 /* ---- where it is ---- */
 
+/* Over the socket we are who we are: a key from the environment, which may
+ * be an old one or somebody else's, is for --url. */
 static int
 read_key(struct daemon_client *client, const struct cli *cli)
 {
     const char *path = cli_value(cli, "key-file");
-    const char *variable = cli_environment(cli, "HEARTH_API_KEY");
+    const char *variable =
+        client->address.is_unix ? NULL : cli_environment(cli, "HEARTH_API_KEY");
     struct strbuf text = STRBUF_INIT(256);
     struct error error = { 0 };
     if (path == NULL && variable == NULL)
@@ -46,7 +49,11 @@ read_key(struct daemon_client *client, const struct cli *cli)
 static int
 look_up(struct daemon_client *client, const char *host, const char *port)
 {
-    struct addrinfo hints = { .ai_socktype = SOCK_STREAM };
+    /* The daemon's own default is 127.0.0.1, whatever comes first for this
+     * name. */
+    bool is_local = strcmp(host, "localhost") == 0;
+    struct addrinfo hints = { .ai_socktype = SOCK_STREAM,
+                              .ai_family = is_local ? AF_INET : AF_UNSPEC };
     struct addrinfo *found = NULL;
     int rc = getaddrinfo(host, port, &hints, &found);
     if (rc == 0)

@@ -2,6 +2,8 @@
  * that notes each request and gives the answer that the test wants. */
 #include "harness.h"
 
+#include <arpa/inet.h>
+#include <netinet/in.h>
 #include <pthread.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -69,6 +71,30 @@ answer_all(void *arg)
 }
 
 static void
+fake_listen(struct fake *fake, const struct sockaddr *at, socklen_t size)
+{
+    fake->listener = socket(at->sa_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    assert_int_equal(bind(fake->listener, at, size), 0);
+    assert_int_equal(listen(fake->listener, 8), 0);
+}
+
+/* On a TCP port, for one request; returns the port. */
+static int
+fake_start_tcp(struct fake *fake, const char *answer)
+{
+    struct sockaddr_in at = { .sin_family = AF_INET };
+    socklen_t size = sizeof at;
+    memset(fake, 0, sizeof *fake);
+    at.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    fake_listen(fake, (const struct sockaddr *)&at, sizeof at);
+    getsockname(fake->listener, (struct sockaddr *)&at, &size);
+    fake->n_wanted = 1;
+    fake->answers[0] = answer;
+    assert_int_equal(pthread_create(&fake->thread, NULL, answer_all, fake), 0);
+    return ntohs(at.sin_port);
+}
+
+static void
 fake_start(struct fake *fake, struct harness *h, const char *const *answers,
            size_t n)
 {
@@ -78,10 +104,7 @@ fake_start(struct fake *fake, struct harness *h, const char *const *answers,
     snprintf(at.sun_path, sizeof at.sun_path, "%s",
              harness_path(h, "data/hearth.sock"));
     unlink(at.sun_path);
-    fake->listener = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    assert_int_equal(
-        bind(fake->listener, (const struct sockaddr *)&at, sizeof at), 0);
-    assert_int_equal(listen(fake->listener, 8), 0);
+    fake_listen(fake, (const struct sockaddr *)&at, sizeof at);
     fake->n_wanted = n;
     for (size_t i = 0; i < n; i++)
         fake->answers[i] = answers[i];
@@ -336,8 +359,15 @@ the_key_goes_in_a_header(void **state)
     struct fake fake;
     char line[200];
     h->environment[2] = key;
-    assert_int_equal(asked(&fake, h, "ps", OK_JSON("[]")), CLI_OK);
+    int port = fake_start_tcp(&fake, OK_JSON("[]"));
+    snprintf(line, sizeof line, "ps --url http://localhost:%d/base/", port);
+    assert_int_equal(harness_run(h, line), CLI_OK);
+    fake_stop(&fake);
+    assert_contains(fake.requests[0], "GET /base/api/servers?running=1 ");
     assert_contains(fake.requests[0], "Authorization: Bearer hk_env\r\n");
+
+    assert_int_equal(asked(&fake, h, "ps", OK_JSON("[]")), CLI_OK);
+    assert_null(strstr(fake.requests[0], "hk_env"));
     harness_write(h, "key.txt", "hk_file\n");
     snprintf(line, sizeof line, "ps --key-file %s/key.txt", h->folder);
     assert_int_equal(asked(&fake, h, line, OK_JSON("[]")), CLI_OK);
