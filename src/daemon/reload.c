@@ -35,10 +35,10 @@ daemon_declare_profiles(struct daemon *daemon, struct error *error)
     if (i < 0)
         return -1;
     struct error inner = *error;
-    return error_field(error, inner.field, "%s line %d: %s: %s",
-                       settings_file_path(daemon->settings),
-                       settings_profile_line(daemon->settings, (size_t)i),
-                       inner.field, inner.message);
+    return error_set(error, ERR_INVALID, "%s line %d: %s",
+                     settings_file_path(daemon->settings),
+                     settings_profile_line(daemon->settings, (size_t)i),
+                     inner.message);
 }
 
 static void
