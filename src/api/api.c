@@ -236,25 +236,48 @@ locate(struct api *api, const struct http_request *request,
     return 0;
 }
 
+/* The headers that authority looks at, in one pass: every relayed request
+ * goes through here. The first of a name counts. */
+static void
+collect_facts(struct http_headers headers, struct auth_request *facts)
+{
+    struct {
+        struct str name;
+        struct str *value;
+    } wanted[] = {
+        { STR("host"), &facts->host },
+        { STR("origin"), &facts->origin },
+        { STR("cookie"), &facts->cookie },
+        { STR("x-api-key"), &facts->x_api_key },
+        { STR("authorization"), &facts->authorization },
+        { STR("sec-fetch-site"), &facts->sec_fetch_site },
+        { STR("sec-fetch-mode"), &facts->sec_fetch_mode },
+    };
+    for (size_t i = 0; i < headers.n; i++) {
+        const struct http_header *header = &headers.at[i];
+        for (size_t j = 0; j < sizeof wanted / sizeof *wanted; j++) {
+            if (header->name.n == wanted[j].name.n &&
+                wanted[j].value->p == NULL &&
+                str_eq_nocase(header->name, wanted[j].name)) {
+                *wanted[j].value = header->value;
+                break;
+            }
+        }
+    }
+}
+
 static int
 decide(struct api *api, const struct http_request *request,
        enum authority needs, struct auth_answer *who, struct error *error)
 {
-    struct http_headers headers = request->headers;
     struct auth_request facts = {
         .is_unix = request->is_unix,
         .peer_uid = request->peer_uid,
         .client = request->client,
-        .host = http_headers_get(headers, "host"),
-        .origin = http_headers_get(headers, "origin"),
-        .sec_fetch_site = http_headers_get(headers, "sec-fetch-site"),
-        .sec_fetch_mode = http_headers_get(headers, "sec-fetch-mode"),
-        .authorization = http_headers_get(headers, "authorization"),
-        .x_api_key = http_headers_get(headers, "x-api-key"),
-        .cookie = http_headers_get(headers, "cookie"),
         .is_safe_method = is_safe(request->method),
         .needs = needs,
     };
+    collect_facts(request->headers, &facts);
     return auth_decide(api->options.auth, &facts, who, error);
 }
 

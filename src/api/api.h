@@ -71,6 +71,7 @@ struct api_options {
     const char *version;   /* "0.1.0"; borrowed for the api's life */
     const char *data_dir;  /* the same */
     int64_t started_at_ms; /* Unix time */
+    int64_t heartbeat_ms;  /* of live views; 0: 15 s */
 };
 
 /* NULL when out of memory. */

@@ -4,6 +4,15 @@
 enum { HEARTBEAT_MS = 15 * SECOND_MS };
 
 static void
+arm(struct sse *sse)
+{
+    const struct api_options *options = &sse->call->api->options;
+    timer_start(options->loop, &sse->heartbeat,
+                options->heartbeat_ms > 0 ? options->heartbeat_ms
+                                          : HEARTBEAT_MS);
+}
+
+static void
 on_heartbeat(struct timer *timer)
 {
     struct sse *sse = LIST_ENTRY(timer, struct sse, heartbeat);
@@ -12,7 +21,7 @@ on_heartbeat(struct timer *timer)
         return;
     if (http_pending(exchange) == 0)
         http_write(exchange, STR(":\n\n"));
-    timer_start(sse->call->api->options.loop, timer, HEARTBEAT_MS);
+    arm(sse);
 }
 
 bool
@@ -36,7 +45,7 @@ sse_begin(struct sse *sse, struct call *call)
         http_finish(call->exchange);
         return false;
     }
-    timer_start(call->api->options.loop, &sse->heartbeat, HEARTBEAT_MS);
+    arm(sse);
     return true;
 }
 

@@ -1,6 +1,7 @@
 // The control plane of the real daemon: bad input on every route, the life
 // of a server, its log, each answer judged by the OpenAPI document.
 import assert from 'node:assert/strict';
+import { createHash } from 'node:crypto';
 import fs from 'node:fs';
 import http from 'node:http';
 import path from 'node:path';
@@ -218,4 +219,33 @@ test('engines: what is known and what is installed', async () => {
     assert.equal(path.basename(llama.binary.path), 'llama-server');
     assert.ok(llama.binary.version, JSON.stringify(llama.binary));
   }
+});
+
+test('the page: its policy lets its own style and script run, nothing else', async () => {
+  const answer = await hearth.request('GET', '/', { headers: { Accept: 'text/html' } });
+  assert.equal(answer.status, 200);
+  const policy = answer.headers['content-security-policy'];
+  assert.match(policy, /default-src 'none'/);
+  for (const [name, element] of [['style-src', 'style'], ['script-src', 'script']]) {
+    const text = new RegExp(`<${element}>([^]*?)</${element}>`).exec(answer.text)[1];
+    const digest = createHash('sha256').update(text).digest('base64');
+    assert.ok(policy.includes(`${name} 'sha256-${digest}'`), `${name}: ${policy}`);
+  }
+  assert.ok(answer.text.includes('data-base=""'));
+});
+
+test('a one-time link: looking at the page does not use it up', async () => {
+  const { data } = await ask('POST', '/api/session/link', undefined, 201);
+  const link = new URL(data.url);
+  assert.equal(link.port, String(hearth.port));
+  assert.equal((await hearth.request('GET', `${link.pathname}${link.search}`)).status, 200);
+  const body = { link: link.searchParams.get('link') };
+  assert.equal((await hearth.request('POST', '/api/session', { body })).status, 200);
+  assert.equal((await hearth.request('POST', '/api/session', { body })).status, 401);
+});
+
+test('a request without a body may declare that', async () => {
+  const answer = await request(hearth.base, 'POST', '/api/models/scan',
+    { socketPath: hearth.socket, headers: { 'Content-Length': '0' } });
+  assert.equal(answer.status, 200, answer.text);
 });

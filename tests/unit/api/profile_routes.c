@@ -221,7 +221,8 @@ test_declared_profiles_are_read_only(void **state)
         str_contains(text_of(doc, "error", "message"), STR("declared in")));
     json_doc_free(doc);
     done(*state, true, "DELETE", "/api/profiles/declared", NULL, 409);
-    world_do(*state, declare, "[]");
+    char nothing[] = "[]";
+    world_do(*state, declare, nothing);
     done(*state, true, "GET", "/api/profiles/declared", NULL, 404);
 }
 

@@ -95,7 +95,8 @@ test_types_choose(void **state)
     assert_true(read_until(fd, "event: snapshot\n", &text));
     make_profile(*state, "chosen");
     delete_profile(*state, "chosen");
-    world_do(*state, publish, "the last word");
+    char last[] = "the last word";
+    world_do(*state, publish, last);
     assert_true(read_until(fd, "the last word", &text));
     assert_non_null(strstr(strbuf_text(&text), "event: profile.created\n"));
     assert_null(strstr(strbuf_text(&text), "event: profile.deleted\n"));
@@ -137,7 +138,8 @@ test_slow_reader_loses_log_lines_and_hears_it(void **state)
     answer_release(&answer);
     assert_true(read_until(fd, "event: dropped\ndata: {\"dropped\":", &slow));
     assert_true(slow.n < 10 * MIB);
-    world_do(*state, publish, "still here");
+    char more[] = "still here";
+    world_do(*state, publish, more);
     assert_true(read_until(fd, "still here", &slow));
     close(fd);
     strbuf_release(&slow);
@@ -202,6 +204,22 @@ test_streams_end_when_hearth_stops(void **state)
     strbuf_release(&text);
 }
 
+static void
+test_heartbeat(void **state)
+{
+    struct question question = { .method = "GET",
+                                 .target = "/api/events?types=log" };
+    struct strbuf text = STRBUF_INIT(1 * MIB);
+    int fd = ask_open(*state, &question);
+    assert_true(read_until(fd, "event: snapshot\n", &text));
+    strbuf_clear(&text);
+    assert_true(read_until(fd, ":\n\n", &text));
+    strbuf_clear(&text);
+    assert_true(read_until(fd, ":\n\n", &text)); /* and again */
+    close(fd);
+    strbuf_release(&text);
+}
+
 int
 main(void)
 {
@@ -210,6 +228,7 @@ main(void)
         cmocka_unit_test(test_types_choose),
         cmocka_unit_test(test_slow_reader_loses_log_lines_and_hears_it),
         cmocka_unit_test(test_hopeless_reader_is_let_go_with_a_reason),
+        cmocka_unit_test(test_heartbeat),
         cmocka_unit_test(test_log_of_a_server_that_never_ran),
         cmocka_unit_test(test_streams_end_when_hearth_stops),
     };

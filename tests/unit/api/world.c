@@ -227,6 +227,7 @@ open_surface(struct world *world)
     parts->version = "0.0.1";
     parts->data_dir = world->folder;
     parts->started_at_ms = loop_wall_ms();
+    parts->heartbeat_ms = 200;
     parts->hooks = (struct api_hooks){ .ctx = world,
                                        .gateway_handles = handles,
                                        .gateway_request = relay,
