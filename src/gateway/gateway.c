@@ -83,6 +83,8 @@ answer_json(struct http_exchange *exchange, int status,
 {
     struct header_list list = { .n = 0 };
     headers_add_cors(&list, allow_origin);
+    /* A browser that navigates to /models gets a page instead. */
+    headers_add(&list, STR("Vary"), STR("Accept, Sec-Fetch-Mode"));
     struct http_headers headers = { list.at, list.n };
     http_respond(exchange, status, headers, "application/json", body);
 }

@@ -249,3 +249,15 @@ test('a request without a body may declare that', async () => {
     { socketPath: hearth.socket, headers: { 'Content-Length': '0' } });
   assert.equal(answer.status, 200, answer.text);
 });
+
+test('/models: a page for who navigates, a list for the rest, both say so', async () => {
+  for (const [headers, type] of [
+    [{ Accept: 'text/html' }, 'text/html'], [{ 'Sec-Fetch-Mode': 'navigate', 'Sec-Fetch-Site': 'none' }, 'text/html'],
+    [{ Accept: 'application/json' }, 'application/json'], [{}, 'application/json'],
+  ]) {
+    const answer = await hearth.request('GET', '/models', { headers });
+    assert.equal(answer.status, 200);
+    assert.ok(answer.headers['content-type'].startsWith(type), answer.headers['content-type']);
+    assert.match(answer.headers.vary, /Accept.*Sec-Fetch-Mode/);
+  }
+});
