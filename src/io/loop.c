@@ -163,7 +163,9 @@ loop_close(struct loop *loop)
     while (run_posts(loop));
     loop->is_closing = true;
     close_handles(loop, true);
-    run_posts(loop);
+    do /* what the closing callbacks left behind */
+        run_deferred(loop);
+    while (run_posts(loop));
     pthread_mutex_destroy(&loop->post_lock);
     free(loop->heap);
     loop->heap = NULL;

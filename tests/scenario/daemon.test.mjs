@@ -181,11 +181,11 @@ test('a client that leaves: mid-stream, while loading, while queued', async () =
     headers: { 'Content-Type': 'application/json' } });
   queued.on('error', () => {});
   queued.end(JSON.stringify({ model: 'one', messages: [{ role: 'user', content: 'hi' }], max_tokens: 2 }));
-  await until('a waiter', async () => (await hearth.server('one')).n_waiting === 1);
+  await until('a waiter', async () => (await hearth.server('one')).queue.waiting === 1);
   queued.destroy();
-  await until('no waiter', async () => (await hearth.server('one')).n_waiting === 0);
+  await until('no waiter', async () => (await hearth.server('one')).queue.waiting === 0);
   stream.req.destroy();
-  await until('a free slot', async () => (await hearth.server('one')).n_active === 0);
+  await until('a free slot', async () => (await hearth.server('one')).queue.active === 0);
   const answer = await hearth.chat('one', { max_tokens: 2 });
   assert.equal(answer.status, 200);
 });

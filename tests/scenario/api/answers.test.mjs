@@ -261,3 +261,35 @@ test('/models: a page for who navigates, a list for the rest, both say so', asyn
     assert.match(answer.headers.vary, /Accept.*Sec-Fetch-Mode/);
   }
 });
+
+// Sends the request and hangs up before the answer.
+const hangUp = (method, target) => new Promise((resolve) => {
+  const req = http.request({ socketPath: hearth.socket, method, path: target, agent: false, headers: { Host: '127.0.0.1' } });
+  req.on('error', resolve);
+  req.end();
+  setTimeout(() => req.destroy(new Error('enough')), 150);
+});
+
+test('a client that waits and leaves: the change goes on without it', async () => {
+  await ask('POST', '/api/profiles', { name: 'slow', ...engine('--load-ms', '1000') }, 201);
+  await hangUp('POST', '/api/servers/slow/start?wait=1');
+  const ready = await hearth.untilState('slow', 'ready');
+  await hangUp('POST', '/api/servers/slow/restart?wait=1');
+  await until('the new process', async () => {
+    const row = await hearth.server('slow');
+    return row.state === 'ready' && row.pid !== ready.pid;
+  });
+  await Promise.all([1, 2, 3].map(() => hangUp('GET', '/api/servers/slow/logs')));
+  await Promise.all([1, 2, 3].map(() => hangUp('GET', '/api/events')));
+  await hangUp('DELETE', '/api/profiles/slow?wait=1');
+  await until('it to be gone', async () => !(await hearth.server('slow')));
+});
+
+test('a queued start ends when its profile is deleted', async () => {
+  await ask('POST', '/api/profiles', { name: 'doomed', ...engine('--load-ms', '60000') }, 201);
+  const waiting = request(hearth.base, 'POST', '/api/servers/doomed/start?wait=1', { socketPath: hearth.socket });
+  await hearth.untilState('doomed', 'loading', 'starting');
+  await ask('DELETE', '/api/profiles/doomed', undefined, 202);
+  const answer = await waiting;
+  assert.equal(answer.status, 409, answer.text);
+});

@@ -180,6 +180,8 @@ export class Hearth {
     const timer = setTimeout(() => process.kill(this.pid, 'SIGKILL'), 30000);
     const how = await this.ended;
     clearTimeout(timer);
+    if (how.code !== 0 && how.signal !== 'SIGKILL')
+      console.error(`hearth ended with ${JSON.stringify(how)}; its last words:\n${this.output().slice(-4000)}`);
     if (!keep) fs.rmSync(this.dir, { recursive: true, force: true });
     return how;
   }
