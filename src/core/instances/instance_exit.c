@@ -277,7 +277,7 @@ instance_exited(struct instance *instance, const struct keeper_status *status)
                            status->is_orphan_stop
                                ? "stopped by its keeper: hearth was away"
                                : "stopped while hearth was away");
-    } else if (instance->state != INSTANCE_FAILED) {
+    } else if (instance_is_active(instance)) {
         instance_explain_exit(instance, status, &error);
         char advice[sizeof instance->advice];
         memcpy(advice, instance->advice, sizeof advice);
@@ -306,7 +306,7 @@ instance_exec_failed(struct instance *instance,
               "the engine's program cannot be run: %s", strerror(errnum));
     if (instance->state == INSTANCE_STOPPING)
         finish_stop(instance, "");
-    else
+    else if (instance_is_active(instance))
         instance_fail(instance, &error,
                       is_missing ? instance->manifest->install_hint : "");
 }

@@ -84,7 +84,7 @@ on_lost(void *ctx, bool was_connected, const char *why)
         instance_set_state(instance, INSTANCE_STOPPED, NULL, "%s", why);
         return;
     }
-    if (instance->state == INSTANCE_FAILED)
+    if (!instance_is_active(instance)) /* it could not be stopped before */
         return;
     if (!was_connected && instance->state == INSTANCE_STARTING)
         error_set(&error, ERR_ENGINE_LOST,

@@ -420,6 +420,8 @@ begin_run(struct instance *instance)
     instance->restart_required = false;
     instance->n_health_failures = 0;
     instance->n_probe_failures = 0;
+    instance->is_stop_wanted = false;
+    instance->is_row_stopping = false;
     instance->slots = engine_slots(instance->manifest, instance->profile);
 }
 
