@@ -2,11 +2,10 @@
 #include "gateway/body_buffer.h"
 
 #include <assert.h>
-#include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
 
 #include "base/limits.h"
+#include "io/scratch.h"
 #include "io/worker.h"
 
 enum { READ_BYTES = 64 * 1024, TAIL_BYTES = 1024 * 1024 };
@@ -43,7 +42,7 @@ static void
 spill_free(struct spill *spill)
 {
     if (spill->fd >= 0)
-        close(spill->fd);
+        scratch_close(spill->fd);
     free(spill->dir);
     free(spill->bytes);
     free(spill);
@@ -65,54 +64,20 @@ body_buffer_release(struct body_buffer *body)
 
 /* ---- on a worker ---- */
 
-static int
-open_file(struct spill *spill)
-{
-#ifdef O_TMPFILE
-    spill->fd = open(spill->dir, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
-    if (spill->fd >= 0)
-        return 0;
-#endif
-    char path[LIMIT_PATH_BYTES];
-    int n = snprintf(path, sizeof path, "%s/body-XXXXXX", spill->dir);
-    if (n < 0 || (size_t)n >= sizeof path)
-        return -1;
-    spill->fd = mkstemp(path);
-    if (spill->fd < 0)
-        return -1;
-    fcntl(spill->fd, F_SETFD, FD_CLOEXEC);
-    unlink(path);
-    return 0;
-}
-
 static void
 write_all(struct spill *spill)
 {
-    size_t done = 0;
-    if (spill->fd < 0 && open_file(spill) != 0) {
-        spill->has_failed = true;
-        return;
-    }
-    while (done < spill->n) {
-        ssize_t n = pwrite(spill->fd, spill->bytes + done, spill->n - done,
-                           (off_t)(spill->at + done));
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n <= 0) {
-            spill->has_failed = true;
-            return;
-        }
-        done += (size_t)n;
-    }
+    if (spill->fd < 0)
+        spill->fd = scratch_open(spill->dir);
+    spill->has_failed =
+        spill->fd < 0 ||
+        scratch_write(spill->fd, spill->at, spill->bytes, spill->n) != 0;
 }
 
 static void
 read_some(struct spill *spill)
 {
-    ssize_t n;
-    do {
-        n = pread(spill->fd, spill->bytes, spill->n, (off_t)spill->at);
-    } while (n < 0 && errno == EINTR);
+    ptrdiff_t n = scratch_read(spill->fd, spill->at, spill->bytes, spill->n);
     spill->has_failed = n <= 0;
     spill->n = n > 0 ? (size_t)n : 0;
 }
