@@ -136,9 +136,9 @@ on_head(struct http_call *call)
     if (call->answer_by_ms != 0 && call->total_by_ms == 0)
         timer_stop(&call->timer);
     call->answer_by_ms = 0;
-    call->is_stream = str_starts_with(
-        http_headers_get(response.headers, "content-type"),
-        STR("text/event-stream"));
+    call->is_stream =
+        str_starts_with(http_headers_get(response.headers, "content-type"),
+                        STR("text/event-stream"));
     if (call->ops->on_head != NULL)
         call->ops->on_head(call, &response);
 }

@@ -34,9 +34,9 @@ void http_pool_flush(struct http_pool *pool);
 struct http_response {
     int status;
     struct str reason;
-    struct http_headers headers;  /* valid until on_head returns */
-    int64_t content_length;       /* -1: chunked or until close */
-    bool is_upgrade;              /* 101: on_body carries raw bytes */
+    struct http_headers headers; /* valid until on_head returns */
+    int64_t content_length;      /* -1: chunked or until close */
+    bool is_upgrade;             /* 101: on_body carries raw bytes */
 };
 
 struct http_call_failure {
@@ -86,7 +86,7 @@ void *http_call_ctx(const struct http_call *call);
 /* 0, or -1 when the call is failing (on_error comes). */
 int http_call_write(struct http_call *call, struct str bytes);
 size_t http_call_pending(const struct http_call *call);
-void http_call_end(struct http_call *call);   /* the body is whole */
+void http_call_end(struct http_call *call); /* the body is whole */
 /* Stops and resumes reading the answer: back-pressure on the engine. */
 void http_call_pause(struct http_call *call);
 void http_call_resume(struct http_call *call);
@@ -102,8 +102,8 @@ void http_call_shutdown(struct http_call *call);
 /* ---- small requests with a small answer (probes, the CLI) ---- */
 
 struct http_fetch_result {
-    int status;              /* 0: failed, see error */
-    struct str body;         /* valid during the callback */
+    int status;      /* 0: failed, see error */
+    struct str body; /* valid during the callback */
     struct str content_type;
     struct error error;
 };

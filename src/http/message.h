@@ -39,8 +39,8 @@ ptrdiff_t http_query_get(struct str query, const char *name, char *buffer,
 
 /* Percent-decodes into `buffer` (no zero at the end): the length, or -1
  * when it does not fit, an escape is bad or a zero byte comes out. */
-ptrdiff_t http_percent_decode(struct str from, bool is_plus_space,
-                              char *buffer, size_t size);
+ptrdiff_t http_percent_decode(struct str from, bool is_plus_space, char *buffer,
+                              size_t size);
 
 /* True when the field may be sent: a token for a name, and no CR, LF or NUL
  * in the value. */

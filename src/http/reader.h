@@ -42,7 +42,7 @@ struct reader {
     llhttp_t parser;
     void (*on_body)(struct reader *reader, struct str bytes);
 
-    char *bytes;          /* the head as received */
+    char *bytes; /* the head as received */
     size_t n;
     size_t capacity;
     struct http_header *fields;
@@ -50,7 +50,7 @@ struct reader {
     size_t fields_capacity;
     size_t n_field_bytes;
 
-    struct str target;    /* of a request; reason of an answer */
+    struct str target; /* of a request; reason of an answer */
     struct str method;
     int status;
     int minor_version;
@@ -59,13 +59,13 @@ struct reader {
     bool is_keep_alive;
 
     bool is_in_body;
-    bool is_value_next;   /* between a field's name and its end */
+    bool is_value_next; /* between a field's name and its end */
     bool has_progress;
-    int64_t n_left;       /* of a counted body */
+    int64_t n_left; /* of a counted body */
     size_t n_extension_bytes;
     size_t n_stuck_bytes;
 
-    int refusal;          /* the status to refuse with */
+    int refusal; /* the status to refuse with */
     const char *message;
 };
 

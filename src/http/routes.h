@@ -11,14 +11,14 @@
 enum { ROUTE_PARAMS_MAX = 4 };
 
 struct route {
-    const char *method;   /* "GET"; HEAD matches GET rows */
+    const char *method; /* "GET"; HEAD matches GET rows */
     const char *pattern;
-    unsigned id;          /* the caller's: index into its own rows */
+    unsigned id; /* the caller's: index into its own rows */
 };
 
 struct route_match {
-    const struct route *route;      /* NULL: see is_method_wrong */
-    bool is_path_known;             /* another method would match: 405 */
+    const struct route *route;           /* NULL: see is_method_wrong */
+    bool is_path_known;                  /* another method would match: 405 */
     struct str params[ROUTE_PARAMS_MAX]; /* decoded, in order */
     size_t n_params;
 };

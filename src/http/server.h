@@ -46,21 +46,21 @@ struct http_server;
 struct http_exchange;
 
 struct http_request {
-    struct str method;       /* "GET" */
-    struct str target;       /* path and query as sent, base path removed */
-    struct str path;         /* as sent, not decoded, without the query */
-    struct str query;        /* without '?', "" if none */
+    struct str method; /* "GET" */
+    struct str target; /* path and query as sent, base path removed */
+    struct str path;   /* as sent, not decoded, without the query */
+    struct str query;  /* without '?', "" if none */
     struct http_headers headers;
-    int64_t content_length;  /* -1: chunked */
+    int64_t content_length; /* -1: chunked */
     bool has_body;
     bool is_head;
-    bool is_upgrade;         /* Connection: upgrade with Upgrade: ... */
+    bool is_upgrade; /* Connection: upgrade with Upgrade: ... */
     bool is_http_10;
     const struct address *peer;   /* the connection's other end */
     const struct address *client; /* behind trusted proxies: the real one */
-    bool is_unix;            /* came in by the unix socket */
-    int64_t peer_uid;        /* of the unix socket, else -1 */
-    bool is_secure;          /* X-Forwarded-Proto: https of a trusted proxy */
+    bool is_unix;                 /* came in by the unix socket */
+    int64_t peer_uid;             /* of the unix socket, else -1 */
+    bool is_secure; /* X-Forwarded-Proto: https of a trusted proxy */
 };
 
 struct http_exchange_ops {
@@ -75,17 +75,17 @@ struct http_exchange_ops {
 };
 
 struct http_server_options {
-    const char *base_path;       /* "" or "/hearth": cut from targets */
+    const char *base_path;             /* "" or "/hearth": cut from targets */
     const struct str *trusted_proxies; /* addresses or CIDR blocks */
     size_t n_trusted_proxies;
-    int64_t header_timeout_ms;   /* 0: LIMIT_HEADER_TIMEOUT_MS */
-    int64_t body_stall_ms;       /* 0: LIMIT_BODY_STALL_MS */
-    int64_t idle_ms;             /* 0: LIMIT_IDLE_MS */
-    size_t max_connections;      /* 0: LIMIT_CONNECTIONS */
-    size_t max_body_bytes;       /* 0: LIMIT_INFERENCE_BODY_BYTES */
-    int rate_limit_per_s;        /* per client address; 0: off. Else 429 */
-    int rate_limit_burst;        /* 0: the same as per_s */
-    void *ctx;                   /* for the two callbacks */
+    int64_t header_timeout_ms; /* 0: LIMIT_HEADER_TIMEOUT_MS */
+    int64_t body_stall_ms;     /* 0: LIMIT_BODY_STALL_MS */
+    int64_t idle_ms;           /* 0: LIMIT_IDLE_MS */
+    size_t max_connections;    /* 0: LIMIT_CONNECTIONS */
+    size_t max_body_bytes;     /* 0: LIMIT_INFERENCE_BODY_BYTES */
+    int rate_limit_per_s;      /* per client address; 0: off. Else 429 */
+    int rate_limit_burst;      /* 0: the same as per_s */
+    void *ctx;                 /* for the two callbacks */
     /* The head is there: set ops, then answer now or later. */
     void (*on_request)(void *ctx, struct http_exchange *exchange);
     /* Writes the JSON body of a refusal in the dialect of the path (which
@@ -93,7 +93,6 @@ struct http_server_options {
     void (*on_refuse)(void *ctx, struct str path, int status,
                       const char *message, struct strbuf *ret_body);
 };
-
 
 struct http_server *http_server_new(struct loop *loop,
                                     const struct http_server_options *options,
@@ -106,8 +105,8 @@ int http_server_listen(struct http_server *server, const struct address *at,
 void http_server_drain(struct http_server *server, int64_t deadline_ms,
                        void (*on_drained)(void *ctx), void *ctx);
 /* Closes all, frees the server at the end, then calls `on_closed`. */
-void http_server_close(struct http_server *server,
-                       void (*on_closed)(void *ctx), void *ctx);
+void http_server_close(struct http_server *server, void (*on_closed)(void *ctx),
+                       void *ctx);
 size_t http_server_connections(const struct http_server *server);
 
 /* ---- an exchange ---- */

@@ -24,7 +24,7 @@
 enum {
     DATE_BYTES = 32,
     SPARE_EXCHANGES = 64,
-    OUT_KEEP_BYTES = 2 * 1024,   /* an idle exchange's buffer */
+    OUT_KEEP_BYTES = 2 * 1024,    /* an idle exchange's buffer */
     OUT_GATHER_BYTES = 16 * 1024, /* bytes held for the end of the turn */
     OUT_MAX_BYTES = 96 * 1024,
     DRAIN_BODY_BYTES = 64 * 1024, /* unread body worth a kept connection */
@@ -43,20 +43,20 @@ enum connection_state {
 struct connection {
     struct stream stream;
     struct http_server *server;
-    struct list node;        /* among the server's idle or busy ones */
-    struct list watch_node;  /* among those nobody reads, see on_watch */
+    struct list node;       /* among the server's idle or busy ones */
+    struct list watch_node; /* among those nobody reads, see on_watch */
     struct http_exchange *exchange;
     enum connection_state state;
     bool is_unix;
     bool is_idle_listed;
-    bool is_feeding;         /* inside a read: pauses apply at its end */
+    bool is_feeding; /* inside a read: pauses apply at its end */
     int64_t peer_uid;
     struct address peer;
-    char *stash;             /* bytes read before their time */
+    char *stash; /* bytes read before their time */
     size_t stash_at;
-    size_t stash_n;          /* end; stash_at == stash_n: none */
-    struct timer timer;      /* may fire early: deadline_ms decides */
-    int64_t deadline_ms;     /* 0: none */
+    size_t stash_n;      /* end; stash_at == stash_n: none */
+    struct timer timer;  /* may fire early: deadline_ms decides */
+    int64_t deadline_ms; /* 0: none */
 };
 
 struct http_exchange {
@@ -68,36 +68,36 @@ struct http_exchange {
     const struct http_exchange_ops *ops;
     void *ctx;
     struct deferred settle;
-    struct strbuf out;       /* bytes of the answer held for this turn */
+    struct strbuf out; /* bytes of the answer held for this turn */
 
     uint64_t max_body_bytes;
-    uint64_t n_body_bytes;   /* of the request, so far */
-    int64_t n_declared;      /* of the answer; -1: not known */
+    uint64_t n_body_bytes; /* of the request, so far */
+    int64_t n_declared;    /* of the answer; -1: not known */
     int64_t n_written;
-    uint64_t n_discarded;    /* of the body, after the answer */
+    uint64_t n_discarded; /* of the body, after the answer */
     int retry_after_s;
-    bool must_close;         /* after this answer */
+    bool must_close; /* after this answer */
     bool expects_continue;
     bool is_body_wanted;
     bool is_body_paused;
     bool is_body_ended;
-    bool is_discarding;      /* what is left of the body */
+    bool is_discarding; /* what is left of the body */
     bool has_responded;
-    bool has_no_body;        /* HEAD, 204, 304 */
+    bool has_no_body; /* HEAD, 204, 304 */
     bool is_chunked;
     bool is_finished;
-    bool is_refused;         /* the server has answered itself */
-    bool is_broken;          /* the client does not take what is written */
+    bool is_refused; /* the server has answered itself */
+    bool is_broken;  /* the client does not take what is written */
     bool is_aborted;
-    bool is_dispatching;     /* inside on_request */
-    bool is_raw_eof;         /* the client has half-closed the tunnel */
+    bool is_dispatching; /* inside on_request */
+    bool is_raw_eof;     /* the client has half-closed the tunnel */
 };
 
 struct server_listener {
     struct listener listener;
     struct http_server *server;
     struct list node;
-    bool is_waiting;         /* a connection waits for room */
+    bool is_waiting; /* a connection waits for room */
 };
 
 struct http_server {
@@ -107,7 +107,7 @@ struct http_server {
     struct forwarded proxies;
     struct rate_limit rate_limit;
     struct list listeners;
-    struct list idle;        /* oldest first */
+    struct list idle; /* oldest first */
     struct list busy;
     struct list watched;
     struct list spares;
@@ -115,7 +115,7 @@ struct http_server {
     size_t n_spares;
     struct timer watch;
     struct timer drain_deadline;
-    struct deferred ended;   /* tells of a drain or a close */
+    struct deferred ended; /* tells of a drain or a close */
     bool is_draining;
     bool is_closing;
     void (*on_drained)(void *ctx);
@@ -159,8 +159,7 @@ void exchange_on_settle(struct deferred *deferred);
 /* Sends what is held; a failure marks the exchange broken. */
 void exchange_flush(struct http_exchange *exchange);
 int exchange_respond_head(struct http_exchange *exchange, int status,
-                          struct http_headers headers,
-                          int64_t content_length);
+                          struct http_headers headers, int64_t content_length);
 int exchange_write(struct http_exchange *exchange, struct str bytes);
 void exchange_finish(struct http_exchange *exchange);
 

@@ -9,8 +9,8 @@
 /* Only numeric hosts and ports 0..65535; a unix path must fit. -1 says
  * which part is wrong. */
 int address_to_sockaddr(const struct address *address,
-                        struct sockaddr_storage *ret_sockaddr,
-                        socklen_t *ret_n, struct error *error);
+                        struct sockaddr_storage *ret_sockaddr, socklen_t *ret_n,
+                        struct error *error);
 int address_from_sockaddr(const struct sockaddr *sockaddr,
                           struct address *ret_address);
 /* "127.0.0.1:80", "[::1]:80" or the path, for messages. */

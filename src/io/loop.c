@@ -133,7 +133,7 @@ loop_init(struct loop *loop, struct error *error)
 int
 loop_run(struct loop *loop)
 {
-    loop->thread = pthread_self();
+    __atomic_store_n(&loop->thread, pthread_self(), __ATOMIC_RELAXED);
     for (;;) {
         int is_stopped = uv_run(&loop->uv, UV_RUN_DEFAULT);
         if (is_stopped)
@@ -190,7 +190,8 @@ loop_wall_ms(void)
 bool
 loop_is_here(const struct loop *loop)
 {
-    return pthread_equal(loop->thread, pthread_self()) != 0;
+    pthread_t thread = __atomic_load_n(&loop->thread, __ATOMIC_RELAXED);
+    return pthread_equal(thread, pthread_self()) != 0;
 }
 
 int

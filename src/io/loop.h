@@ -19,14 +19,14 @@ struct timer;
 struct loop {
     uv_loop_t uv;
     pthread_t thread;
-    uv_timer_t tick;         /* drives the timer heap */
-    struct timer **heap;     /* see timer.h */
+    uv_timer_t tick;     /* drives the timer heap */
+    struct timer **heap; /* see timer.h */
     size_t n_timers;
     size_t heap_capacity;
-    uv_async_t wake;         /* posted work is there */
+    uv_async_t wake; /* posted work is there */
     pthread_mutex_t post_lock;
     struct list posts;
-    uv_check_t turn_end;     /* after the polls of a turn: deferred work */
+    uv_check_t turn_end; /* after the polls of a turn: deferred work */
     struct list deferred;
     bool is_closing;
     uv_prepare_t turn_start; /* deferred by timers and closings: before the

@@ -35,7 +35,7 @@ struct stream;
 struct stream_ops {
     void (*on_connect)(struct stream *stream, int status); /* 0 or UV_E... */
     void (*on_read)(struct stream *stream, struct str bytes);
-    void (*on_eof)(struct stream *stream);  /* peer sent its last byte */
+    void (*on_eof)(struct stream *stream); /* peer sent its last byte */
     void (*on_error)(struct stream *stream, int status); /* UV_E... */
     void (*on_drain)(struct stream *stream);
     void (*on_close)(struct stream *stream);
@@ -51,13 +51,13 @@ struct stream {
     } uv;
     const struct stream_ops *ops;
     uv_connect_t connect;
-    size_t n_pending;      /* bytes queued, not yet taken by the kernel */
+    size_t n_pending; /* bytes queued, not yet taken by the kernel */
     bool is_reading;
     bool is_closing;
-    bool is_open;          /* uv handle initialised */
-    int connect_status;    /* a connect that failed at once is told later */
+    bool is_open;       /* uv handle initialised */
+    int connect_status; /* a connect that failed at once is told later */
     struct deferred connect_failed;
-    int fd;                /* while connected; else -1 */
+    int fd; /* while connected; else -1 */
 };
 
 /* Starts to connect (numeric address, no name look-up; TCP_NODELAY set).

@@ -7,7 +7,7 @@
 #include "io/loop.h"
 
 struct timer {
-    struct loop *loop;       /* NULL: not armed */
+    struct loop *loop; /* NULL: not armed */
     size_t heap_at;
     int64_t at_ms;
     void (*fn)(struct timer *timer);
