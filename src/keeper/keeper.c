@@ -259,6 +259,7 @@ keeper_main(int argc, char **argv)
     (void)argc;
     (void)argv;
     process_close_fds(KEEPER_LISTENER_FD + 1);
+    net_set_cloexec(KEEPER_LISTENER_FD); /* not the engine's */
     signal(SIGPIPE, SIG_IGN);
     signal(SIGHUP, SIG_IGN);
     signal(SIGINT, SIG_IGN);

@@ -49,5 +49,7 @@ int net_accept(int listener_fd);
 /* Asks for a larger pipe, where the system can. */
 void net_grow_pipe(int fd, int n_bytes);
 int net_set_nonblocking(int fd);
+/* An inherited descriptor is not handed on to programs that we start. */
+int net_set_cloexec(int fd);
 
 #endif

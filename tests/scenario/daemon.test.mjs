@@ -198,6 +198,17 @@ test('an engine does not answer strangers on its own port', async () => {
   assert.equal(answer.status, 401);
 });
 
+test('an engine inherits nothing but its three streams', async () => {
+  const hearth = await start({ models: { red: MODELS.red } });
+  assert.equal((await hearth.chat('red')).status, 200);
+  const { pid } = await hearth.server('red');
+  const holds = (id) => fs.readdirSync(`/proc/${id}/fd`).map((fd) => fs.readlinkSync(`/proc/${id}/fd/${fd}`));
+  const keeper = /PPid:\s+(\d+)/.exec(fs.readFileSync(`/proc/${pid}/status`, 'utf8'))[1];
+  const others = [...holds(keeper), ...holds(hearth.pid)];
+  const shared = holds(pid).filter((what) => others.includes(what) && /^(socket|\/)/.test(what) && what !== '/dev/null');
+  assert.deepEqual(shared, []);
+});
+
 test('connections that send one byte a second disturb nobody', { timeout: 120000 }, async () => {
   const hearth = await start({ models: { red: MODELS.red } });
   assert.equal((await hearth.chat('red')).status, 200);

@@ -144,3 +144,9 @@ net_close(int fd)
     if (fd >= 0)
         close(fd);
 }
+
+int
+net_set_cloexec(int fd)
+{
+    return fcntl(fd, F_SETFD, FD_CLOEXEC);
+}
