@@ -2,9 +2,9 @@
  *
  * Readiness: the engine's own path is asked at once, then after pauses of an
  * eighth of the time waited so far (1 to 250 ms). So it is noticed an eighth
- * late at most, where doubling pauses could double the wait. That something answers on the port proves nothing: the listener
- * must belong to the engine's process group first. Then 200 is READY and
- * anything else LOADING.
+ * late at most, where doubling pauses could double the wait. That something
+ * answers on the port proves nothing: the listener must belong to the
+ * engine's process group first. Then 200 is READY and anything else LOADING.
  *
  * Health: the same path at an interval. It may lie, so now and then a small
  * real request is sent, but only while nobody else uses the engine: a busy

@@ -83,7 +83,7 @@ undo(struct instance *instance, enum instance_state state)
     }
 }
 
-static void
+__attribute__((format(printf, 2, 0))) static void
 set_reason(struct instance *instance, const char *format, va_list args)
 {
     vsnprintf(instance->reason, sizeof instance->reason, format, args);
