@@ -282,7 +282,10 @@ on_read(struct stream *stream, struct str bytes)
     struct connection *connection =
         LIST_ENTRY(stream, struct connection, stream);
     feed(connection, bytes);
-    if (!stream->is_closing && (has_stash(connection) || !stream->is_reading))
+    const struct http_exchange *exchange = connection->exchange;
+    bool is_paused = exchange != NULL && exchange->is_body_paused;
+    if (!stream->is_closing &&
+        (has_stash(connection) || is_paused || !stream->is_reading))
         connection_update_reading(connection);
 }
 
