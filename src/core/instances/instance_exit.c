@@ -61,10 +61,9 @@ describe_end(const struct keeper_status *status, char *to, size_t size)
                  (int)status->exit_code);
 }
 
-void
-instance_explain_exit(struct instance *instance,
-                      const struct keeper_status *status,
-                      struct error *ret_error)
+static void
+explain_exit(struct instance *instance, const struct keeper_status *status,
+             struct error *ret_error)
 {
     char end[160];
     struct strbuf tail = STRBUF_INIT(TAIL_BYTES);
@@ -278,7 +277,7 @@ instance_exited(struct instance *instance, const struct keeper_status *status)
                                ? "stopped by its keeper: hearth was away"
                                : "stopped while hearth was away");
     } else if (instance_is_active(instance)) {
-        instance_explain_exit(instance, status, &error);
+        explain_exit(instance, status, &error);
         char advice[sizeof instance->advice];
         memcpy(advice, instance->advice, sizeof advice);
         instance_fail(instance, &error, advice);

@@ -25,9 +25,9 @@ struct launch {
     bool is_port_taken;
 };
 
-void
-instance_socket_path(const struct instance *instance,
-                     char ret_path[SOCKET_PATH_BYTES])
+static void
+make_socket_path(const struct instance *instance,
+                 char ret_path[SOCKET_PATH_BYTES])
 {
     uint64_t name;
     system_random(&name, sizeof name);
@@ -232,7 +232,7 @@ launch_keeper(struct instance *instance, const struct launch *launch,
     struct keeper_spec *spec = calloc(1, sizeof *spec);
     if (spec == NULL)
         return error_set(error, ERR_NO_MEMORY, "out of memory");
-    instance_socket_path(instance, instance->socket_path);
+    make_socket_path(instance, instance->socket_path);
     instance_log_path(instance, 0, log_path);
     snprintf(exit_path, sizeof exit_path, "%s.exit", instance->socket_path);
     fill_spec(instance, launch, log_path, exit_path, spec);

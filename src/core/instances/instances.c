@@ -152,8 +152,8 @@ stop_timers(struct instance *instance)
         timer_stop(timers[i]);
 }
 
-void
-instance_free(struct instance *instance)
+static void
+free_instance(struct instance *instance)
 {
     stop_timers(instance);
     instance_probe_end(instance);
@@ -191,7 +191,7 @@ instances_free(struct instances *instances)
     if (instances == NULL)
         return;
     LIST_FOR_SAFE(node, &instances->all)
-    instance_free(LIST_ENTRY(node, struct instance, node));
+    free_instance(LIST_ENTRY(node, struct instance, node));
     LIST_FOR_SAFE(node, &instances->links)
     keeper_link_close(LIST_ENTRY(node, struct keeper_link, node));
     LIST_FOR_SAFE(node, &instances->waiters)
@@ -217,16 +217,15 @@ instance_is_active(const struct instance *instance)
            instance->state != INSTANCE_BACKOFF;
 }
 
-bool
-instance_is_settled(const struct instance *instance)
+static bool
+is_settled(const struct instance *instance)
 {
     return !instance_is_active(instance) || instance->state == INSTANCE_READY ||
            instance->state == INSTANCE_UNHEALTHY;
 }
 
-void
-instance_view_fill(const struct instance *instance,
-                   struct instance_view *ret_view)
+static void
+fill_view(const struct instance *instance, struct instance_view *ret_view)
 {
     *ret_view = (struct instance_view){
         .profile = instance->profile,
@@ -260,7 +259,7 @@ instances_view(struct instances *instances, const char *profile_id,
     const struct instance *instance = instance_find(instances, profile_id);
     if (instance == NULL)
         return -1;
-    instance_view_fill(instance, ret_view);
+    fill_view(instance, ret_view);
     return 0;
 }
 
@@ -272,7 +271,7 @@ instances_each(struct instances *instances,
     LIST_FOR_SAFE(node, &instances->all)
     {
         struct instance_view view;
-        instance_view_fill(LIST_ENTRY(node, struct instance, node), &view);
+        fill_view(LIST_ENTRY(node, struct instance, node), &view);
         fn(ctx, &view);
     }
 }
@@ -290,6 +289,19 @@ instances_log_tail(struct instances *instances, const char *profile_id,
 }
 
 /* ---- asking for changes ---- */
+
+/* A start that could not even be tried is shown as what it is: failed, with
+ * the reason. There is no next try before something has changed. */
+static void
+instance_refuse(struct instance *instance, const char *reason,
+                const struct error *error)
+{
+    instance->advice[0] = '\0';
+    instance_set_state(instance, INSTANCE_STARTING, NULL, "%s", reason);
+    if (instance->state == INSTANCE_STARTING)
+        instance_set_state(instance, INSTANCE_FAILED, error, "%s",
+                           error->message);
+}
 
 int
 instances_start(struct instances *instances, struct profile *profile,
@@ -325,7 +337,10 @@ instances_start(struct instances *instances, struct profile *profile,
         return error_set(error, ERR_CONFLICT,
                          "process %lld of '%s' cannot be stopped",
                          (long long)instance->engine.pid, profile->name);
-    return instance_start(instance, profile, reason, error);
+    if (instance_start(instance, profile, reason, error) == 0)
+        return 0;
+    instance_refuse(instance, reason, error);
+    return -1;
 }
 
 int
@@ -491,7 +506,7 @@ forget_now(struct instance *instance)
         else
             free(removal);
     }
-    instance_free(instance);
+    free_instance(instance);
     if (on_done != NULL)
         on_done(ctx);
 }
@@ -551,11 +566,11 @@ tell_one(struct instances *instances)
             LIST_ENTRY(node, struct instance_waiter, node);
         const struct instance *instance =
             instance_find(instances, waiter->profile_id);
-        if (instance != NULL && !instance_is_settled(instance))
+        if (instance != NULL && !is_settled(instance))
             continue;
         struct instance_view view = { .state = INSTANCE_STOPPED };
         if (instance != NULL)
-            instance_view_fill(instance, &view);
+            fill_view(instance, &view);
         list_remove(&waiter->node);
         waiter->fn(waiter->ctx, &view);
         free(waiter);
@@ -668,7 +683,7 @@ instances_shutdown(struct instances *instances, void (*on_done)(void *ctx),
             (void)instances_stop(instances, instance->profile->id, false,
                                  "hearth is shutting down", NULL);
         else
-            instance_free(instance); /* the keeper goes on with its engine */
+            free_instance(instance); /* the keeper goes on with its engine */
     }
     timer_init(&instances->shutdown_timer, on_shutdown_timer);
     (void)timer_start(loop, &instances->shutdown_timer, 0);

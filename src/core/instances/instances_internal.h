@@ -111,15 +111,11 @@ struct instance *instance_find(struct instances *instances,
 /* Makes one in STOPPED, with a reference of the profile. NULL: no memory. */
 struct instance *instance_new(struct instances *instances,
                               struct profile *profile);
-void instance_free(struct instance *instance);
-void instance_view_fill(const struct instance *instance,
-                        struct instance_view *ret_view);
 /* A job ended: the last one frees what instances_free() left. True when
  * everything is gone and the caller must not touch it. */
 bool instances_job_done(struct instances *instances);
 /* Something settled: waiters, forgetting and the shutdown look again. */
 void instances_look(struct instances *instances);
-bool instance_is_settled(const struct instance *instance);
 /* True while an engine's process is or may be there. */
 bool instance_is_active(const struct instance *instance);
 
@@ -135,9 +131,7 @@ void instance_store(struct instance *instance, struct keeper_link *release);
 int instance_start(struct instance *instance, struct profile *profile,
                    const char *reason, struct error *error);
 extern const struct keeper_link_ops instance_link_ops; /* instance_link.c */
-/* Where its socket and its log lie; the socket's name is new each time. */
-void instance_socket_path(const struct instance *instance,
-                          char ret_path[SOCKET_PATH_BYTES]);
+/* Where its log lies: the newest file, or the i-th before it. */
 void instance_log_path(const struct instance *instance, int i,
                        char ret_path[512]);
 /* The address at which the engine of this profile is reached. */
@@ -163,9 +157,6 @@ void instance_fail(struct instance *instance, const struct error *error,
 /* Stops the process; then FAILED with `error`, or STOPPED when NULL. */
 void instance_begin_stop(struct instance *instance, bool is_forced,
                          const struct error *error, const char *reason);
-void instance_explain_exit(struct instance *instance,
-                           const struct keeper_status *status,
-                           struct error *ret_error);
 void instance_become_stable(struct instance *instance); /* READY began */
 
 /* instance_stats.c */
