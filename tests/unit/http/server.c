@@ -708,6 +708,37 @@ test_stalled_reader_costs_no_memory(void **state)
     assert_int_equal(atomic_load(&server.n_gone), 0);
 }
 
+static void
+test_paused_body_stops_the_client(void **state)
+{
+    (void)state;
+    enum { N = 30 * 1000 * 1000 };
+    for (int is_chunked = 0; is_chunked < 2; is_chunked++) {
+        struct test_server server;
+        test_server_start(&server, NULL);
+        struct strbuf sent = STRBUF_INIT(N + 1000), got = STRBUF_INIT(4096);
+        strbuf_addf(&sent, "POST /slow HTTP/1.1\r\nHost: h\r\n");
+        strbuf_addf(&sent,
+                    is_chunked ? "Transfer-Encoding: chunked\r\n\r\n%x\r\n"
+                               : "Content-Length: %d\r\n\r\n",
+                    N);
+        add_repeated(&sent, "0123456789", N / 10);
+        if (is_chunked)
+            strbuf_add_text(&sent, "\r\n0\r\n\r\n");
+        int fd = test_connect(&server);
+        test_send(fd, strbuf_view(&sent));
+        assert_true(test_receive_until(fd, &got, "all"));
+        assert_int_equal(atomic_load(&server.n_slow), N);
+        /* At most what was read before the pause. */
+        assert_in_range(atomic_load(&server.n_while_paused), 0,
+                        LOOP_READ_BYTES);
+        close(fd);
+        strbuf_release(&sent);
+        strbuf_release(&got);
+        test_server_stop(&server);
+    }
+}
+
 /* ---- time ---- */
 
 static void
@@ -1057,6 +1088,7 @@ main(void)
         cmocka_unit_test(test_abort_is_no_end),
         cmocka_unit_test(test_client_that_leaves_is_noticed),
         cmocka_unit_test(test_stalled_reader_costs_no_memory),
+        cmocka_unit_test(test_paused_body_stops_the_client),
         cmocka_unit_test(test_timeouts),
         cmocka_unit_test(test_slow_clients_disturb_nobody),
         cmocka_unit_test(test_connection_limit_gives_up_idle_ones),

@@ -66,6 +66,40 @@ static const struct http_exchange_ops echo_ops = {
     .on_close = on_close,
 };
 
+/* ---- /slow ---- */
+
+static void
+slow_body(struct http_exchange *exchange, struct str bytes)
+{
+    struct handler *handler = http_ctx(exchange);
+    atomic_fetch_add(&handler->server->n_slow, (int)bytes.n);
+    if (handler->n_steps++ > 0) {
+        if (timer_is_armed(&handler->timer))
+            atomic_fetch_add(&handler->server->n_while_paused, (int)bytes.n);
+        return;
+    }
+    http_pause_body(exchange);
+    timer_start(http_loop(exchange), &handler->timer, 200);
+}
+
+static void
+on_slow(struct timer *timer)
+{
+    http_resume_body(LIST_ENTRY(timer, struct handler, timer)->exchange);
+}
+
+static void
+slow_end(struct http_exchange *exchange)
+{
+    answer(exchange, "all");
+}
+
+static const struct http_exchange_ops slow_ops = {
+    .on_body = slow_body,
+    .on_body_end = slow_end,
+    .on_close = on_close,
+};
+
 /* ---- /big ---- */
 
 static void
@@ -212,6 +246,10 @@ on_request(void *ctx, struct http_exchange *exchange)
                               http_request(exchange)->content_length);
         else if (str_is(path, "/echo"))
             http_respond_head(exchange, 200, (struct http_headers){ 0 }, -1);
+    } else if (str_is(path, "/slow")) {
+        timer_init(&handler->timer, on_slow);
+        http_set_ops(exchange, &slow_ops, handler);
+        http_want_body(exchange);
     } else if (str_is(path, "/late")) {
         timer_init(&handler->timer, on_late);
         timer_start(http_loop(exchange), &handler->timer, 50);

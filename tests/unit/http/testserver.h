@@ -9,7 +9,7 @@
 #include "http/server.h"
 
 /* Paths: /hello (small answer), /echo (streams the body back), /late (50 ms
- * later), /big?n=N (N bytes under back-pressure), /sse (two chunks, 20 ms
+ * later), /slow (takes 200 ms over the first bytes of a body), /big?n=N (N bytes under back-pressure), /sse (two chunks, 20 ms
  * apart), /never (no answer), /abort (a broken one), /small (bodies up to
  * ten bytes), /tunnel (echo after an upgrade), /who (the client). */
 struct test_server {
@@ -24,6 +24,8 @@ struct test_server {
     atomic_int n_closed;
     atomic_int n_gone;
     atomic_int n_bodies;
+    atomic_int n_while_paused; /* body bytes /slow got against its will */
+    atomic_int n_slow;         /* and all of them */
     atomic_int is_drained;
     atomic_int n_connections;
 };
