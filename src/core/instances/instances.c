@@ -293,8 +293,8 @@ instances_log_tail(struct instances *instances, const char *profile_id,
 /* A start that could not even be tried is shown as what it is: failed, with
  * the reason. There is no next try before something has changed. */
 static void
-instance_refuse(struct instance *instance, const char *reason,
-                const struct error *error)
+refuse_start(struct instance *instance, const char *reason,
+             const struct error *error)
 {
     instance->advice[0] = '\0';
     instance_set_state(instance, INSTANCE_STARTING, NULL, "%s", reason);
@@ -337,9 +337,12 @@ instances_start(struct instances *instances, struct profile *profile,
         return error_set(error, ERR_CONFLICT,
                          "process %lld of '%s' cannot be stopped",
                          (long long)instance->engine.pid, profile->name);
-    if (instance_start(instance, profile, reason, error) == 0)
+    struct error why = { .code = ERR_OK };
+    if (instance_start(instance, profile, reason, &why) == 0)
         return 0;
-    instance_refuse(instance, reason, error);
+    if (error != NULL)
+        *error = why;
+    refuse_start(instance, reason, &why);
     return -1;
 }
 
