@@ -42,20 +42,19 @@ struct options {
 struct connection {
     int64_t begun_ns;
     size_t sent;
-    size_t scanned_n;      /* of the answer's head so far */
+    size_t scanned_n; /* of the answer's head so far */
     uint64_t body_left;
     bool has_head;
     bool is_chunked;
-    bool is_open_stream;   /* --hold: its first event has come */
+    bool is_open_stream; /* --hold: its first event has come */
     size_t tail_n;
-    char tail[64];         /* the last bytes seen */
+    char tail[64]; /* the last bytes seen */
     char head[4096];
 };
 
-static struct options options = { .connections = 1,
-                                  .seconds = 2,
-                                  .body_bytes = 200,
-                                  .every_us = -1 };
+static struct options options = {
+    .connections = 1, .seconds = 2, .body_bytes = 200, .every_us = -1
+};
 static struct connection connections[MAX_CONNECTIONS];
 static struct pollfd polls[MAX_CONNECTIONS];
 static char *request;
@@ -142,8 +141,8 @@ push(int i)
 {
     struct connection *c = &connections[i];
     while (c->sent < request_n) {
-        ssize_t n = send(polls[i].fd, request + c->sent,
-                         request_n - c->sent, MSG_NOSIGNAL);
+        ssize_t n = send(polls[i].fd, request + c->sent, request_n - c->sent,
+                         MSG_NOSIGNAL);
         if (n < 0 && errno == EAGAIN)
             break;
         if (n < 0)
@@ -202,8 +201,8 @@ take_body(struct connection *c, const char *bytes, size_t n)
         memcpy(c->tail, bytes + n - sizeof c->tail, sizeof c->tail);
         c->tail_n = sizeof c->tail;
     } else {
-        size_t keep = sizeof c->tail - n < c->tail_n ? sizeof c->tail - n
-                                                     : c->tail_n;
+        size_t keep =
+            sizeof c->tail - n < c->tail_n ? sizeof c->tail - n : c->tail_n;
         memmove(c->tail, c->tail + c->tail_n - keep, keep);
         memcpy(c->tail + keep, bytes, n);
         c->tail_n = keep + n;
@@ -348,7 +347,7 @@ main(int argc, char **argv)
            "\"p50_us\":%u,\"p99_us\":%u,\"events\":%llu,"
            "\"lag_p50_us\":%u,\"lag_p99_us\":%u}\n",
            (unsigned long long)n_requests, (unsigned long long)n_errors,
-           (double)n_requests / seconds, p50, p99,
-           (unsigned long long)n_events, lag50, lag99);
+           (double)n_requests / seconds, p50, p99, (unsigned long long)n_events,
+           lag50, lag99);
     return n_errors > 0 && n_requests == n_errors;
 }

@@ -89,8 +89,8 @@ watch(struct connection *c, bool wants_write)
     if (c->wants_write == wants_write)
         return;
     c->wants_write = wants_write;
-    struct epoll_event event = { .events = EPOLLIN |
-                                           (wants_write ? EPOLLOUT : 0),
+    struct epoll_event event = { .events =
+                                     EPOLLIN | (wants_write ? EPOLLOUT : 0),
                                  .data.fd = c->fd };
     epoll_ctl(epoll_fd, EPOLL_CTL_MOD, c->fd, &event);
 }
@@ -119,8 +119,8 @@ static bool
 pump_big(struct connection *c)
 {
     while (c->big_left > 0) {
-        size_t n = c->big_left < sizeof zeros ? (size_t)c->big_left
-                                              : sizeof zeros;
+        size_t n =
+            c->big_left < sizeof zeros ? (size_t)c->big_left : sizeof zeros;
         ssize_t sent = send(c->fd, zeros, n, MSG_NOSIGNAL);
         if (sent < 0 && errno == EAGAIN) {
             watch(c, true);
@@ -310,8 +310,8 @@ main(int argc, char **argv)
     int one = 1;
     setsockopt(listen_fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one);
     struct sockaddr_in at = { .sin_family = AF_INET,
-                              .sin_port = htons((uint16_t)strtoul(
-                                  argv[2], NULL, 10)),
+                              .sin_port =
+                                  htons((uint16_t)strtoul(argv[2], NULL, 10)),
                               .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
     if (bind(listen_fd, (struct sockaddr *)&at, sizeof at) < 0 ||
         listen(listen_fd, 4096) < 0) {
