@@ -136,7 +136,12 @@ test_start_refuses_what_cannot_run(void **state)
     profile_set_text(&profile->engine, STR("fake"));
     profile_set_text(&profile->model_path, STR("/nowhere/model.gguf"));
     check_refused(rig, profile, ERR_ENGINE_MODEL_MISSING, "model.gguf");
-    assert_string_equal(rig->states, "");
+    /* What could be tried by its engine shows as failed, with the reason. */
+    assert_string_equal(rig->states, "starting failed starting failed ");
+    struct instance_view view;
+    rig_view(rig, profile, &view);
+    assert_int_equal(view.state, INSTANCE_FAILED);
+    assert_int_equal(view.error.code, ERR_ENGINE_MODEL_MISSING);
 }
 
 /* The first start asks the binary, so it fails in STARTING; the second one
