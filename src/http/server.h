@@ -24,7 +24,9 @@
  * - http_abort() breaks the connection so that the client cannot take what
  *   it has for a whole answer (no last chunk, RST where possible).
  * - A client that goes away: on_close with is_client_gone; in the middle of
- *   a request, or while an answer is pending or streaming, at once.
+ *   a request, or while an answer is pending or streaming, at once. A
+ *   client that only half-closes then counts as gone, too (tunnels excepted:
+ *   on_raw_eof).
  *
  * Refused by the server itself, in the error dialect that on_refuse writes:
  * 400 (ambiguous or malformed: two lengths, length and chunked, bare LF,
