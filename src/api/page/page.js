@@ -74,7 +74,7 @@
         + `  -d '${body.replaceAll("'", "'\\''")}'`;
     }
     const ready = list.filter((row) => row.server && row.server.state === 'ready').length;
-    $('facts').textContent = `${list.length} models, ${ready} ready`;
+    $('facts').textContent = `${list.length} ${list.length === 1 ? 'model' : 'models'}, ${ready} ready`;
   };
 
   const connect = () => {
