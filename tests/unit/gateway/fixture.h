@@ -32,7 +32,7 @@ struct fixture {
     bool fails_to_load, is_slow_to_load;
     struct timer wake;
     struct deferred turn;
-    int models_max;
+    int64_t patience_ms; /* how long run_until() waits */
 
     enum engine_mode mode;
     int n_events;
@@ -48,12 +48,14 @@ struct fixture {
 
 void fixture_open(struct fixture *f);
 void fixture_close(struct fixture *f);
+/* The engine's process ends; nothing takes its place. */
+void fixture_end_engine(struct fixture *f);
 /* The simulated engine becomes ready, or fails. */
 void fixture_set_state(struct fixture *f, enum instance_state to);
 /* The hanging request is answered now. */
 void engine_answer(struct fixture *f);
 
-/* Runs the loop until `is_done` or for 5 s; false when time ran out. */
+/* Runs the loop until `is_done` or for patience_ms; false when time ran out. */
 bool run_until(struct fixture *f, bool (*is_done)(void *ctx), void *ctx);
 void run_for(struct fixture *f, int64_t ms);
 
