@@ -492,13 +492,22 @@ bool
 read_until(int fd, const char *text, struct strbuf *into)
 {
     char bytes[4096];
-    while (text == NULL || !str_contains(strbuf_view(into), str_from(text))) {
+    size_t seen = 0; /* what has been searched */
+    for (;;) {
+        struct str news = strbuf_view(into);
+        if (news.n > 0) {
+            news.p += seen;
+            news.n -= seen;
+        }
+        if (text != NULL && str_contains(news, str_from(text)))
+            return true;
+        size_t overlap = text == NULL ? 0 : strlen(text);
+        seen = into->n > overlap ? into->n - overlap : 0;
         ssize_t n = recv(fd, bytes, sizeof bytes, 0);
         if (n <= 0)
             return text == NULL && n == 0;
         strbuf_add(into, bytes, (size_t)n);
     }
-    return true;
 }
 
 static void
