@@ -421,8 +421,8 @@ test_flood_with_a_hung_disk(void **state)
     int64_t before = resident_bytes(keeper.pid);
     assert_true(keeper_harness_wait(&keeper, keeper_has_exited, 10000));
     assert_true(resident_bytes(keeper.pid) - before < (int64_t)MIB);
-    /* It came to write nearly all that it wanted to. */
-    assert_true(keeper.status.log_end > 50 * 1000 * 1000);
+    /* A stalled one would have come to some hundred kilobytes. */
+    assert_true(keeper.status.log_end > 30 * 1000 * 1000);
     assert_true(keeper.n_gap_bytes > 0);
     assert_int_equal(keeper.log_at, keeper.status.log_end);
     close(reader);
@@ -444,7 +444,7 @@ test_flood_leaves_a_counted_note(void **state)
     assert_true(keeper_harness_wait(&keeper, keeper_has_exited, 20000));
     keeper_harness_number(&keeper, KEEPER_RELEASE, 0);
     assert_int_equal(keeper_harness_reap(&keeper, 5000), 0);
-    assert_true(keeper.status.log_end > 50 * 1000 * 1000);
+    assert_true(keeper.status.log_end > 30 * 1000 * 1000);
     struct strbuf text = STRBUF_INIT(96 * MIB);
     struct error error;
     assert_int_equal(file_read(keeper.log_path, &text, &error), 0);
