@@ -379,14 +379,16 @@ static void
 fill_model(struct router *router, struct profile *profile,
            struct router_model *ret_model)
 {
+    const struct engine_manifest *manifest =
+        router->effects.manifest(router->effects.ctx, profile->engine);
     *ret_model = (struct router_model){
         .profile = profile,
-        .manifest =
-            router->effects.manifest(router->effects.ctx, profile->engine),
-        .engine_model = str_from(profile->name),
+        .manifest = manifest,
+        .engine_model =
+            str_from(manifest == NULL ? profile->name
+                                      : engine_model_name(manifest, profile)),
+        .rewrites_model = manifest != NULL && manifest->rewrites_model,
     };
-    ret_model->rewrites_model =
-        ret_model->manifest != NULL && ret_model->manifest->rewrites_model;
 }
 
 int
@@ -435,7 +437,7 @@ fill_lease(struct router_slot *slot, struct router_ticket *ticket)
     struct lease *lease = &ticket->answer.lease;
     lease->id = router->next_lease_id++;
     memcpy(lease->profile_id, slot->profile->id, sizeof lease->profile_id);
-    memcpy(lease->model, ticket->model, sizeof lease->model);
+    memcpy(lease->model, ticket->model, strlen(ticket->model) + 1);
     lease->address = slot->address;
     memcpy(lease->api_key, slot->api_key, sizeof lease->api_key);
     lease->rewrites_model = ticket->rewrites_model;
@@ -542,15 +544,17 @@ ticket_new(struct router *router, struct router_slot *slot,
     return ticket;
 }
 
-static void
+/* 0, or -1 when it does not fit. */
+static int
 copy_model(struct router_ticket *ticket, const struct router_model *model)
 {
     size_t n = model->engine_model.n;
     if (n >= sizeof ticket->model)
-        n = sizeof ticket->model - 1;
+        return -1;
     memcpy(ticket->model, model->engine_model.p, n);
     ticket->model[n] = '\0';
     ticket->rewrites_model = model->rewrites_model;
+    return 0;
 }
 
 struct router_ticket *
@@ -568,7 +572,13 @@ router_acquire(struct router *router, const struct router_need *need,
         error_set(error, ERR_NO_MEMORY, "out of memory");
         return NULL;
     }
-    copy_model(ticket, &model);
+    if (copy_model(ticket, &model) != 0) {
+        error_set(error, ERR_UNAVAILABLE,
+                  "model '%s' has a name that is too long for its engine",
+                  model.profile->name);
+        free(ticket);
+        return NULL;
+    }
     ticket->client = str_hash(need->client);
     ticket->on_ready = need->on_ready;
     ticket->on_progress = need->on_progress;

@@ -36,7 +36,7 @@ void router_free(struct router *router);
 struct lease {
     uint64_t id; /* 0: none */
     char profile_id[ID_BYTES];
-    char model[256]; /* what the engine is sent when rewrites_model:
+    char model[1024]; /* what the engine is sent when rewrites_model:
                               * the profile's name, or the part after it */
     struct address address;
     char api_key[80];

@@ -74,7 +74,7 @@ struct router_ticket {
     bool has_lease;
     bool rewrites_model;
     int retry_after_s;
-    char model[256]; /* what the engine is sent */
+    char model[1024]; /* what the engine is sent */
     union {
         struct lease lease;
         struct error error;

@@ -400,6 +400,7 @@ fixture_open(struct fixture *f)
     f->manifest = (struct engine_manifest){ .name = "fake-engine",
                                             .serves = serves,
                                             .rewrites_model = true,
+                                            .model_name = "${name}",
                                             .default_slots = 1 };
     f->profile = profile_new();
     assert_non_null(f->profile);

@@ -399,6 +399,7 @@ sim_open(struct sim *sim, uint64_t seed, size_t n_models, size_t models_max,
                          .load_ms = 80 };
     events_init(&sim->events);
     sim->manifest.default_slots = 1;
+    sim->manifest.model_name = "${name}";
     for (size_t i = 0; i < n_models; i++) {
         struct profile *profile = profile_new();
         assert_non_null(profile);
@@ -587,6 +588,40 @@ test_no_tight_retry(void **state)
     free(sim);
 }
 
+/* What stands in `model` on the way to an engine is the manifest's to say:
+ * some know the model by its path, some by a word of their own. */
+static void
+test_engine_reads_its_own_name(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *model_name, *expected;
+    } rows[] = {
+        { "${name}", "m0" },
+        { "${model}", "/m/zero.gguf" },
+        { "default_model", "default_model" },
+    };
+    struct sim *sim = malloc(sizeof *sim);
+    assert_non_null(sim);
+    sim_open(sim, 5, 1, 0, 1000);
+    struct profile *profile = sim->models[0].profile;
+    assert_int_equal(
+        profile_set_text(&profile->model_path, STR("/m/zero.gguf")), 0);
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct router_model model;
+        struct error error;
+        sim->manifest.model_name = rows[i].model_name;
+        assert_int_equal(router_resolve(sim->router, str_from(profile->name),
+                                        &model, &error),
+                         0);
+        assert_int_equal(model.engine_model.n, strlen(rows[i].expected));
+        assert_memory_equal(model.engine_model.p, rows[i].expected,
+                            model.engine_model.n);
+    }
+    sim_close(sim);
+    free(sim);
+}
+
 int
 main(void)
 {
@@ -595,6 +630,7 @@ main(void)
         cmocka_unit_test(test_third_model_is_not_starved),
         cmocka_unit_test(test_clients_take_turns),
         cmocka_unit_test(test_no_tight_retry),
+        cmocka_unit_test(test_engine_reads_its_own_name),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
