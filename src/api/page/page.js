@@ -3,7 +3,7 @@
   const base = document.documentElement.dataset.base;
   const origin = location.origin + base;
   const $ = (id) => document.getElementById(id);
-  const GIB = 1024 ** 3;
+  const units = ['B', 'KiB', 'MiB', 'GiB', 'TiB'];
   const tints = {
     ready: 'ok', starting: 'info', loading: 'info', attaching: 'info', draining: 'info',
     failed: 'bad', unhealthy: 'warn', backoff: 'warn',
@@ -22,59 +22,75 @@
     return message.data;
   };
 
-  const amount = (bytes) => {
-    const cell = document.createElement('td');
-    cell.className = 'number';
-    if (bytes === null || bytes === undefined) {
-      cell.textContent = '\u2013';
-      return cell;
-    }
-    const isLarge = bytes >= GIB / 10;
-    const unit = document.createElement('span');
-    unit.className = 'unit';
-    unit.textContent = isLarge ? ' GiB' : ' MiB';
-    cell.append((bytes / (isLarge ? GIB : 1024 ** 2)).toFixed(1), unit);
-    cell.title = `${bytes} bytes`;
-    return cell;
+  const add = (parent, tag, className, text) => {
+    const child = document.createElement(tag);
+    child.className = className;
+    if (text) child.textContent = text;
+    parent.append(child);
+    return child;
   };
 
-  const stateCell = (server) => {
-    const cell = document.createElement('td');
-    const chip = document.createElement('span');
-    const state = server ? server.state : 'stopped';
-    chip.className = `chip ${tints[state] || 'idle'}`;
-    chip.textContent = state === 'backoff' ? 'retrying' : state;
-    cell.append(chip);
-    if (server && server.error) {
-      cell.append(` ${server.error.message} ${server.error.advice}`);
+  const addAmount = (line, className, bytes) => {
+    const cell = add(line, 'td', `number ${className}`);
+    if (bytes === null || bytes === undefined) {
+      cell.textContent = '\u2013';
+      return;
     }
-    return cell;
+    let rank = 0;
+    let figure = bytes;
+    while (figure >= 102.4 && rank + 1 < units.length) {
+      figure /= 1024;
+      rank += 1;
+    }
+    cell.textContent = rank === 0 ? `${figure}` : figure.toFixed(1);
+    add(cell, 'span', 'unit', ` ${units[rank]}`);
+    cell.title = `${bytes} bytes`;
+  };
+
+  const stateOf = (row) => (row.server ? row.server.state : 'stopped');
+
+  const lines = (row) => {
+    const state = stateOf(row);
+    const line = document.createElement('tr');
+    add(line, 'td', 'name', row.name).title = row.name;
+    add(add(line, 'td', ''), 'span', `chip ${tints[state] || 'idle'}`,
+      state === 'backoff' ? 'retrying' : state);
+    addAmount(line, 'wide', row.size);
+    addAmount(line, '', row.server ? row.server.rss_bytes : null);
+    if (!row.server || !row.server.error) return [line];
+    const cause = document.createElement('tr');
+    cause.className = 'cause';
+    const cell = add(cause, 'td', '');
+    cell.colSpan = 4;
+    const notice = add(cell, 'p', 'notice bad');
+    add(notice, 'strong', '', row.server.error.advice);
+    notice.append(row.server.error.message);
+    return [line, cause];
+  };
+
+  const drawExample = (list) => {
+    const best = list.find((row) => stateOf(row) === 'ready')
+      || list.find((row) => stateOf(row) !== 'failed') || list[0];
+    const body = JSON.stringify({
+      model: best.name,
+      messages: [{ role: 'user', content: 'Hello' }],
+    });
+    $('curl').textContent = `curl ${origin}/v1/chat/completions \\\n`
+      + "  -H 'Content-Type: application/json' \\\n"
+      + `  -d '${body.replaceAll("'", "'\\''")}'`;
   };
 
   const draw = () => {
     const list = [...rows.values()].sort((a, b) => a.name.localeCompare(b.name));
-    $('rows').replaceChildren(...list.map((row) => {
-      const line = document.createElement('tr');
-      const name = document.createElement('td');
-      name.textContent = row.name;
-      line.append(name, stateCell(row.server), amount(row.size),
-        amount(row.server ? row.server.rss_bytes : null));
-      return line;
-    }));
+    const ready = list.filter((row) => stateOf(row) === 'ready').length;
+    $('rows').replaceChildren(...list.flatMap(lines));
+    $('table').hidden = list.length === 0;
     $('empty').hidden = list.length > 0;
     $('models').hidden = false;
     $('try').hidden = list.length === 0;
-    if (list.length > 0) {
-      const body = JSON.stringify({
-        model: list[0].name,
-        messages: [{ role: 'user', content: 'Hello' }],
-      });
-      $('curl').textContent = `curl ${origin}/v1/chat/completions \\\n`
-        + "  -H 'Content-Type: application/json' \\\n"
-        + `  -d '${body.replaceAll("'", "'\\''")}'`;
-    }
-    const ready = list.filter((row) => row.server && row.server.state === 'ready').length;
-    $('facts').textContent = `${list.length} ${list.length === 1 ? 'model' : 'models'}, ${ready} ready`;
+    if (list.length > 0) drawExample(list);
+    $('facts').textContent = list.length === 0 ? 'No models yet'
+      : `${list.length} ${list.length === 1 ? 'model' : 'models'}, ${ready} ready`;
   };
 
   const connect = () => {
@@ -116,14 +132,19 @@
     };
   };
 
-  const signIn = async (body) => {
-    $('sign-in-error').hidden = true;
+  const tell = (message) => {
+    $('problem').textContent = message;
+    $('problem').hidden = message === '';
+  };
+
+  /* Whether it could be done; what went wrong is on the page then. */
+  const attempt = async (path, body) => {
+    tell('');
     try {
-      await call('POST', '/api/session', body);
+      await call('POST', path, body);
       return true;
     } catch (error) {
-      $('sign-in-error').textContent = error.message;
-      $('sign-in-error').hidden = false;
+      tell(error.message);
       return false;
     }
   };
@@ -132,13 +153,13 @@
     const link = new URLSearchParams(location.search).get('link');
     if (link) {
       history.replaceState(null, '', location.pathname);
-      await signIn({ link });
+      await attempt('/api/session', { link });
     }
     let session;
     try {
       session = await call('GET', '/api/session');
     } catch (error) {
-      $('facts').textContent = error.message;
+      tell(error.message);
       session = { who: 'nobody' };
     }
     if (session.who === 'nobody') {
@@ -147,15 +168,16 @@
       $('key').focus();
       return;
     }
-    $('sign-in').hidden = $('sign-in-error').hidden;
     connect();
   };
 
-  $('address').textContent = `${origin}/v1`;
+  $('openai').textContent = `${origin}/v1`;
+  $('anthropic').textContent = origin;
   $('openapi').href = `${base}/api/openapi.json`;
+  $('scan').addEventListener('click', () => attempt('/api/models/scan', {}));
   $('key-form').addEventListener('submit', async (event) => {
     event.preventDefault();
-    if (!(await signIn({ key: $('key').value }))) return;
+    if (!(await attempt('/api/session', { key: $('key').value }))) return;
     $('key').value = '';
     $('sign-in').hidden = true;
     connect();

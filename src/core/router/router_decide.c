@@ -471,7 +471,7 @@ start_needed(struct decision *d)
         if (n_claimed < room.n_free) {
             n_claimed++;
             if (!router_state_occupies(row->state))
-                add_order(d, ROUTER_START, r, "is asked for");
+                add_order(d, ROUTER_START, r, "asked for");
         } else if (d->out->plans[r].only_preload) {
             refuse_row(d, r, ERR_UNAVAILABLE, 0);
         } else if (n_claimed < room.n_free + room.n_leaving) {
