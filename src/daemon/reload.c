@@ -89,6 +89,11 @@ reconfigure(struct deferred *deferred)
     daemon_router_options(daemon, &router);
     router_configure(daemon->router, &router);
 
+    gateway_set_models_max(daemon->gateway, router.models_max);
+    struct instances_options instances;
+    daemon_instances_options(daemon, &instances);
+    instances_configure(daemon->instances, &instances);
+
     struct error error;
     struct auth_options auth;
     daemon_auth_options(daemon, &auth);

@@ -142,11 +142,11 @@ print_address(struct daemon *daemon)
 }
 
 static void
-load_model(struct daemon *daemon, struct profile *profile, const char *why)
+start_model(struct daemon *daemon, struct profile *profile)
 {
     struct error error;
     if (router_load(daemon->router, profile, &error) < 0)
-        events_log(&daemon->events, LOG_ERROR, "daemon", "%s of %s: %s", why,
+        events_log(&daemon->events, LOG_ERROR, "daemon", "auto start of %s: %s",
                    profile->name, error.message);
 }
 
@@ -156,16 +156,19 @@ begin_engines(struct daemon *daemon)
     for (size_t i = 0; i < profiles_count(daemon->profiles); i++) {
         struct profile *profile = profiles_at(daemon->profiles, i);
         if (profile->is_auto_start)
-            load_model(daemon, profile, "auto start");
+            start_model(daemon, profile);
     }
     const char *const *names;
     size_t n = settings_list(daemon->settings, SETTING_ID_PRELOAD, &names);
     for (size_t i = 0; i < n; i++) {
         struct profile *profile =
             profiles_resolve(daemon->profiles, str_from(names[i]));
-        if (profile != NULL)
-            load_model(daemon, profile, "preload");
-        else
+        struct error error;
+        if (profile != NULL &&
+            router_preload(daemon->router, profile, &error) < 0)
+            events_log(&daemon->events, LOG_ERROR, "daemon",
+                       "preload of %s: %s", names[i], error.message);
+        else if (profile == NULL)
             events_log(&daemon->events, LOG_ERROR, "daemon",
                        "preload: there is no model \"%s\"", names[i]);
     }

@@ -38,6 +38,12 @@ gateway_new(const struct gateway_options *options, struct gateway **ret_gateway,
 }
 
 void
+gateway_set_models_max(struct gateway *gateway, int models_max)
+{
+    gateway->options.models_max = models_max;
+}
+
+void
 gateway_free(struct gateway *gateway)
 {
     if (gateway == NULL)

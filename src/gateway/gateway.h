@@ -41,6 +41,8 @@ struct gateway_options {
 
 int gateway_new(const struct gateway_options *options,
                 struct gateway **ret_gateway, struct error *error);
+/* After a reload. */
+void gateway_set_models_max(struct gateway *gateway, int models_max);
 /* Every exchange must be closed by then (http_server_close). */
 void gateway_free(struct gateway *gateway);
 

@@ -27,6 +27,7 @@ struct keeper {
     struct engine engine;
     struct clients clients;
     int signal_fd;
+    bool is_asked_to_end; /* by SIGTERM */
     int64_t orphan_timeout_ms;
     int64_t trim_at_ms;   /* monotonic; -1: done */
     int64_t orphan_at_ms; /* monotonic; -1: somebody is attached */
@@ -162,7 +163,8 @@ is_done(const struct keeper *keeper, int64_t now_ms)
     if (engine_is_running(&keeper->engine))
         return false;
     return keeper->clients.is_released ||
-           (keeper->orphan_at_ms >= 0 && now_ms >= keeper->orphan_at_ms);
+           (keeper->orphan_at_ms >= 0 &&
+            (keeper->is_asked_to_end || now_ms >= keeper->orphan_at_ms));
 }
 
 static void
@@ -195,8 +197,10 @@ take_signals(struct keeper *keeper, int64_t now_ms)
     int signum;
     while ((signum = process_signal_next(keeper->signal_fd)) != 0) {
         /* The machine goes down, or somebody ends us by hand. */
-        if (signum == SIGTERM)
+        if (signum == SIGTERM) {
+            keeper->is_asked_to_end = true;
             engine_stop(&keeper->engine, false, now_ms);
+        }
     }
 }
 

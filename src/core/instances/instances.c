@@ -98,6 +98,20 @@ instances_new(const struct instances_options *options,
     return 0;
 }
 
+void
+instances_configure(struct instances *instances,
+                    const struct instances_options *options)
+{
+    struct instances_options *mine = &instances->options;
+    mine->keep_engines = options->keep_engines;
+    mine->orphan_timeout_s = options->orphan_timeout_s;
+    mine->default_threads = options->default_threads;
+    mine->health_interval_ms = options->health_interval_ms;
+    mine->probe_interval_ms = options->probe_interval_ms;
+    mine->probe_timeout_ms = options->probe_timeout_ms;
+    fill_defaults(mine);
+}
+
 struct instance *
 instance_find(struct instances *instances, const char *profile_id)
 {

@@ -58,6 +58,11 @@ struct instances_options {
 
 int instances_new(const struct instances_options *options,
                   struct instances **ret_instances, struct error *error);
+/* Takes over what may change while running: keep_engines, the orphan timeout
+ * and the threads of later starts, the intervals of probes. The texts of
+ * `options` are kept by reference, as in instances_new. */
+void instances_configure(struct instances *instances,
+                         const struct instances_options *options);
 /* Re-attaches to the engines of an earlier run from the stored rows;
  * `find_profile` gives the profile of an id or NULL (then the engine is
  * stopped). `on_done` fires when every one of them has a settled state. */
