@@ -228,14 +228,6 @@ mlx_family(struct str model_type, const struct str *architectures,
     return family == NULL ? family_in(model) : family;
 }
 
-const char *
-mlx_family_needs(const char *family)
-{
-    if (family != NULL && strcmp(family, "minimax") == 0)
-        return "0.28.4";
-    return NULL;
-}
-
 /* ---- size ---- */
 
 /* Eighths of a byte for each parameter. */

@@ -20,9 +20,6 @@ const char *mlx_match_parser(enum mlx_parser kind, struct str model);
 const char *mlx_family(struct str model_type, const struct str *architectures,
                        size_t n_architectures, struct str model);
 
-/* The oldest mlx-lm that runs the family ("0.28.4"), or NULL for any. */
-const char *mlx_family_needs(const char *family);
-
 /* Bytes of the weights as the name tells them ("30B", "4bit"), overhead
  * included; 0 when the name tells no size. */
 uint64_t mlx_estimated_bytes(struct str model);
