@@ -119,10 +119,11 @@ cli_parse(struct cli *cli, int argc, char *const *argv, bool *ret_wants_help)
         return CLI_OK;
     }
     if (cli->n_args < cli->command->min_args)
-        return complain(cli, "it wants: ", cli->command->usage);
+        return complain(cli, "something is missing; it takes ",
+                        cli->command->usage);
     if (cli->n_args > cli->command->max_args)
         return complain(
-            cli, "this is too much: ", cli->args[cli->command->max_args]);
+            cli, "one word too many: ", cli->args[cli->command->max_args]);
     return CLI_OK;
 }
 

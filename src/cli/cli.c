@@ -83,6 +83,12 @@ command_find(int argc, char *const *argv, int *ret_n_words)
 static int
 unknown_command(int argc, char *const *argv)
 {
+    if (argv[0][0] == '-') {
+        fprintf(stderr,
+                "hearth: the command comes first, then %s\nSee: hearth help\n",
+                argv[0]);
+        return CLI_USAGE;
+    }
     if (!is_group(argv[0])) {
         fprintf(stderr,
                 "hearth: there is no command \"%s\"\nSee: hearth help\n",

@@ -1,10 +1,12 @@
 /* hearth config: what the settings are, and whether they are right. */
+#include <stdlib.h>
+
 #include "base/units.h"
 #include "cli/commands.h"
 #include "cli/daemon_client.h"
+#include "cli/engine_files.h"
 #include "cli/print.h"
 #include "cli/settings_source.h"
-#include "engines/engines.h"
 #include "records/profile.h"
 
 /* ---- show ---- */
@@ -173,19 +175,21 @@ check_profile(struct checking *checking, const struct engines *engines,
 }
 
 static int
-check_engines(const struct config *config, struct engines *engines)
+check_engines(const struct config *config, const struct engines *engines)
+{
+    struct error error;
+    const char **names = engine_files_names(engines);
+    if (names == NULL)
+        return cli_fail(CLI_FAILED, "out of memory");
+    int rc = config_check_engines(config, names, &error);
+    free(names);
+    return rc == 0 ? CLI_OK : cli_fail_error(&error);
+}
+
+static int
+check_profiles(const struct config *config, const struct engines *engines)
 {
     struct checking checking = { .config = config };
-    const char *name;
-    for (size_t i = 0;
-         (name = config_engine_at(config, i, &checking.line)) != NULL; i++)
-        if (engines_find(engines, name) == NULL) {
-            fprintf(stderr,
-                    "hearth: %s line %d: engines: there is no engine "
-                    "\"%s\"\n",
-                    config_file_path(config), checking.line, name);
-            checking.n_problems++;
-        }
     const struct json *profiles = config_profiles(config);
     for (size_t i = 0; i < json_count(profiles); i++) {
         checking.line = config_profile_line(config, i);
@@ -203,17 +207,20 @@ run_check(struct cli *cli)
     int rc = cli_load_config(cli, &config);
     if (rc != CLI_OK)
         return rc;
-    if (engines_new(&engines, &error) == 0) {
+    if (engine_files_load(&engines, &error) == 0) {
         rc = check_engines(config, engines);
+        int profiles = check_profiles(config, engines);
+        rc = rc == CLI_OK ? profiles : rc;
         engines_free(engines);
     } else {
         rc = cli_fail_error(&error);
     }
     if (rc == CLI_OK) {
         const char *path = config_file_path(config);
-        printf("%s is right\n",
-               path == NULL ? "the configuration (there is no hearth.yaml)"
-                            : path);
+        if (path == NULL)
+            puts("there is no hearth.yaml; the environment is right");
+        else
+            printf("%s is right\n", path);
     }
     config_free(config);
     return rc;

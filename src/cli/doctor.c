@@ -9,9 +9,9 @@
 #include "base/limits.h"
 #include "cli/commands.h"
 #include "cli/daemon_client.h"
+#include "cli/engine_files.h"
 #include "cli/print.h"
 #include "cli/settings_source.h"
-#include "engines/engines.h"
 #include "platform/net.h"
 #include "platform/process.h"
 #include "platform/system.h"
@@ -230,7 +230,7 @@ check_engines(struct doctor *doctor)
     struct engines *engines;
     struct error error;
     bool has_any = false;
-    if (engines_new(&engines, &error) != 0) {
+    if (engine_files_load(&engines, &error) != 0) {
         report(doctor, LEVEL_FAIL, "engine", error.message, "");
         return;
     }

@@ -3,7 +3,6 @@
  *
  *   serve.c     the phases of start-up, the words it prints
  *   wiring.c    opens each module and hands it to the next
- *   engine_files.c  manifests that the user adds
  *   reload.c    SIGHUP and changed settings: who has to hear of it
  *   shutdown.c  SIGTERM and SIGINT: drain, stop the engines, close */
 #ifndef DAEMON_DAEMON_H
@@ -47,7 +46,6 @@ struct daemon {
     struct subscription on_profile;
     struct deferred reconfigure; /* after settings changed in this turn */
     char data_dir[LIMIT_PATH_BYTES];
-    char config_dir[LIMIT_PATH_BYTES];
     char models_dir[LIMIT_PATH_BYTES]; /* when models_dirs names none */
     char socket_path[LIMIT_PATH_BYTES];
     char hearth_path[LIMIT_PATH_BYTES];
@@ -66,8 +64,8 @@ int daemon_open(struct daemon *daemon, const struct settings_sources *sources,
 /* Frees what daemon_open made; the loop must have ended. */
 void daemon_close(struct daemon *daemon);
 
-/* Adds the user's manifests: the .json files of <config_dir>/engines.d. */
-int daemon_add_engines(struct daemon *daemon, struct error *error);
+/* Whether each engine that the settings give a path exists. */
+int daemon_check_engines(struct daemon *daemon, struct error *error);
 
 /* Takes over the `profiles:` of the file; an error names file and line. */
 int daemon_declare_profiles(struct daemon *daemon, struct error *error);

@@ -7,8 +7,21 @@
  * running: a changed profile of the file is marked as needing a restart. */
 #include <limits.h>
 #include <signal.h>
+#include <stdlib.h>
 
+#include "cli/engine_files.h"
 #include "daemon/daemon.h"
+
+int
+daemon_check_engines(struct daemon *daemon, struct error *error)
+{
+    const char **names = engine_files_names(daemon->engines);
+    if (names == NULL)
+        return error_set(error, ERR_NO_MEMORY, "out of memory");
+    int result = settings_check_engines(daemon->settings, names, error);
+    free(names);
+    return result;
+}
 
 /* The profile that the error speaks of ("profiles[2].port"), or -1. */
 static int
@@ -48,11 +61,12 @@ on_hangup(void *arg, int signum)
     struct daemon *daemon = arg;
     struct error error;
     int n_waiting = settings_reload(daemon->settings, &error);
-    bool has_bad_profile =
-        n_waiting >= 0 && daemon_declare_profiles(daemon, &error) < 0;
-    if (has_bad_profile)
+    bool is_bad =
+        n_waiting >= 0 && (daemon_check_engines(daemon, &error) < 0 ||
+                           daemon_declare_profiles(daemon, &error) < 0);
+    if (is_bad)
         settings_revert(daemon->settings);
-    if (n_waiting < 0 || has_bad_profile) {
+    if (n_waiting < 0 || is_bad) {
         events_log(&daemon->events, LOG_ERROR, "settings",
                    "the configuration was not reloaded: %s", error.message);
         return;
@@ -63,7 +77,7 @@ on_hangup(void *arg, int signum)
                path == NULL ? "(no file)" : path);
     if (n_waiting > 0)
         events_log(&daemon->events, LOG_WARN, "settings",
-                   "%d changed settings act after a restart", n_waiting);
+                   "changed settings that need a restart: %d", n_waiting);
 }
 
 static void
@@ -117,15 +131,19 @@ on_setting(struct subscription *subscription, const struct event *event)
 }
 
 /* A running engine keeps what it was started with; that it has to be started
- * anew is for its instance to know, whoever edited the profile. */
+ * anew is for its instance to know, whoever edited the profile. One that left
+ * the file takes its engine and its log along, as a deleted one does. */
 static void
 on_profile(struct subscription *subscription, const struct event *event)
 {
     struct daemon *daemon = LIST_ENTRY(subscription, struct daemon, on_profile);
+    const struct profile *told = event->payload;
     struct profile *profile =
         profiles_get(daemon->profiles, str_from(event->subject));
     if (profile != NULL)
         instances_profile_changed(daemon->instances, profile);
+    else if (told->source == PROFILE_SOURCE_FILE)
+        instances_forget(daemon->instances, event->subject, NULL, NULL);
 }
 
 int
@@ -148,7 +166,8 @@ daemon_watch(struct daemon *daemon, struct error *error)
     events_subscribe(&daemon->events, &daemon->on_setting,
                      EVENT_BIT(SETTINGS_CHANGED), on_setting);
     events_subscribe(&daemon->events, &daemon->on_profile,
-                     EVENT_BIT(PROFILE_UPDATED), on_profile);
+                     EVENT_BIT(PROFILE_UPDATED) | EVENT_BIT(PROFILE_DELETED),
+                     on_profile);
     return 0;
 }
 

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/limits.h"
+#include "cli/engine_files.h"
 #include "daemon/daemon.h"
 #include "platform/file.h"
 #include "platform/system.h"
@@ -73,9 +74,7 @@ open_folders(struct daemon *daemon, struct error *error)
     else if (system_data_folder(daemon->data_dir, sizeof daemon->data_dir,
                                 error) < 0)
         return -1;
-    if (system_config_folder(daemon->config_dir, sizeof daemon->config_dir,
-                             error) < 0 ||
-        system_self_path(daemon->hearth_path, sizeof daemon->hearth_path,
+    if (system_self_path(daemon->hearth_path, sizeof daemon->hearth_path,
                          error) < 0)
         return -1;
     int n = snprintf(daemon->models_dir, sizeof daemon->models_dir, "%s/models",
@@ -294,8 +293,8 @@ daemon_open(struct daemon *daemon, const struct settings_sources *sources,
     daemon->is_loop_open = true;
     events_init(&daemon->events);
     if (open_state(daemon, error) < 0 ||
-        engines_new(&daemon->engines, error) < 0 ||
-        daemon_add_engines(daemon, error) < 0 ||
+        engine_files_load(&daemon->engines, error) < 0 ||
+        daemon_check_engines(daemon, error) < 0 ||
         open_models(daemon, error) < 0 || open_engines(daemon, error) < 0)
         return -1;
     return open_surfaces(daemon, error);

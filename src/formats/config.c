@@ -362,6 +362,51 @@ config_engine_at(const struct config *config, size_t i, int *ret_line)
     return engine->name;
 }
 
+static bool
+is_one_of(const char *name, const char *const *names, bool is_variable)
+{
+    for (; *names != NULL; names++)
+        if (is_variable ? is_variable_form(name, *names)
+                        : strcmp(name, *names) == 0)
+            return true;
+    return false;
+}
+
+/* "a, b, c", as far as there is room. */
+static void
+list_names(const char *const *names, char *text, size_t size)
+{
+    size_t n = 0;
+    text[0] = '\0';
+    for (size_t i = 0; names[i] != NULL && n < size; i++) {
+        int more =
+            snprintf(text + n, size - n, "%s%s", i == 0 ? "" : ", ", names[i]);
+        n += more < 0 ? size : (size_t)more;
+    }
+}
+
+int
+config_check_engines(const struct config *config, const char *const *names,
+                     struct error *error)
+{
+    char known[256];
+    list_names(names, known, sizeof known);
+    for (const struct config_engine *e = config->overrides; e != NULL;
+         e = e->next)
+        if (!is_one_of(e->name, names, true))
+            return error_set(error, ERR_INVALID,
+                             "HEARTH_ENGINES_%s_PATH: there is no such "
+                             "engine; there are %s",
+                             e->name, known);
+    for (const struct config_engine *e = config->engines; e != NULL;
+         e = e->next)
+        if (!is_one_of(e->name, names, false))
+            return config_complain(config, e->line, "engines", error,
+                                   "there is no engine \"%s\"; there are %s",
+                                   e->name, known);
+    return 0;
+}
+
 const struct json *
 config_profiles(const struct config *config)
 {

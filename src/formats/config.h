@@ -59,6 +59,11 @@ const char *config_engine_path(const struct config *config, const char *engine);
  * line, or NULL. */
 const char *config_engine_at(const struct config *config, size_t i,
                              int *ret_line);
+/* Whether each engine that has a path there, or in a variable, is one of
+ * `names` (manifests', NULL at the end): 0, or -1 with the place, the name
+ * and the names that there are. */
+int config_check_engines(const struct config *config, const char *const *names,
+                         struct error *error);
 /* `profiles:` as a JSON array, or NULL; and the line of the i-th. */
 const struct json *config_profiles(const struct config *config);
 int config_profile_line(const struct config *config, size_t i);

@@ -165,6 +165,13 @@ settings_engine_path(const struct settings *settings, const char *engine)
     return config_engine_path(settings->config, engine);
 }
 
+int
+settings_check_engines(const struct settings *settings,
+                       const char *const *names, struct error *error)
+{
+    return config_check_engines(settings->config, names, error);
+}
+
 const struct json *
 settings_profiles(const struct settings *settings)
 {

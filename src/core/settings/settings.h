@@ -54,6 +54,10 @@ size_t settings_list(const struct settings *settings, enum setting_id id,
 /* `engines.<name>.path`: the configured binary of an engine, or NULL. */
 const char *settings_engine_path(const struct settings *settings,
                                  const char *engine);
+/* Whether each engine that file or environment gives a path is one of
+ * `names` (NULL at the end); an error names the place. */
+int settings_check_engines(const struct settings *settings,
+                           const char *const *names, struct error *error);
 /* The file's `profiles:` as JSON, or NULL when it declares none. */
 const struct json *settings_profiles(const struct settings *settings);
 /* The line of the i-th of them in the file. */

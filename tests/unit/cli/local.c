@@ -57,6 +57,7 @@ slips_are_usage_errors(void **state)
 {
     static const char *const rows[][2] = {
         { "", "usage: hearth COMMAND" },
+        { "--url x ps", "the command comes first, then --url" },
         { "fly", "there is no command \"fly\"" },
         { "profile", "profile list" },
         { "profile fly", "there is no command \"profile fly\"" },
@@ -64,8 +65,8 @@ slips_are_usage_errors(void **state)
         { "ps --fly", "there is no option --fly" },
         { "ps -x", "there is no option -x" },
         { "ps --json=1", "takes no value" },
-        { "ps extra", "this is too much: extra" },
-        { "start", "it wants: NAME" },
+        { "ps extra", "one word too many: extra" },
+        { "start", "something is missing; it takes NAME" },
         { "logs x -n", "a value is missing after -n" },
         { "logs x -n few", "\"few\" is not a number from 0 to 2000" },
         { "ps --url ftp://x", "is not an address like" },
@@ -80,7 +81,7 @@ slips_are_usage_errors(void **state)
         { "profile create a pinned=2", "pinned: \"2\" is not true or" },
         { "profile create a options={} options.a=1", "whole and in part" },
         { "profile create a command=x", "command: \"x\" is not a JSON" },
-        { "demo-model", "it wants: OUT.gguf" },
+        { "demo-model", "something is missing; it takes OUT.gguf" },
         { "demo-model x.gguf", "wants --say" },
     };
     struct harness *h = *state;
@@ -209,6 +210,26 @@ the_configuration_is_checked(void **state)
     assert_contains(h->out, "environment HEARTH_DATA_DIR");
     assert_int_equal(harness_run(h, "config show --json"), 0);
     assert_contains(h->out, "\"port\":{\"value\":7000,\"origin\":\"file\"");
+    /* The user's own engines count. */
+    mkdir(harness_path(h, "hearth/engines.d"), 0700);
+    harness_write(h, "hearth/engines.d/a.json", "{}");
+    assert_int_equal(harness_run(h, "config check"), CLI_USAGE);
+    assert_contains(h->err, "hearth/engines.d/a.json");
+    assert_int_equal(harness_run(h, "doctor"), CLI_FAILED);
+    assert_contains(h->out, "hearth/engines.d/a.json");
+    harness_write(
+        h, "hearth/engines.d/a.json",
+        "{\"name\":\"mine\",\"title\":\"Mine\",\"binaries\":[\"mine\"],"
+        "\"install_hint\":\"Make it.\",\"version_args\":[],"
+        "\"help_args\":[],\"argv\":[\"--port\",\"${port}\"],"
+        "\"ready_path\":\"/health\",\"serves\":[\"/v1/*\"],"
+        "\"model_field\":\"keep\",\"needs_model\":true,"
+        "\"model_ids\":false,\"value_form\":\"separate\","
+        "\"slots\":{\"default\":1},\"options\":[],\"errors\":[],"
+        "\"stop\":[{\"signal\":\"KILL\",\"wait_ms\":5000}]}");
+    harness_write(h, "hearth/hearth.yaml",
+                  "engines:\n  mine: {path: /bin/true}\n");
+    assert_int_equal(harness_run(h, "config check"), 0);
     harness_write(h, "other.yaml", "port: x\n");
     char line[200];
     snprintf(line, sizeof line, "config check -c %s/other.yaml", h->folder);

@@ -301,6 +301,20 @@ engines_have_paths(void **state)
     assert_string_equal(config_engine_at(config, 1, &line), "vllm");
     assert_int_equal(line, 3);
     assert_null(config_engine_at(config, 3, &line));
+
+    static const char *const all[] = { "llama-server", "mlx_lm.server", "vllm",
+                                       NULL };
+    struct error error;
+    assert_int_equal(config_check_engines(config, all, &error), 0);
+    assert_int_equal(config_check_engines(config, all + 1, &error), -1);
+    assert_string_equal(error.message,
+                        "/home/u/.config/hearth/hearth.yaml line 2: engines: "
+                        "there is no engine \"llama-server\"; there are "
+                        "mlx_lm.server, vllm");
+    assert_int_equal(config_check_engines(config, all + 2, &error), -1);
+    assert_string_equal(error.message,
+                        "HEARTH_ENGINES_MLX_LM_SERVER_PATH: there is no such "
+                        "engine; there are vllm");
     config_free(config);
 }
 
