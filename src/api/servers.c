@@ -313,8 +313,16 @@ void
 servers_stop(struct call *call)
 {
     struct profile *profile = call_profile(call);
-    if (profile != NULL)
-        make_change(call, profile, ask_stop, true);
+    if (profile == NULL)
+        return;
+    struct instance_view view;
+    server_view(call->api, profile, &view);
+    if (view.state == INSTANCE_STOPPED || view.state == INSTANCE_FAILED) {
+        reply_errorf(call, ERR_CONFLICT, "\"%s\" is not running.",
+                     profile->name);
+        return;
+    }
+    make_change(call, profile, ask_stop, true);
 }
 
 void

@@ -434,9 +434,12 @@ print_error(int status, const struct json *error)
     return code;
 }
 
+/* Which failures are told as they come. */
+enum telling { TELL_ALL, TELL_NO_CONFLICT, TELL_NONE };
+
 static int
 read_answer(const struct request *request, struct client_answer *answer,
-            bool is_quiet)
+            enum telling telling)
 {
     struct error error;
     answer->status = request->status;
@@ -450,14 +453,17 @@ read_answer(const struct request *request, struct client_answer *answer,
         answer->data = json_get(root, "data");
         return CLI_OK;
     }
-    if (is_quiet)
-        return exit_of_status(request->status);
-    return print_error(request->status, json_get(root, "error"));
+    enum cli_exit code = exit_of_status(request->status);
+    answer->error = json_get(root, "error");
+    if (telling == TELL_NONE ||
+        (telling == TELL_NO_CONFLICT && code == CLI_CONFLICT))
+        return code;
+    return print_error(request->status, answer->error);
 }
 
 static int
 call(struct daemon_client *client, const char *method, const char *target,
-     const char *body, struct client_answer *ret_answer, bool is_quiet)
+     const char *body, struct client_answer *ret_answer, enum telling telling)
 {
     struct request request;
     memset(ret_answer, 0, sizeof *ret_answer);
@@ -465,16 +471,17 @@ call(struct daemon_client *client, const char *method, const char *target,
     int rc = run_request(&request, method, target, body);
     if (rc == CLI_OK && request.has_failed) {
         rc = request.failure.is_connect ? CLI_NOT_RUNNING : CLI_FAILED;
-        if (!is_quiet && request.failure.is_connect)
+        if (telling != TELL_NONE && request.failure.is_connect)
             not_reached(client, &request.failure.error);
-        else if (!is_quiet)
+        else if (telling != TELL_NONE)
             cli_fail(CLI_FAILED, "the daemon did not answer: %s",
                      request.failure.error.message);
     } else if (rc == CLI_OK) {
-        rc = read_answer(&request, ret_answer, is_quiet);
+        rc = read_answer(&request, ret_answer, telling);
     }
     request_release(&request);
-    if (rc != CLI_OK)
+    bool is_kept = telling == TELL_NO_CONFLICT && rc == CLI_CONFLICT;
+    if (rc != CLI_OK && !is_kept)
         client_answer_free(ret_answer);
     return rc;
 }
@@ -484,14 +491,27 @@ client_call(struct daemon_client *client, const char *method,
             const char *target, const char *body,
             struct client_answer *ret_answer)
 {
-    return call(client, method, target, body, ret_answer, false);
+    return call(client, method, target, body, ret_answer, TELL_ALL);
 }
 
 int
 client_try(struct daemon_client *client, const char *method, const char *target,
            struct client_answer *ret_answer)
 {
-    return call(client, method, target, NULL, ret_answer, true);
+    return call(client, method, target, NULL, ret_answer, TELL_NONE);
+}
+
+int
+client_change(struct daemon_client *client, const char *method,
+              const char *target, struct client_answer *ret_answer)
+{
+    return call(client, method, target, NULL, ret_answer, TELL_NO_CONFLICT);
+}
+
+void
+client_tell(const struct client_answer *answer)
+{
+    print_error(answer->status, answer->error);
 }
 
 void
@@ -518,7 +538,7 @@ client_stream(struct daemon_client *client, const char *method,
                  : cli_fail(CLI_FAILED, "the answer broke off: %s",
                             request.failure.error.message);
     else if (rc == CLI_OK && !request.is_stream)
-        rc = read_answer(&request, &answer, false);
+        rc = read_answer(&request, &answer, TELL_ALL);
     request_release(&request);
     client_answer_free(&answer);
     return rc;

@@ -27,8 +27,9 @@ void client_close(struct daemon_client *client); /* also half-open ones */
 
 struct client_answer {
     int status;
-    struct json_doc *doc;    /* of the whole body; NULL: it was empty */
-    const struct json *data; /* the envelope's, or NULL */
+    struct json_doc *doc;     /* of the whole body; NULL: it was empty */
+    const struct json *data;  /* the envelope's, or NULL */
+    const struct json *error; /* likewise, of a refusal that was kept */
 };
 void client_answer_free(struct client_answer *answer);
 
@@ -41,6 +42,13 @@ int client_call(struct daemon_client *client, const char *method,
 /* The same without printing: for whoever can do without the daemon. */
 int client_try(struct daemon_client *client, const char *method,
                const char *target, struct client_answer *ret_answer);
+/* A change without a body. The same, but for a conflict, which may turn out
+ * to be none: CLI_CONFLICT with the answer, for client_tell and
+ * client_answer_free. */
+int client_change(struct daemon_client *client, const char *method,
+                  const char *target, struct client_answer *ret_answer);
+/* Prints why it was refused. */
+void client_tell(const struct client_answer *answer);
 
 /* What a stream tells. Each returns true to go on. */
 struct client_stream_ops {

@@ -351,6 +351,48 @@ keys_are_the_daemons_while_it_runs(void **state)
     assert_int_not_equal(access(harness_path(h, "data/hearth.db"), F_OK), 0);
 }
 
+/* What is already so is no failure; another conflict is. */
+static void
+a_started_server_may_be_started(void **state)
+{
+    static const struct {
+        const char *line, *server;
+        int code;
+        const char *out, *err;
+    } rows[] = {
+        { "start x", OK_JSON("{\"state\":\"ready\",\"pid\":5,\"port\":99}"),
+          CLI_OK, "x is already ready (pid 5, port 99)\n", "" },
+        { "start x", OK_JSON("{\"state\":\"stopping\"}"), CLI_CONFLICT, "",
+          "hearth: no\n" },
+        { "start x --json", OK_JSON("{\"state\":\"ready\"}"), CLI_OK,
+          "{\"state\":\"ready\"}\n", "" },
+        { "stop x", OK_JSON("{\"state\":\"stopped\"}"), CLI_OK,
+          "x is not running\n", "" },
+        { "stop x", OK_JSON("{\"state\":\"failed\"}"), CLI_OK,
+          "x is not running\n", "" },
+        { "stop x", OK_JSON("{\"state\":\"ready\"}"), CLI_CONFLICT, "",
+          "hearth: no\n" },
+        { "restart x", OK_JSON("{\"state\":\"ready\"}"), CLI_CONFLICT, "",
+          "hearth: no\n" },
+    };
+    struct harness *h = *state;
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        const char *const answers[] = {
+            BAD_JSON("409 Conflict",
+                     "{\"code\":\"conflict\",\"message\":\"no\"}"),
+            rows[i].server,
+        };
+        struct fake fake;
+        fake_start(&fake, h, answers, 2);
+        int rc = harness_run(h, rows[i].line);
+        fake_stop(&fake);
+        assert_int_equal(rc, rows[i].code);
+        assert_string_equal(h->out, rows[i].out);
+        assert_string_equal(h->err, rows[i].err);
+        assert_contains(fake.requests[1], "GET /api/servers/x/status ");
+    }
+}
+
 static void
 the_key_goes_in_a_header(void **state)
 {
@@ -389,6 +431,7 @@ main(void)
         T(logs_are_followed_to_the_end),
         T(status_shows_both),
         T(keys_are_the_daemons_while_it_runs),
+        T(a_started_server_may_be_started),
         T(the_key_goes_in_a_header),
     };
 #undef T
