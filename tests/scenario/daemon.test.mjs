@@ -143,6 +143,15 @@ test('SIGHUP: a bad file keeps the old one, a good one changes only what changed
   assert.equal((await hearth.server('keep')).pid, keep.pid, 'an untouched profile runs on');
   const edited = await hearth.api('GET', '/api/servers/edit/status');
   assert.equal(edited.data.restart_required, true);
+
+  const gone = await hearth.server('edit');
+  const log = path.join(hearth.data, 'logs', `${gone.profile_id}.log`);
+  assert.ok(fs.existsSync(log));
+  fs.writeFileSync(file, good.replace(/.*name: edit.*\n/, ''));
+  process.kill(hearth.pid, 'SIGHUP');
+  await until('the engine of a profile that left the file to end', () => !isAlive(gone.pid));
+  await until('its log to go', () => !fs.existsSync(log));
+  assert.equal((await hearth.server('keep')).pid, keep.pid, 'an untouched profile runs on');
 });
 
 test('steady traffic on two models does not starve a third', async () => {
