@@ -12,6 +12,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+/* clang-format off */
 /*      name                wire                   HTTP */
 #define ERROR_CODES(X)                                  \
     X(OK,                   "ok",                   200) \
@@ -54,12 +55,13 @@
     X(ENGINE_UNHEALTHY,     "engine_unhealthy",     503) \
     X(ENGINE_LOST,          "engine_lost",          503) \
     X(CANCELLED,            "cancelled",            503)
+/* clang-format on */
 
 enum error_code {
 #define X(name, wire, status) ERR_##name,
     ERROR_CODES(X)
 #undef X
-    ERR_COUNT
+        ERR_COUNT
 };
 
 enum { ERROR_MESSAGE_MAX = 512, ERROR_FIELD_MAX = 64 };
@@ -77,16 +79,16 @@ int error_set(struct error *error, enum error_code code, const char *format,
               ...) __attribute__((format(printf, 3, 4)));
 
 /* The same for one field of the caller's input: code ERR_INVALID. */
-int error_field(struct error *error, const char *field, const char *format,
-                ...) __attribute__((format(printf, 3, 4)));
+int error_field(struct error *error, const char *field, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
 
 /* From `errno`-style numbers: "what: strerror". Code ERR_IO; ENOMEM becomes
  * ERR_NO_MEMORY. Returns -1. */
 int error_errno(struct error *error, int errnum, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
-const char *error_wire(enum error_code code);   /* "not_found" */
-int error_http_status(enum error_code code);    /* 404 */
+const char *error_wire(enum error_code code); /* "not_found" */
+int error_http_status(enum error_code code);  /* 404 */
 /* The code of a wire name, or ERR_COUNT. */
 enum error_code error_from_wire(const char *wire);
 

@@ -95,7 +95,7 @@ strbuf_add_byte(struct strbuf *buf, char byte)
     strbuf_add(buf, &byte, 1);
 }
 
-void
+__attribute__((format(printf, 2, 0))) static void
 strbuf_vaddf(struct strbuf *buf, const char *format, va_list args)
 {
     va_list again;

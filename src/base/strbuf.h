@@ -40,8 +40,6 @@ void strbuf_add_text(struct strbuf *buf, const char *text);
 void strbuf_add_byte(struct strbuf *buf, char byte);
 void strbuf_addf(struct strbuf *buf, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
-void strbuf_vaddf(struct strbuf *buf, const char *format, va_list args)
-    __attribute__((format(printf, 2, 0)));
 
 /* Room for `n` more bytes at buf->p + buf->n, or NULL (and the sticky
  * state). After writing there, call strbuf_commit with what was written. */

@@ -27,10 +27,6 @@ int manifest_parse(struct str json, struct arena *arena,
 const struct engine_option *option_find(const struct engine_manifest *manifest,
                                         struct str key);
 
-/* 0, or -1 with why the value does not fit the row. */
-int option_check(const struct engine_option *option, const struct json *value,
-                 char ret_message[OPTION_MESSAGE_MAX]);
-
 /* Index in a NULL-terminated list, or -1; a NULL list has nothing. */
 int texts_find(const char *const *texts, struct str text);
 

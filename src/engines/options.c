@@ -188,7 +188,7 @@ check_choice(const struct engine_option *option, struct str text, char *message)
     return -1;
 }
 
-int
+static int
 option_check(const struct engine_option *option, const struct json *value,
              char message[OPTION_MESSAGE_MAX])
 {

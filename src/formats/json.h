@@ -7,8 +7,8 @@
 #include "base/error.h"
 #include "base/strbuf.h"
 
-struct json_doc;   /* owns the values */
-struct json;       /* a value inside a document; borrowed */
+struct json_doc; /* owns the values */
+struct json;     /* a value inside a document; borrowed */
 
 /* Strict: no comments, no trailing commas, valid UTF-8, one value, at most
  * LIMIT_JSON_DEPTH levels, no duplicate keys in an object. NULL with
@@ -18,12 +18,17 @@ void json_doc_free(struct json_doc *doc); /* accepts NULL */
 const struct json *json_root(const struct json_doc *doc);
 
 enum json_type {
-    JSON_NULL, JSON_BOOL, JSON_INT, JSON_REAL, JSON_TEXT, JSON_ARRAY,
+    JSON_NULL,
+    JSON_BOOL,
+    JSON_INT,
+    JSON_REAL,
+    JSON_TEXT,
+    JSON_ARRAY,
     JSON_OBJECT
 };
 
 enum json_type json_type(const struct json *value); /* NULL: JSON_NULL */
-const char *json_type_name(enum json_type type); /* "a number" */
+const char *json_type_name(enum json_type type);    /* "a number" */
 /* Members and elements, or NULL when absent or of another type. */
 const struct json *json_get(const struct json *object, const char *key);
 const struct json *json_get_str(const struct json *object, struct str key);

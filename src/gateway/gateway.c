@@ -52,6 +52,7 @@ gateway_free(struct gateway *gateway)
     relay_drop_all(gateway);
     upstreams_release(&gateway->upstreams);
     usage_ring_release(&gateway->ring);
+    body_spares_release(&gateway->bodies);
     free(gateway);
 }
 
@@ -65,13 +66,6 @@ void
 gateway_write_usage(const struct gateway *gateway, struct json_writer *out)
 {
     usage_ring_write(&gateway->ring, out);
-}
-
-void
-gateway_write_error(struct str path, int status, const char *code,
-                    const char *message, struct strbuf *out)
-{
-    error_dialect_write(error_dialect_of(path), status, code, message, out);
 }
 
 bool
@@ -100,8 +94,8 @@ answer(struct http_exchange *exchange, int status, enum error_code code,
        const char *message, struct header_list *list)
 {
     struct strbuf body = STRBUF_INIT(ERROR_BYTES);
-    gateway_write_error(http_request(exchange)->path, status, error_wire(code),
-                        message, &body);
+    error_dialect_write(error_dialect_of(http_request(exchange)->path), status,
+                        error_wire(code), message, &body);
     struct http_headers headers = { list->at, list->n };
     http_respond(exchange, status, headers, "application/json",
                  strbuf_view(&body));

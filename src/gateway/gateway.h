@@ -56,11 +56,6 @@ bool gateway_handles(struct str method, struct str path);
 void gateway_request(struct gateway *gateway, struct http_exchange *exchange,
                      const struct auth_answer *who);
 
-/* The body of an error in the dialect of the path: OpenAI, Anthropic or
- * llama.cpp. `code` is a wire name of base/error.h. */
-void gateway_write_error(struct str path, int status, const char *code,
-                         const char *message, struct strbuf *out);
-
 /* The ring of relayed requests (at most LIMIT_USAGE_RING), newest first, as
  * a JSON array; what an engine did not send is null. */
 void gateway_write_usage(const struct gateway *gateway,

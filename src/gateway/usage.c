@@ -8,7 +8,7 @@
 
 enum { VALUE_BYTES = 4096, EVENT_BYTES = 256 * 1024 };
 
-void
+static void
 usage_init(struct usage *usage)
 {
     *usage = (struct usage){ -1, -1, -1, (double)NAN, (double)NAN };
@@ -57,7 +57,9 @@ take_timings(struct usage *usage, const struct json *object)
     take_speed(object, "predicted_per_second", &usage->predicted_per_second);
 }
 
-void
+/* Takes what a JSON object says: OpenAI's and Anthropic's `usage`,
+ * llama.cpp's `timings`, also inside `message` or `response`. */
+static void
 usage_take(struct usage *usage, const struct json *object)
 {
     static const char *const wrappers[] = { "message", "response" };

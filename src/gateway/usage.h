@@ -18,11 +18,6 @@ struct usage {
     double predicted_per_second;
 };
 
-void usage_init(struct usage *usage);
-/* Takes what a JSON object says: OpenAI's and Anthropic's `usage`, llama.cpp's
- * `timings`, also inside `message` or `response`. */
-void usage_take(struct usage *usage, const struct json *object);
-
 /* ---- reading an answer on its way ---- */
 
 enum usage_kind { USAGE_NONE, USAGE_JSON, USAGE_EVENTS };

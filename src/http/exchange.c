@@ -8,6 +8,9 @@
 #include "base/limits.h"
 #include "http/server_internal.h"
 
+static void exchange_on_body(struct reader *reader, struct str bytes);
+static void exchange_on_settle(struct deferred *deferred);
+
 static const struct http_exchange_ops no_ops = { 0 };
 
 /* ---- life ---- */
@@ -224,7 +227,7 @@ exchange_dispatch(struct http_exchange *exchange)
                                 server->options.body_stall_ms);
 }
 
-void
+static void
 exchange_on_body(struct reader *reader, struct str bytes)
 {
     struct http_exchange *exchange =
@@ -450,7 +453,7 @@ complete(struct http_exchange *exchange)
         connection_update_reading(connection);
 }
 
-void
+static void
 exchange_on_settle(struct deferred *deferred)
 {
     struct http_exchange *exchange =

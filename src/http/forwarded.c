@@ -60,7 +60,7 @@ block_has(const struct address_block *block, const unsigned char bytes[16])
     return rest == 0 || (block->bytes[whole] ^ bytes[whole]) >> (8 - rest) == 0;
 }
 
-bool
+static bool
 forwarded_is_trusted(const struct forwarded *forwarded, struct str host)
 {
     unsigned char bytes[16];

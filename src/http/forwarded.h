@@ -22,7 +22,6 @@ int forwarded_init(struct forwarded *forwarded, const struct str *texts,
                    size_t n, struct error *error);
 void forwarded_release(struct forwarded *forwarded);
 
-bool forwarded_is_trusted(const struct forwarded *forwarded, struct str host);
 /* The rightmost hop that is not one of ours. */
 void forwarded_client(const struct forwarded *forwarded,
                       const struct address *peer, struct http_headers headers,

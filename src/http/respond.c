@@ -332,13 +332,3 @@ http_write_raw(struct http_exchange *exchange, struct str bytes)
         return -1;
     return put(exchange, &bytes, 1);
 }
-
-void
-http_shutdown_raw(struct http_exchange *exchange)
-{
-    if (exchange->connection->state != CONNECTION_RAW || exchange->is_finished)
-        return;
-    exchange_flush(exchange);
-    if (stream_shutdown(&exchange->connection->stream) != 0)
-        mark_broken(exchange);
-}

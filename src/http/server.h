@@ -151,7 +151,5 @@ int http_upgrade(struct http_exchange *exchange, struct http_headers headers);
 int http_write_raw(struct http_exchange *exchange, struct str bytes);
 void http_pause_raw(struct http_exchange *exchange);
 void http_resume_raw(struct http_exchange *exchange);
-/* Half close: no more bytes to the client, still reading. */
-void http_shutdown_raw(struct http_exchange *exchange);
 
 #endif

@@ -151,8 +151,6 @@ void exchange_dispatch(struct http_exchange *exchange);
 /* Answers in the server's own name and closes after it. */
 void exchange_refuse(struct http_exchange *exchange, int status,
                      const char *message);
-void exchange_on_body(struct reader *reader, struct str bytes);
-void exchange_on_settle(struct deferred *deferred);
 
 /* ---- respond.c ---- */
 

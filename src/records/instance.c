@@ -5,23 +5,18 @@
 
 const struct state_row instance_state_rows[INSTANCE_STATE_COUNT] = {
     [INSTANCE_STOPPED] = { "stopped", TO(STARTING) | TO(ATTACHING) },
-    [INSTANCE_ATTACHING] = { "attaching",
-                             TO(READY) | TO(LOADING) | TO(FAILED) |
-                                 TO(STOPPED) },
+    [INSTANCE_ATTACHING] = { "attaching", TO(READY) | TO(LOADING) | TO(FAILED) |
+                                              TO(STOPPED) },
     [INSTANCE_STARTING] = { "starting",
                             TO(LOADING) | TO(FAILED) | TO(STOPPING) },
-    [INSTANCE_LOADING] = { "loading",
-                           TO(READY) | TO(FAILED) | TO(STOPPING) },
-    [INSTANCE_READY] = { "ready",
-                         TO(DRAINING) | TO(UNHEALTHY) | TO(FAILED) |
-                             TO(STOPPING) },
+    [INSTANCE_LOADING] = { "loading", TO(READY) | TO(FAILED) | TO(STOPPING) },
+    [INSTANCE_READY] = { "ready", TO(DRAINING) | TO(UNHEALTHY) | TO(FAILED) |
+                                      TO(STOPPING) },
     [INSTANCE_UNHEALTHY] = { "unhealthy",
                              TO(READY) | TO(FAILED) | TO(STOPPING) },
-    [INSTANCE_DRAINING] = { "draining",
-                            TO(STOPPING) | TO(READY) | TO(FAILED) },
+    [INSTANCE_DRAINING] = { "draining", TO(STOPPING) | TO(READY) | TO(FAILED) },
     [INSTANCE_STOPPING] = { "stopping", TO(STOPPED) | TO(FAILED) },
-    [INSTANCE_FAILED] = { "failed",
-                          TO(BACKOFF) | TO(STOPPED) | TO(STARTING) },
+    [INSTANCE_FAILED] = { "failed", TO(BACKOFF) | TO(STOPPED) | TO(STARTING) },
     [INSTANCE_BACKOFF] = { "backoff", TO(STOPPED) | TO(STARTING) },
 };
 

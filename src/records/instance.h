@@ -9,18 +9,20 @@
 #include "base/id.h"
 #include "base/state_table.h"
 
+/* clang-format off */
 #define INSTANCE_STATES(X)                                              \
     X(STOPPED, "stopped")       X(ATTACHING, "attaching")               \
     X(STARTING, "starting")     X(LOADING, "loading")                   \
     X(READY, "ready")           X(UNHEALTHY, "unhealthy")               \
     X(DRAINING, "draining")     X(STOPPING, "stopping")                 \
     X(FAILED, "failed")         X(BACKOFF, "backoff")
+/* clang-format on */
 
 enum instance_state {
 #define X(name, wire) INSTANCE_##name,
     INSTANCE_STATES(X)
 #undef X
-    INSTANCE_STATE_COUNT
+        INSTANCE_STATE_COUNT
 };
 
 /* Rows by state: the wire name and what may follow. */

@@ -14,8 +14,8 @@ int log_level_from(struct str text, enum log_level *ret_level);
 enum { LOG_SOURCE_BYTES = 48, LOG_TEXT_BYTES = 1024 };
 
 struct log_entry {
-    int64_t id;      /* rises by one, gaps allowed */
-    int64_t at_ms;   /* Unix time */
+    int64_t id;    /* rises by one, gaps allowed */
+    int64_t at_ms; /* Unix time */
     enum log_level level;
     char source[LOG_SOURCE_BYTES]; /* the module: "instances" */
     char message[LOG_TEXT_BYTES];

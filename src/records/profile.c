@@ -19,10 +19,10 @@ const struct field profile_fields[] = {
       "Where the profile is declared: database, file or library." },
     { "name", FIELD_TEXT, 0, AT(name), 1, LIMIT_NAME_BYTES, NULL,
       "Unique; clients may send it as `model`." },
-    { "description", FIELD_TEXT, 0, AT(description), 0, LIMIT_TEXT_BYTES,
-      NULL, "Free text." },
-    { "engine", FIELD_TEXT, FIELD_RESTARTS | FIELD_EXECUTES, AT(engine), 1,
-      64, NULL, "Name of an engine manifest." },
+    { "description", FIELD_TEXT, 0, AT(description), 0, LIMIT_TEXT_BYTES, NULL,
+      "Free text." },
+    { "engine", FIELD_TEXT, FIELD_RESTARTS | FIELD_EXECUTES, AT(engine), 1, 64,
+      NULL, "Name of an engine manifest." },
     { "model_path", FIELD_TEXT, FIELD_RESTARTS, AT(model_path), 0,
       LIMIT_PATH_BYTES, NULL,
       "The model file or folder, inside a model root." },
@@ -49,8 +49,9 @@ const struct field profile_fields[] = {
     { "load_timeout_s", FIELD_INT64, 0, AT(load_timeout_s), 1, 86400, NULL,
       "Seconds from start to ready, after which the start has failed." },
     { "orphan_timeout_s", FIELD_INT64, 0, AT(orphan_timeout_s), -1, 31536000,
-      NULL, "Seconds the engine outlives a vanished daemon; -1: the "
-            "setting's." },
+      NULL,
+      "Seconds the engine outlives a vanished daemon; -1: the "
+      "setting's." },
     { "env", FIELD_JSON_OBJECT, FIELD_RESTARTS | FIELD_EXECUTES | FIELD_SECRET,
       AT(env_json), 0, LIMIT_API_BODY_BYTES, NULL,
       "Environment variables added for the engine." },
@@ -68,8 +69,7 @@ const struct field profile_fields[] = {
       NULL, "Unix time in milliseconds." },
 };
 
-const size_t n_profile_fields =
-    sizeof profile_fields / sizeof *profile_fields;
+const size_t n_profile_fields = sizeof profile_fields / sizeof *profile_fields;
 
 const char *
 restart_policy_name(enum restart_policy policy)
@@ -136,7 +136,7 @@ profile_set_aliases(struct profile *profile, const struct str *aliases,
 
 /* Every owned text of the struct, so that new, copy and free agree. */
 static const size_t text_offsets[] = {
-    AT(name), AT(description), AT(engine), AT(model_path), AT(host),
+    AT(name),     AT(description),  AT(engine),       AT(model_path), AT(host),
     AT(env_json), AT(options_json), AT(command_json), AT(node),
 };
 
@@ -237,8 +237,7 @@ profile_unref(struct profile *profile)
 }
 
 bool
-profile_needs_restart(const struct profile *before,
-                      const struct profile *after)
+profile_needs_restart(const struct profile *before, const struct profile *after)
 {
     for (size_t i = 0; i < n_profile_fields; i++) {
         const struct field *field = &profile_fields[i];

@@ -36,25 +36,25 @@ struct profile {
     enum profile_source source;
     char *name;
     char *description;
-    char *engine;           /* manifest name: "llama-server" */
-    char *model_path;       /* "" when the command needs none */
-    char *host;             /* where the engine listens: "127.0.0.1" */
-    int port;               /* 0: a free one is chosen at each start */
+    char *engine;     /* manifest name: "llama-server" */
+    char *model_path; /* "" when the command needs none */
+    char *host;       /* where the engine listens: "127.0.0.1" */
+    int port;         /* 0: a free one is chosen at each start */
     char **aliases;
     size_t n_aliases;
-    int64_t ttl_s;          /* idle unload; 0: never */
-    bool is_pinned;         /* never evicted, never unloaded by TTL */
+    int64_t ttl_s;  /* idle unload; 0: never */
+    bool is_pinned; /* never evicted, never unloaded by TTL */
     bool is_auto_start;
     enum restart_policy restart_policy;
-    int max_concurrency;    /* 0: as many as the engine has slots */
+    int max_concurrency; /* 0: as many as the engine has slots */
     int queue_size;
     int64_t queue_timeout_s;
     int64_t load_timeout_s;
     int64_t orphan_timeout_s; /* -1: the setting's value */
-    char *env_json;         /* object of text values: "{}" */
-    char *options_json;     /* object, keys of the manifest: "{}" */
-    char *command_json;     /* array of text: "[]" */
-    char *node;             /* "" = this machine */
+    char *env_json;           /* object of text values: "{}" */
+    char *options_json;       /* object, keys of the manifest: "{}" */
+    char *command_json;       /* array of text: "[]" */
+    char *node;               /* "" = this machine */
     int64_t created_at_ms;
     int64_t updated_at_ms;
 };
@@ -82,28 +82,28 @@ bool profile_needs_restart(const struct profile *before,
 
 enum field_type {
     FIELD_TEXT,
-    FIELD_INT,      /* struct member `int` */
+    FIELD_INT, /* struct member `int` */
     FIELD_INT64,
     FIELD_BOOL,
-    FIELD_ENUM,     /* struct member `int`-sized enum, `choices` names it */
+    FIELD_ENUM,      /* struct member `int`-sized enum, `choices` names it */
     FIELD_TEXT_LIST, /* aliases */
     FIELD_JSON_OBJECT,
     FIELD_JSON_ARRAY,
 };
 
 enum field_flag {
-    FIELD_READ_ONLY = 1 << 0,  /* set by us, refused on input */
-    FIELD_RESTARTS = 1 << 1,   /* an edit needs a restart of the engine */
-    FIELD_SECRET = 1 << 2,     /* values are masked on output */
-    FIELD_EXECUTES = 1 << 3,   /* decides what is executed or read */
+    FIELD_READ_ONLY = 1 << 0, /* set by us, refused on input */
+    FIELD_RESTARTS = 1 << 1,  /* an edit needs a restart of the engine */
+    FIELD_SECRET = 1 << 2,    /* values are masked on output */
+    FIELD_EXECUTES = 1 << 3,  /* decides what is executed or read */
 };
 
 struct field {
-    const char *name;       /* on the wire and as column */
+    const char *name; /* on the wire and as column */
     enum field_type type;
     unsigned flags;
-    size_t offset;          /* in struct profile */
-    int64_t min, max;       /* numbers: bounds; text: length in bytes */
+    size_t offset;              /* in struct profile */
+    int64_t min, max;           /* numbers: bounds; text: length in bytes */
     const char *const *choices; /* FIELD_ENUM, NULL-terminated */
     const char *help;
 };

@@ -55,8 +55,7 @@ enum setting_flag_bit {
     X(ORPHAN_TIMEOUT_S, "orphan_timeout_s", SETTING_INT, 0, 31536000, "600",  \
       0, "", "How long engines outlive a vanished daemon; 0: not.")           \
     X(PORT_START, "port_start", SETTING_INT, 1024, 65000, "10240",            \
-      SETTING_RESTART, "",                                                    \
-      "The first port that profiles are offered.")                            \
+      SETTING_RESTART, "", "The first port that profiles are offered.")       \
     X(BASE_PATH, "base_path", SETTING_TEXT, 0, 255, "",                       \
       SETTING_RESTART | SETTING_FILE_ONLY, "",                                \
       "Path prefix behind a reverse proxy, e.g. /hearth.")                    \
@@ -73,8 +72,7 @@ enum setting_flag_bit {
     X(MAX_BODY_BYTES, "max_body_bytes", SETTING_INT, 1024, 17179869184,       \
       "67108864", SETTING_RESTART, "",                                        \
       "Largest body of an inference request.")                                \
-    X(PRELOAD, "preload", SETTING_LIST, 0, 64, "",                            \
-      SETTING_RESTART, "",                                                    \
+    X(PRELOAD, "preload", SETTING_LIST, 0, 64, "", SETTING_RESTART, "",       \
       "Models that are loaded at start.")                                     \
     X(DEFAULT_TTL_S, "default_ttl_s", SETTING_INT, 0, 31536000, "0", 0, "",   \
       "Idle unload for library models; 0: never.")                            \

@@ -48,8 +48,8 @@ events_unsubscribe(struct subscription *subscription)
 /* A marker node walks the list, so that a subscriber may remove itself or
  * any other from inside its call. */
 void
-events_publish(struct events *events, enum event_type type,
-               const char *subject, const void *payload)
+events_publish(struct events *events, enum event_type type, const char *subject,
+               const void *payload)
 {
     struct event event = { .seq = events->next_seq++,
                            .at_ms = loop_wall_ms(),

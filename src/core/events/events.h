@@ -13,6 +13,7 @@
 #include "records/instance.h"
 #include "records/log_entry.h"
 
+/* clang-format off */
 /*    name                wire                    payload */
 #define EVENT_TYPES(X)                                                      \
     X(PROFILE_CREATED,    "profile.created")   /* struct profile */         \
@@ -24,12 +25,13 @@
     X(SETTINGS_CHANGED,   "settings.changed")  /* key, const char */        \
     X(CONFIG_RELOADED,    "config.reloaded")   /* NULL */                   \
     X(LOG,                "log")               /* struct log_entry */
+/* clang-format on */
 
 enum event_type {
 #define X(name, wire) EVENT_##name,
     EVENT_TYPES(X)
 #undef X
-    EVENT_TYPE_COUNT
+        EVENT_TYPE_COUNT
 };
 
 const char *event_type_name(enum event_type type);
@@ -44,14 +46,14 @@ struct instance_change {
 
 struct instance_line {
     const char *profile_id;
-    uint64_t seq;      /* position in this instance's log, rises by one */
-    const char *text;  /* without the line end */
+    uint64_t seq;     /* position in this instance's log, rises by one */
+    const char *text; /* without the line end */
     size_t n;
 };
 
 struct event {
-    uint64_t seq;      /* rises by one over all types */
-    int64_t at_ms;     /* Unix time */
+    uint64_t seq;  /* rises by one over all types */
+    int64_t at_ms; /* Unix time */
     enum event_type type;
     const char *subject; /* id of what it is about, or "" */
     const void *payload; /* by type, see EVENT_TYPES */
@@ -82,8 +84,7 @@ void events_publish(struct events *events, enum event_type type,
                     const char *subject, const void *payload);
 
 /* A log event: formats into a struct log_entry and publishes it. */
-void events_log(struct events *events, enum log_level level,
-                const char *source, const char *format, ...)
-    __attribute__((format(printf, 4, 5)));
+void events_log(struct events *events, enum log_level level, const char *source,
+                const char *format, ...) __attribute__((format(printf, 4, 5)));
 
 #endif

@@ -395,12 +395,12 @@ check_authority(struct edit *edit, const struct field *field)
     struct profile *fresh = edit->before == NULL ? profile_new() : NULL;
     const struct profile *before = edit->before == NULL ? fresh : edit->before;
     if (before != NULL && !field_equals(field, before, edit->profile) &&
-        edit->forbidden->code == ERR_OK) {
-        error_field(edit->forbidden, field->name,
+        edit->forbidden.code == ERR_OK) {
+        error_field(&edit->forbidden, field->name,
                     "%s decides what is executed: a key, the dashboard's "
                     "session or the unix socket is needed to set it",
                     field->name);
-        edit->forbidden->code = ERR_FORBIDDEN;
+        edit->forbidden.code = ERR_FORBIDDEN;
     }
     profile_unref(fresh);
 }

@@ -38,7 +38,10 @@ struct change {
     struct profile *after;     /* NULL: deleted */
     profiles_done_fn *on_done;
     void *ctx;
+    bool is_sent; /* to the store; else it waits for an earlier one */
 };
+
+void change_free(struct change *change);
 
 /* A patch being applied. */
 struct edit {
@@ -50,7 +53,7 @@ struct edit {
     bool may_execute;
     bool may_lack_model; /* the file need not be there yet */
     struct field_problems *problems;
-    struct error *forbidden; /* code ERR_OK until something was */
+    struct error forbidden; /* code ERR_OK until something was */
 };
 
 /* One for each field: the first. */

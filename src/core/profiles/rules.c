@@ -155,12 +155,12 @@ check_option(struct edit *edit, const struct engine_option *option,
         is_on) {
         bool was_on = false;
         json_as_bool(before, &was_on);
-        if (!was_on && edit->forbidden->code == ERR_OK) {
-            error_field(edit->forbidden, field,
+        if (!was_on && edit->forbidden.code == ERR_OK) {
+            error_field(&edit->forbidden, field,
                         "%s decides what is executed: a key, the dashboard's "
                         "session or the unix socket is needed to set it",
                         field);
-            edit->forbidden->code = ERR_FORBIDDEN;
+            edit->forbidden.code = ERR_FORBIDDEN;
         }
     }
     struct str text;
