@@ -3,7 +3,8 @@
  * one's place in memory, is published and acknowledged.
  *
  * While a change is on its way its names and port are taken, and a second
- * change of the same record builds on it: they reach the disk in order. */
+ * change of the same record builds on it and waits for it: where the first
+ * fails, the second does too, for it would bring what was refused. */
 #include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,8 +14,7 @@
 struct profile *
 build_profile(struct edit *edit, struct error *error)
 {
-    struct error forbidden = { .code = ERR_OK };
-    edit->forbidden = &forbidden;
+    edit->forbidden.code = ERR_OK;
     edit->problems->n = 0;
     if (json_type(edit->patch) != JSON_OBJECT) {
         edit_problem(edit, "", "expected an object, got %s",
@@ -32,10 +32,10 @@ build_profile(struct edit *edit, struct error *error)
     }
     edit_check(edit);
     const struct field_problem *first = &edit->problems->at[0];
-    if (forbidden.code != ERR_OK) {
+    if (edit->forbidden.code != ERR_OK) {
         edit->problems->n = 0;
         if (error != NULL)
-            *error = forbidden;
+            *error = edit->forbidden;
     } else if (edit->problems->n > 0) {
         error_field(error, first->field, "%s", first->message);
     } else {
@@ -63,7 +63,7 @@ latest(const struct profiles *profiles, const struct profile *profile)
 
 /* ---- the way to the disk and back ---- */
 
-static void
+void
 change_free(struct change *change)
 {
     list_remove(&change->node);
@@ -95,23 +95,97 @@ apply(struct profiles *profiles, const struct change *change,
     return 0;
 }
 
+static void on_stored(void *ctx, const struct error *error);
+
+static void
+submit(struct change *change)
+{
+    struct store *store = change->profiles->options.store;
+    change->is_sent = true;
+    if (change->after != NULL)
+        store_put_profile(store, change->after, on_stored, change);
+    else
+        store_delete_profile(store, change->before->id, on_stored, change);
+}
+
+static void
+acknowledge(struct change *change, const struct error *error)
+{
+    struct profile *profile =
+        change->after != NULL ? change->after : change->before;
+    if (change->on_done != NULL)
+        change->on_done(change->ctx, error == NULL ? profile : NULL, error);
+}
+
+/* The oldest change of the record that is under way, or NULL. */
+static struct change *
+oldest(const struct profiles *profiles, const char *id)
+{
+    LIST_FOR(node, &profiles->changes)
+    {
+        struct change *change = LIST_ENTRY(node, struct change, node);
+        const struct profile *record =
+            change->before != NULL ? change->before : change->after;
+        if (strcmp(record->id, id) == 0)
+            return change;
+    }
+    return NULL;
+}
+
+/* Takes out the changes that were built on one that failed. */
+static void
+take_dependents(struct profiles *profiles, const char *id,
+                struct list *ret_changes)
+{
+    struct change *change;
+    list_init(ret_changes);
+    while ((change = oldest(profiles, id)) != NULL) {
+        list_remove(&change->node);
+        list_push_back(ret_changes, &change->node);
+    }
+}
+
+static void
+fail_all(struct list *changes, const struct error *cause)
+{
+    struct error error;
+    error_set(&error, cause->code,
+              "an earlier change of the profile failed: %s", cause->message);
+    LIST_FOR_SAFE(node, changes)
+    {
+        struct change *change = LIST_ENTRY(node, struct change, node);
+        list_remove(node);
+        acknowledge(change, &error);
+        change_free(change);
+    }
+}
+
 static void
 on_stored(void *ctx, const struct error *error)
 {
     struct change *change = ctx;
-    struct error problem;
-    if (change->profiles == NULL) {
+    struct profiles *profiles = change->profiles;
+    struct error problem = { .code = ERR_OK };
+    struct list dependents;
+    if (profiles == NULL) {
         change_free(change);
         return;
     }
-    if (error == NULL && apply(change->profiles, change, &problem) < 0)
-        error = &problem;
+    const char *id =
+        change->before != NULL ? change->before->id : change->after->id;
+    if (error != NULL)
+        problem = *error;
+    else
+        (void)apply(profiles, change, &problem);
     list_remove(&change->node); /* its names are in the registry now */
-    if (change->on_done != NULL) {
-        struct profile *profile =
-            change->after != NULL ? change->after : change->before;
-        change->on_done(change->ctx, error == NULL ? profile : NULL, error);
-    }
+    list_init(&dependents);
+    struct change *next = oldest(profiles, id);
+    if (problem.code != ERR_OK)
+        take_dependents(profiles, id, &dependents);
+    else if (next != NULL)
+        submit(next);
+    acknowledge(change, problem.code != ERR_OK ? &problem : NULL);
+    fail_all(&dependents, &problem);
     change_free(change);
 }
 
@@ -131,12 +205,10 @@ commit(struct profiles *profiles, struct profile *before, struct profile *after,
                                .after = after,
                                .on_done = on_done,
                                .ctx = ctx };
+    bool has_to_wait = before != NULL && oldest(profiles, before->id) != NULL;
     list_push_back(&profiles->changes, &change->node);
-    struct store *store = profiles->options.store;
-    if (after != NULL)
-        store_put_profile(store, after, on_stored, change);
-    else
-        store_delete_profile(store, before->id, on_stored, change);
+    if (!has_to_wait)
+        submit(change);
     return 0;
 }
 

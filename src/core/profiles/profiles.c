@@ -221,8 +221,11 @@ profiles_free(struct profiles *profiles)
     events_unsubscribe(&profiles->library_changed);
     LIST_FOR_SAFE(node, &profiles->changes)
     {
-        LIST_ENTRY(node, struct change, node)->profiles = NULL;
+        struct change *change = LIST_ENTRY(node, struct change, node);
+        change->profiles = NULL;
         list_remove(node);
+        if (!change->is_sent)
+            change_free(change);
     }
     for (size_t i = 0; i < profiles->n; i++)
         profile_unref(profiles->at[i]);

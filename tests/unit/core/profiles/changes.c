@@ -213,6 +213,60 @@ test_changes_at_the_same_time(void **state)
 }
 
 static void
+ignore_stored(void *ctx, const struct error *error)
+{
+    *(bool *)ctx = true;
+    assert_true(error == NULL);
+}
+
+/* What the disk refused does not come in with the change behind it. */
+static void
+test_a_refused_change_takes_the_next_along(void **state)
+{
+    struct fixture *f = *state;
+    struct profile *mine =
+        create_ok(f, "{\"name\":\"mine\",\"command\":[\"x\"]}");
+    char id[ID_BYTES];
+    snprintf(id, sizeof id, "%s", mine->id);
+
+    /* a row that only the disk knows holds the name */
+    bool is_there = false;
+    struct profile *hidden = profile_copy(mine);
+    assert_non_null(hidden);
+    snprintf(hidden->id, sizeof hidden->id, "profile_hidden");
+    assert_int_equal(profile_set_text(&hidden->name, STR("held")), 0);
+    store_put_profile(f->store, hidden, ignore_stored, &is_there);
+
+    struct json_doc *refused = json_parse(
+        STR("{\"name\":\"held\",\"description\":\"refused\"}"), NULL);
+    struct json_doc *next = json_parse(STR("{\"name\":\"free\"}"), NULL);
+    int n_done = f->n_done;
+    assert_int_equal(profiles_update(f->profiles, str_from(id),
+                                     json_root(refused), true, &f->problems,
+                                     fixture_done, f, &f->error),
+                     0);
+    assert_int_equal(profiles_update(f->profiles, str_from(id), json_root(next),
+                                     true, &f->problems, fixture_done, f,
+                                     &f->error),
+                     0);
+    wait_done(f, n_done + 2);
+    assert_true(is_there);
+    assert_int_equal(f->done_error.code, ERR_CONFLICT);
+    mine = profiles_get(f->profiles, str_from(id));
+    assert_string_equal(mine->name, "mine");
+    assert_string_equal(mine->description, "");
+
+    update_ok(f, id, "{\"name\":\"free\"}");
+    fixture_restart(f);
+    mine = profiles_get(f->profiles, str_from(id));
+    assert_string_equal(mine->name, "free");
+    assert_string_equal(mine->description, "");
+    profile_unref(hidden);
+    json_doc_free(refused);
+    json_doc_free(next);
+}
+
+static void
 test_deleted_for_good(void **state)
 {
     struct fixture *f = *state;
@@ -376,6 +430,7 @@ main(void)
         PROFILE_TEST(test_the_whole_record_may_come_back),
         PROFILE_TEST(test_conflicts),
         PROFILE_TEST(test_changes_at_the_same_time),
+        PROFILE_TEST(test_a_refused_change_takes_the_next_along),
         PROFILE_TEST(test_deleted_for_good),
         PROFILE_TEST(test_resolution),
         PROFILE_TEST(test_implicit_profiles_go_with_their_models),
