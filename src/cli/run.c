@@ -168,12 +168,30 @@ print_welcome(const char *model)
             model);
 }
 
+/* A model that is not there is told before the first question. */
+static int
+find_model(struct talk *talk)
+{
+    struct strbuf target = STRBUF_INIT(16 * KIB);
+    struct client_answer answer;
+    strbuf_add_text(&target, "/v1/models/");
+    client_add_segment(&target, talk->cli->args[0]);
+    int rc =
+        client_call(&talk->client, "GET", strbuf_text(&target), NULL, &answer);
+    if (rc == CLI_OK)
+        client_answer_free(&answer);
+    strbuf_release(&target);
+    return rc;
+}
+
 static int
 converse(struct talk *talk)
 {
     char *line = NULL;
     size_t size = 0;
-    int rc = CLI_OK;
+    int rc = find_model(talk);
+    if (rc != CLI_OK)
+        return rc;
     print_welcome(talk->cli->args[0]);
     while (rc == CLI_OK || rc == CLI_INTERRUPTED) {
         fputs("> ", stderr);
