@@ -8,7 +8,11 @@
 #include "io/scratch.h"
 #include "io/worker.h"
 
-enum { READ_BYTES = 64 * 1024, TAIL_BYTES = 1024 * 1024 };
+enum {
+    READ_BYTES = 64 * 1024,
+    TAIL_BYTES = 1024 * 1024,
+    LONG_BYTES = 16 * 1024, /* from here on memory is kept for the next */
+};
 
 /* The file, and the one thing that a worker does to it at a time. Outlives
  * its buffer until that is done. */
@@ -25,11 +29,20 @@ struct spill {
 };
 
 void
-body_buffer_init(struct body_buffer *body, struct loop *loop, const char *dir,
+body_spares_release(struct body_spares *spares)
+{
+    while (spares->n > 0)
+        strbuf_release(&spares->at[--spares->n]);
+}
+
+void
+body_buffer_init(struct body_buffer *body, struct loop *loop,
+                 struct body_spares *spares, const char *dir,
                  void (*on_room)(void *ctx),
                  void (*on_piece)(void *ctx, struct str piece), void *ctx)
 {
     *body = (struct body_buffer){ .loop = loop,
+                                  .spares = spares,
                                   .dir = dir,
                                   .on_room = on_room,
                                   .on_piece = on_piece,
@@ -49,9 +62,33 @@ spill_free(struct spill *spill)
 }
 
 void
+body_buffer_expect(struct body_buffer *body, uint64_t n_bytes)
+{
+    struct body_spares *spares = body->spares;
+    if (n_bytes > LIMIT_PREFIX_BYTES)
+        n_bytes = LIMIT_PREFIX_BYTES;
+    if (n_bytes >= LONG_BYTES && spares->n > 0)
+        body->memory = spares->at[--spares->n];
+    strbuf_reserve(&body->memory, (size_t)n_bytes);
+}
+
+static void
+release_memory(struct body_buffer *body)
+{
+    struct body_spares *spares = body->spares;
+    if (body->memory.capacity < LONG_BYTES || spares->n == BODY_SPARES) {
+        strbuf_release(&body->memory);
+        return;
+    }
+    strbuf_clear(&body->memory);
+    spares->at[spares->n++] = body->memory;
+    strbuf_init(&body->memory, LIMIT_PREFIX_BYTES);
+}
+
+void
 body_buffer_release(struct body_buffer *body)
 {
-    strbuf_release(&body->memory);
+    release_memory(body);
     strbuf_release(&body->tail);
     if (body->spill != NULL) {
         body->spill->owner = NULL;

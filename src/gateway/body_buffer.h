@@ -15,8 +15,18 @@
 
 struct spill;
 
+enum { BODY_SPARES = 8 };
+
+/* Memory of long bodies that are over: growing it anew for each would cost
+ * more, in pages to map and to clear, than all else that is done to them. */
+struct body_spares {
+    struct strbuf at[BODY_SPARES];
+    size_t n;
+};
+
 struct body_buffer {
     struct loop *loop;
+    struct body_spares *spares;
     const char *dir;
     struct strbuf memory; /* bytes [0, memory.n) */
     struct strbuf tail;   /* not yet handed to the file */
@@ -28,10 +38,17 @@ struct body_buffer {
     void *ctx;
 };
 
+void body_spares_release(struct body_spares *spares);
+
+/* `spares` outlives the buffer. */
 void body_buffer_init(struct body_buffer *body, struct loop *loop,
-                      const char *dir, void (*on_room)(void *ctx),
+                      struct body_spares *spares, const char *dir,
+                      void (*on_room)(void *ctx),
                       void (*on_piece)(void *ctx, struct str piece), void *ctx);
 void body_buffer_release(struct body_buffer *body);
+/* So many bytes are announced: makes room for them at once. Before the first
+ * of them. */
+void body_buffer_expect(struct body_buffer *body, uint64_t n_bytes);
 /* 0, or -1 when bytes were lost (see is_broken). */
 int body_buffer_add(struct body_buffer *body, struct str bytes);
 bool body_buffer_is_busy(const struct body_buffer *body);

@@ -2,6 +2,7 @@
 #ifndef GATEWAY_INTERNAL_H
 #define GATEWAY_INTERNAL_H
 
+#include "gateway/body_buffer.h"
 #include "gateway/dialect.h"
 #include "gateway/gateway.h"
 #include "gateway/paths.h"
@@ -12,6 +13,7 @@ struct gateway {
     struct gateway_options options;
     struct upstreams upstreams;
     struct usage_ring ring;
+    struct body_spares bodies;
     struct list relays; /* under way */
     size_t n_relays;
     struct subscription subscription;

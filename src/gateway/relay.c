@@ -868,6 +868,8 @@ start_by_body(struct relay *relay)
     }
     relay->wants_progress = str_eq(
         http_headers_get(request->headers, "x-hearth-progress"), STR("1"));
+    if (request->content_length > 0)
+        body_buffer_expect(&relay->body, (uint64_t)request->content_length);
     relay->is_body_wanted = true;
     http_want_body(relay->exchange);
 }
@@ -897,7 +899,7 @@ relay_new(struct gateway *gateway, struct http_exchange *exchange,
     strbuf_init(&relay->model, MODEL_NAME_BYTES);
     strbuf_init(&relay->replacement, (size_t)MODEL_NAME_BYTES * 6 + 2);
     strbuf_init(&relay->error_body, ERROR_BODY_BYTES);
-    body_buffer_init(&relay->body, gateway->options.loop,
+    body_buffer_init(&relay->body, gateway->options.loop, &gateway->bodies,
                      gateway->options.spill_dir, on_body_room, on_body_piece,
                      relay);
     usage_reader_init(&relay->usage, STR(""));
