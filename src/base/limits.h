@@ -15,6 +15,7 @@
 #define LIMIT_CONNECTIONS          20000
 #define LIMIT_HEADER_TIMEOUT_MS    (15 * SECOND_MS) /* whole head; else 408 */
 #define LIMIT_BODY_STALL_MS        (60 * SECOND_MS) /* between bytes; 408 */
+#define LIMIT_UNSENT_MS            (5 * MINUTE_MS)  /* client takes nothing */
 #define LIMIT_IDLE_MS              (75 * SECOND_MS) /* keep-alive, no request */
 #define LIMIT_DRAIN_MS             (10 * SECOND_MS) /* at shutdown */
 

@@ -159,6 +159,7 @@ accept_one(struct server_listener *at)
         free(connection);
         return -1;
     }
+    stream_limit_unsent(&connection->stream, server->options.unsent_ms);
     connection->server = server;
     connection->is_unix = at->listener.address.is_unix;
     list_init(&connection->watch_node);
@@ -244,6 +245,8 @@ fill_defaults(struct http_server_options *options)
         options->header_timeout_ms = LIMIT_HEADER_TIMEOUT_MS;
     if (options->body_stall_ms == 0)
         options->body_stall_ms = LIMIT_BODY_STALL_MS;
+    if (options->unsent_ms == 0)
+        options->unsent_ms = LIMIT_UNSENT_MS;
     if (options->idle_ms == 0)
         options->idle_ms = LIMIT_IDLE_MS;
     if (options->max_connections == 0)

@@ -82,6 +82,7 @@ struct http_server_options {
     size_t n_trusted_proxies;
     int64_t header_timeout_ms; /* 0: LIMIT_HEADER_TIMEOUT_MS */
     int64_t body_stall_ms;     /* 0: LIMIT_BODY_STALL_MS */
+    int64_t unsent_ms;         /* 0: LIMIT_UNSENT_MS */
     int64_t idle_ms;           /* 0: LIMIT_IDLE_MS */
     size_t max_connections;    /* 0: LIMIT_CONNECTIONS */
     size_t max_body_bytes;     /* 0: LIMIT_INFERENCE_BODY_BYTES */

@@ -3,6 +3,7 @@
 #include <sys/socket.h>
 
 #include "io/address.h"
+#include "platform/net.h"
 
 #ifndef POLLRDHUP
 #define POLLRDHUP 0 /* elsewhere POLLHUP alone tells */
@@ -65,4 +66,12 @@ stream_is_reset(const struct stream *stream)
         return true;
     return poll(&poll_fd, 1, 0) > 0 &&
            (poll_fd.revents & (POLLHUP | POLLERR)) != 0;
+}
+
+void
+stream_limit_unsent(struct stream *stream, int64_t limit_ms)
+{
+    int fd = stream_fd(stream);
+    if (fd >= 0 && stream->uv.handle.type == UV_TCP)
+        net_limit_unsent(fd, limit_ms);
 }

@@ -84,6 +84,9 @@ void stream_reset(struct stream *stream);
 int stream_peer(const struct stream *stream, struct address *ret_address);
 /* uid of the peer of a unix socket, or -1. */
 int64_t stream_peer_uid(const struct stream *stream);
+/* Breaks the connection when the peer takes nothing of what was written for
+ * so long (TCP only): on_error, as for any broken one. */
+void stream_limit_unsent(struct stream *stream, int64_t limit_ms);
 /* True when the peer has closed or broken the connection, although nobody
  * reads: what is unread may still be in the way. One system call. */
 bool stream_is_peer_gone(const struct stream *stream);

@@ -49,6 +49,10 @@ int net_accept(int listener_fd);
 /* Asks for a larger pipe, where the system can. */
 void net_grow_pipe(int fd, int n_bytes);
 int net_set_nonblocking(int fd);
+/* Breaks a TCP connection whose other end takes nothing of what was sent for
+ * so long, be it gone or only not reading. Does nothing where the system
+ * has no such limit. */
+void net_limit_unsent(int fd, int64_t limit_ms);
 /* An inherited descriptor is not handed on to programs that we start. */
 int net_set_cloexec(int fd);
 

@@ -6,6 +6,8 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <libproc.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -102,4 +104,12 @@ net_grow_pipe(int fd, int n_bytes)
     /* Pipes grow by themselves here, up to 64 KiB. */
     (void)fd;
     (void)n_bytes;
+}
+
+void
+net_limit_unsent(int fd, int64_t limit_ms)
+{
+    int seconds = (int)((limit_ms + 999) / 1000);
+    (void)setsockopt(fd, IPPROTO_TCP, TCP_RXT_CONNDROPTIME, &seconds,
+                     sizeof seconds);
 }

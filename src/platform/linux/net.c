@@ -15,6 +15,7 @@
 #include <linux/netlink.h>
 #include <linux/sock_diag.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -250,4 +251,11 @@ net_grow_pipe(int fd, int n_bytes)
 {
     /* Refused when the user has used up the share: then it stays small. */
     (void)fcntl(fd, F_SETPIPE_SZ, n_bytes);
+}
+
+void
+net_limit_unsent(int fd, int64_t limit_ms)
+{
+    unsigned ms = (unsigned)limit_ms;
+    (void)setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &ms, sizeof ms);
 }

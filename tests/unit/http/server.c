@@ -795,6 +795,21 @@ test_timeouts(void **state)
     test_server_stop(&server);
 }
 
+/* A client that never reads its answer does not hold a place for ever. */
+static void
+test_unread_answer_is_given_up(void **state)
+{
+    (void)state;
+    struct http_server_options options = { .unsent_ms = 300 };
+    struct test_server server;
+    test_server_start(&server, &options);
+    int fd = test_connect(&server);
+    test_send(fd, STR("GET /big?n=300000000 HTTP/1.1\r\nHost: h\r\n\r\n"));
+    assert_true(test_wait(&server.n_gone, 1));
+    close(fd);
+    test_server_stop(&server);
+}
+
 static void
 test_slow_clients_disturb_nobody(void **state)
 {
@@ -1090,6 +1105,7 @@ main(void)
         cmocka_unit_test(test_stalled_reader_costs_no_memory),
         cmocka_unit_test(test_paused_body_stops_the_client),
         cmocka_unit_test(test_timeouts),
+        cmocka_unit_test(test_unread_answer_is_given_up),
         cmocka_unit_test(test_slow_clients_disturb_nobody),
         cmocka_unit_test(test_connection_limit_gives_up_idle_ones),
         cmocka_unit_test(test_drain),

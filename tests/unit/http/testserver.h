@@ -10,8 +10,9 @@
 
 /* Paths: /hello (small answer), /echo (streams the body back), /late (50 ms
  * later), /slow (takes 200 ms over the first bytes of a body),
- * /big?n=N (N bytes under back-pressure), /sse (two chunks, 20 ms apart), /never (no answer), /abort (a broken one), /small (bodies up to
- * ten bytes), /tunnel (echo after an upgrade), /who (the client). */
+ * /big?n=N (N bytes under back-pressure), /sse (two chunks, 20 ms apart),
+ * /never (no answer), /abort (a broken one), /small (bodies up to ten bytes),
+ * /tunnel (echo after an upgrade), /who (the client). */
 struct test_server {
     struct loop loop;
     struct http_server *http;
