@@ -143,26 +143,46 @@ check_names(struct edit *edit)
             edit_problem(edit, "aliases", "element %zu: is the name itself", i);
 }
 
-/* One path-typed or executing option. */
+static bool
+is_same_value(const struct json *a, const struct json *b)
+{
+    if (a == NULL || b == NULL)
+        return a == b;
+    char *text = json_to_text(a), *other = json_to_text(b);
+    bool is_same = text != NULL && other != NULL && strcmp(text, other) == 0;
+    free(text);
+    free(other);
+    return is_same;
+}
+
+/* To switch one off is anybody's. */
+static void
+check_executing(struct edit *edit, const char *field, const struct json *value,
+                const struct json *before)
+{
+    bool is_on = true;
+    if (edit->may_execute || edit->forbidden.code != ERR_OK ||
+        is_same_value(value, before) ||
+        (value != NULL && json_as_bool(value, &is_on) && !is_on))
+        return;
+    error_field(&edit->forbidden, field,
+                "%s decides what is executed: a key, the dashboard's "
+                "session or the unix socket is needed to set it",
+                field);
+    edit->forbidden.code = ERR_FORBIDDEN;
+}
+
+/* One path-typed or executing option; `value` is NULL where it is not set. */
 static void
 check_option(struct edit *edit, const struct engine_option *option,
              const struct json *value, const struct json *before)
 {
     char field[ERROR_FIELD_MAX], path[LIMIT_PATH_BYTES + 1];
     snprintf(field, sizeof field, "options.%s", option->key);
-    bool is_on = false;
-    if (option->executes && !edit->may_execute && json_as_bool(value, &is_on) &&
-        is_on) {
-        bool was_on = false;
-        json_as_bool(before, &was_on);
-        if (!was_on && edit->forbidden.code == ERR_OK) {
-            error_field(&edit->forbidden, field,
-                        "%s decides what is executed: a key, the dashboard's "
-                        "session or the unix socket is needed to set it",
-                        field);
-            edit->forbidden.code = ERR_FORBIDDEN;
-        }
-    }
+    if (option->executes && (value != NULL || json_type(before) != JSON_BOOL))
+        check_executing(edit, field, value, before);
+    if (value == NULL)
+        return;
     struct str text;
     if (option->type != OPTION_PATH || !json_as_text(value, &text) ||
         text.n > LIMIT_PATH_BYTES || text.n == 0 || text.p[0] != '/')
@@ -190,8 +210,7 @@ check_options(struct edit *edit)
     for (size_t i = 0; doc != NULL && i < edit->manifest->n_options; i++) {
         const struct engine_option *option = &edit->manifest->options[i];
         const struct json *value = json_get(json_root(doc), option->key);
-        if (value != NULL)
-            check_option(edit, option, value, json_get(old, option->key));
+        check_option(edit, option, value, json_get(old, option->key));
     }
     json_doc_free(before);
     json_doc_free(doc);

@@ -298,6 +298,38 @@ test_who_decides_what_is_executed(void **state)
                      0);
 }
 
+/* Not only switches decide what is executed. */
+static void
+test_a_value_that_is_executed(void **state)
+{
+    struct fixture *f = *state;
+    assert_int_equal(
+        engines_add(f->engines,
+                    STR("{\"name\":\"plugged\",\"title\":\"Plugged\","
+                        "\"binaries\":[\"plugged\"],\"install_hint\":\"x\","
+                        "\"argv\":[\"--port\",\"${port}\"],\"options\":["
+                        "{\"key\":\"plugin\",\"flag\":\"--plugin\","
+                        "\"type\":\"text\",\"group\":\"g\",\"help\":\"h\","
+                        "\"executes\":true}],\"ready_path\":\"/health\","
+                        "\"serves\":[\"/v1/*\"],\"needs_model\":false,"
+                        "\"stop\":[{\"signal\":\"TERM\",\"wait_ms\":9},"
+                        "{\"signal\":\"KILL\",\"wait_ms\":9}]}"),
+                    "plugged.json", &f->error),
+        0);
+    struct profile *p = create_ok(f, "{\"name\":\"x\",\"engine\":\"plugged\"}");
+    char id[ID_BYTES];
+    snprintf(id, sizeof id, "%s", p->id);
+    assert_int_equal(update_unprivileged(f, id, "{\"plugin\":\"evil\"}"), -1);
+    assert_int_equal(f->error.code, ERR_FORBIDDEN);
+    assert_string_equal(f->error.field, "options.plugin");
+    update_ok(f, id, "{\"plugin\":\"good\"}");
+    assert_int_equal(update_unprivileged(f, id, "{\"plugin\":\"evil\"}"), -1);
+    assert_int_equal(update_unprivileged(f, id, "{\"options\":{}}"), -1);
+    assert_int_equal(f->error.code, ERR_FORBIDDEN);
+    assert_int_equal(
+        update_unprivileged(f, id, "{\"plugin\":\"good\",\"ttl_s\":3}"), 0);
+}
+
 int
 main(void)
 {
@@ -312,6 +344,7 @@ main(void)
         PROFILE_TEST(test_flat_names),
         PROFILE_TEST(test_another_engine_checks_the_options_anew),
         PROFILE_TEST(test_who_decides_what_is_executed),
+        PROFILE_TEST(test_a_value_that_is_executed),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
