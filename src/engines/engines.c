@@ -56,8 +56,9 @@ engines_add(struct engines *engines, struct str json, const char *origin,
     struct error problem = { .code = ERR_INTERNAL };
     if (manifest_parse(json, &loaded->arena, &loaded->manifest, &problem) < 0) {
         loaded_free(loaded);
-        return error_set(error, problem.code, "%s: %s", origin,
-                         problem.message);
+        enum error_code code =
+            problem.code == ERR_NO_MEMORY ? ERR_NO_MEMORY : ERR_INVALID;
+        return error_set(error, code, "%s: %s", origin, problem.message);
     }
     if (put(engines, &loaded->manifest) < 0) {
         loaded_free(loaded);

@@ -226,6 +226,7 @@ test_wrong_manifests_are_refused(void **state)
         if (engines_add(engines, str_from(rows[i].json), "engines.d/x.json",
                         &error) == 0)
             fail_msg("accepted: %s", rows[i].json);
+        assert_int_equal(error.code, ERR_INVALID);
         if (strstr(error.message, rows[i].says) == NULL)
             fail_msg("%s: got \"%s\", expected \"%s\"", rows[i].json,
                      error.message, rows[i].says);
