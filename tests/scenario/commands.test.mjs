@@ -64,7 +64,7 @@ test('start, ps, logs, restart, stop', async () => {
   const name = 'llama-F32';
   await hearthCommand(['stop', name]);
   assert.match(await ok('start', name), /^llama-F32 is ready \(pid \d+, port \d+\)\n$/);
-  assert.equal((await hearthCommand(['start', name])).code, CONFLICT);
+  assert.match(await ok('start', name), /^llama-F32 is already ready \(pid \d+, port \d+\)\n$/);
   const [row] = (await json('ps')).filter((server) => server.profile_name === name);
   assert.equal(row.state, 'ready');
   assert.match(await ok('ps'), /NAME +STATE +PID/);
@@ -72,6 +72,7 @@ test('start, ps, logs, restart, stop', async () => {
   assert.match(await ok('restart', name), /is ready/);
   assert.notEqual((await json('ps')).find((server) => server.profile_name === name).pid, row.pid);
   assert.match(await ok('stop', name), /^llama-F32 is stopped/);
+  assert.equal(await ok('stop', name), 'llama-F32 is not running\n');
   assert.ok(!(await ok('ps')).includes(name));
   assert.equal((await hearthCommand(['start', 'nobody'])).code, NOT_FOUND);
 });
