@@ -276,8 +276,6 @@ pump(struct relay *relay)
            http_call_pending(relay->call) <= LIMIT_RELAY_WINDOW_BYTES) {
         if (relay->cursor < body_buffer_size(&relay->body)) {
             struct str piece = body_buffer_peek(&relay->body, relay->cursor);
-            if (piece.n > LIMIT_RELAY_WINDOW_BYTES)
-                piece.n = LIMIT_RELAY_WINDOW_BYTES;
             if (piece.n > 0) {
                 emit(relay, piece);
                 continue;
