@@ -18,6 +18,7 @@
 
 #include "base/limits.h"
 #include "daemon/daemon.h"
+#include "io/address.h"
 
 static void
 fail(struct daemon *daemon, const struct error *error)
@@ -79,14 +80,33 @@ make_server(struct daemon *daemon, struct error *error)
     return daemon->server == NULL ? -1 : 0;
 }
 
+/* Where the settings want us; names are not looked up. */
+static int
+read_host(const struct settings *settings, struct address *ret_tcp,
+          struct error *error)
+{
+    const char *host = settings_text(settings, SETTING_ID_HOST);
+    struct sockaddr_storage sockaddr;
+    socklen_t n;
+    *ret_tcp = (struct address){
+        .port = (int)settings_int(settings, SETTING_ID_PORT),
+    };
+    snprintf(ret_tcp->host, sizeof ret_tcp->host, "%s", host);
+    if (address_to_sockaddr(ret_tcp, &sockaddr, &n, NULL) == 0)
+        return 0;
+    return error_field(error, "host",
+                       "host: \"%s\" is not an address in numbers, such as "
+                       "127.0.0.1, ::1 or 0.0.0.0",
+                       host);
+}
+
 static int
 listen_everywhere(struct daemon *daemon, struct error *error)
 {
     const struct settings *settings = daemon->settings;
-    struct address tcp = { .port =
-                               (int)settings_int(settings, SETTING_ID_PORT) };
-    snprintf(tcp.host, sizeof tcp.host, "%s",
-             settings_text(settings, SETTING_ID_HOST));
+    struct address tcp;
+    if (read_host(settings, &tcp, error) < 0)
+        return -1;
     if (!address_is_loopback(&tcp) && !auth_has_admin_key(daemon->auth))
         return error_field(
             error, "host",
@@ -106,6 +126,15 @@ listen_everywhere(struct daemon *daemon, struct error *error)
         http_server_listen(daemon->server, &local, NULL, error) < 0)
         return -1;
     return 0;
+}
+
+static void
+print_models_dir(const struct daemon *daemon)
+{
+    struct str roots[64];
+    daemon_model_roots(daemon, roots, 64);
+    printf("no model is known yet: put a .gguf file into %.*s\n",
+           STR_ARG(roots[0]));
 }
 
 /* What a user copies from the terminal. */
@@ -136,8 +165,7 @@ print_address(struct daemon *daemon)
                "[{\"role\":\"user\",\"content\":\"hello\"}]}'\n",
                url, model);
     else
-        printf("no model is known yet: put a .gguf file into %s\n",
-               daemon->models_dir);
+        print_models_dir(daemon);
     fflush(stdout);
 }
 
