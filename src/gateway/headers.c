@@ -83,14 +83,23 @@ void
 headers_for_client(struct http_headers response, const char *allow_origin,
                    bool is_upgrade, struct header_list *ret_list)
 {
-    static const struct str written_by_server[] = { { "content-length", 14 },
-                                                    { "date", 4 } };
+    /* The first two are the server's; the others speak for the whole
+     * origin, and that is ours: an engine could replace a session. */
+    static const struct str ours[] = {
+        { "content-length", 14 },
+        { "date", 4 },
+        { "set-cookie", 10 },
+        { "clear-site-data", 15 },
+        { "alt-svc", 7 },
+        { "strict-transport-security", 25 },
+        { "service-worker-allowed", 22 },
+    };
     ret_list->n = 0;
     for (size_t i = 0; i < response.n; i++) {
         struct str name = response.at[i].name;
         bool is_kept_upgrade =
             is_upgrade && str_eq_nocase(name, STR("upgrade"));
-        if (is_among(name, written_by_server, 2) || is_cors(name) ||
+        if (is_among(name, ours, sizeof ours / sizeof *ours) || is_cors(name) ||
             (http_header_is_hop_by_hop(response, name) && !is_kept_upgrade))
             continue;
         headers_add(ret_list, name, response.at[i].value);

@@ -20,7 +20,8 @@ void headers_for_engine(struct http_headers request, const struct lease *lease,
                         bool is_upgrade, struct header_list *ret_list);
 
 /* What the client gets: the engine's end-to-end fields without its CORS
- * answers, which are ours to give. Event streams are marked as such for the
+ * answers, its cookies and what else speaks for the whole origin: that is
+ * ours to do. Event streams are marked as such for the
  * proxies between us and the client. */
 void headers_for_client(struct http_headers response, const char *allow_origin,
                         bool is_upgrade, struct header_list *ret_list);

@@ -75,7 +75,10 @@ path_kind_of(const struct path_row *row, struct str method)
         return row->post;
     if (str_is(method, "GET") || str_is(method, "HEAD"))
         return row->get;
-    return row->other;
+    /* TRACE would tell the client what we tell the engine, its key too. */
+    bool is_other = str_is(method, "PUT") || str_is(method, "PATCH") ||
+                    str_is(method, "DELETE");
+    return is_other ? row->other : PATH_NONE;
 }
 
 const char *
@@ -83,6 +86,8 @@ path_allow(const struct path_row *row)
 {
     if (row->get == PATH_NONE)
         return "POST";
+    if (row->other != PATH_NONE)
+        return "GET, HEAD, POST, PUT, PATCH, DELETE";
     return row->post == PATH_NONE ? "GET, HEAD" : "GET, HEAD, POST";
 }
 

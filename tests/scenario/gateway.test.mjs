@@ -303,6 +303,15 @@ describe('names in paths', () => {
     assert.equal((await talk(post('slashes', ask('org/deep/model:q4')))).status, 200);
     assert.equal((await talk(post('accents', ask('café "x"')))).status, 200);
   });
+  test('other methods: those that are known, and no TRACE', async () => {
+    for (const method of ['PUT', 'PATCH', 'DELETE'])
+      assert.equal((await talk(`${method} /upstream/wire/x HTTP/1.1\r\n${host()}X-Part: other\r\n\r\n`)).status, 200, method);
+    const trace = await talk(`TRACE /upstream/wire/x HTTP/1.1\r\n${host()}X-Part: trace\r\n\r\n`);
+    assert.equal(trace.status, 405);
+    assert.match(field(trace, 'Allow'), /GET.*DELETE/);
+    assert.match(field(await talk(`PUT /v1/chat/completions HTTP/1.1\r\n${host()}\r\n`), 'Allow'), /^POST$/);
+    assert.deepEqual([stage.of('other').length, stage.of('trace').length], [3, 0]);
+  });
   test('tricks reach nobody', async () => {
     for (const target of ['/v1/../api/keys', '/upstream/../api/keys', '/v1/models/%00', '/upstream/%00/x', '/v1/models/%', '/upstream//x',
       '//v1/chat/completions', '/v1//models', '/%2e%2e/etc/passwd', '/upstream/wire%00/x', '/upstream/%2e%2e/x', '/v1/models/..%2f..%2fetc']) {
@@ -329,13 +338,13 @@ describe('the engine\'s answer', () => {
       assert.equal(stage.of(`error${i}`).length, 1);
     }
   });
-  test('loses what is between two hops, its trailers and cookies for others', async () => {
+  test('loses what is between two hops, its trailers, and what speaks for the origin', async () => {
     stage.parts.hops = (_, socket) => socket.write(Buffer.concat([Buffer.from('HTTP/1.1 200 OK\r\nConnection: X-Hop, keep-alive\r\nX-Hop: 1\r\nProxy-Authenticate: x\r\n' +
-      'Trailer: X-Late\r\nUpgrade: h2c\r\nAccess-Control-Allow-Origin: *\r\nX-End: 1\r\nContent-Type: text/plain\r\nTransfer-Encoding: chunked\r\n\r\n'),
+      'Trailer: X-Late\r\nUpgrade: h2c\r\nSet-Cookie: hearth_session=stolen\r\nClear-Site-Data: "*"\r\nAccess-Control-Allow-Origin: *\r\nX-End: 1\r\nContent-Type: text/plain\r\nTransfer-Encoding: chunked\r\n\r\n'),
       chunk('body'), Buffer.from('0\r\nX-Late: 1\r\n\r\n')]));
     const answer = await talk(post('hops', ask(), { fields: 'Connection: keep-alive, X-Own\r\nX-Own: 1\r\nTE: trailers\r\nProxy-Authorization: Basic x\r\nKeep-Alive: 5\r\nX-End: 2\r\n' }));
     assert.equal(answer.body.toString(), 'body');
-    for (const name of ['X-Hop', 'Proxy-Authenticate', 'Trailer', 'Upgrade', 'X-Late', 'Access-Control-Allow-Origin'])
+    for (const name of ['X-Hop', 'Proxy-Authenticate', 'Trailer', 'Upgrade', 'X-Late', 'Access-Control-Allow-Origin', 'Set-Cookie', 'Clear-Site-Data'])
       assert.equal(field(answer, name), undefined, name);
     assert.equal(field(answer, 'X-End'), '1');
     const { head } = await got('hops');
