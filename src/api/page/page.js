@@ -164,6 +164,7 @@
     }
     if (session.who === 'nobody') {
       $('facts').textContent = 'A key is needed';
+      $('link').textContent = 'not signed in';
       $('sign-in').hidden = false;
       $('key').focus();
       return;
