@@ -53,6 +53,13 @@ on_refuse(void *ctx, struct str path, int status, const char *message,
     api_refuse(path, status, message, ret_body);
 }
 
+static bool
+is_origin_allowed(void *ctx, struct str origin)
+{
+    struct daemon *daemon = ctx;
+    return auth_has_origin(daemon->auth, origin);
+}
+
 static int
 make_server(struct daemon *daemon, struct error *error)
 {
@@ -75,6 +82,7 @@ make_server(struct daemon *daemon, struct error *error)
         .ctx = daemon,
         .on_request = on_request,
         .on_refuse = on_refuse,
+        .is_origin_allowed = is_origin_allowed,
     };
     daemon->server = http_server_new(&daemon->loop, &options, error);
     return daemon->server == NULL ? -1 : 0;

@@ -357,6 +357,22 @@ http_has_responded(const struct http_exchange *exchange)
 
 /* ---- refusals ---- */
 
+/* A page of a foreign origin that is let in may read why it was refused. */
+static void
+add_cors(struct http_exchange *exchange, struct http_headers *headers,
+         struct http_header *fields)
+{
+    const struct http_server_options *options =
+        &exchange->connection->server->options;
+    struct str origin = http_headers_get(exchange->request.headers, "origin");
+    if (origin.n == 0 || options->is_origin_allowed == NULL ||
+        !options->is_origin_allowed(options->ctx, origin))
+        return;
+    fields[headers->n++] =
+        (struct http_header){ STR("Access-Control-Allow-Origin"), origin };
+    fields[headers->n++] = (struct http_header){ STR("Vary"), STR("Origin") };
+}
+
 void
 exchange_refuse(struct http_exchange *exchange, int status, const char *message)
 {
@@ -380,12 +396,13 @@ exchange_refuse(struct http_exchange *exchange, int status, const char *message)
         options->on_refuse(options->ctx, path, status, message, &body);
     char retry_after[16];
     snprintf(retry_after, sizeof retry_after, "%d", exchange->retry_after_s);
-    struct http_header fields[2] = {
+    struct http_header fields[4] = {
         { STR("Content-Type"), STR("application/json") },
         { STR("Retry-After"), str_from(retry_after) },
     };
     struct http_headers headers = { fields,
                                     exchange->retry_after_s > 0 ? 2 : 1 };
+    add_cors(exchange, &headers, fields);
     exchange->request.is_head = str_is(exchange->reader.method, "HEAD");
     exchange_respond_head(exchange, status, headers, (int64_t)body.n);
     exchange_write(exchange, strbuf_view(&body));

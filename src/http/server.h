@@ -95,6 +95,8 @@ struct http_server_options {
      * is "" when the request line was not understood). */
     void (*on_refuse)(void *ctx, struct str path, int status,
                       const char *message, struct strbuf *ret_body);
+    /* May pages of this origin read a refusal (CORS)? NULL: none may. */
+    bool (*is_origin_allowed)(void *ctx, struct str origin);
 };
 
 struct http_server *http_server_new(struct loop *loop,

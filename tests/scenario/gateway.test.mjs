@@ -453,9 +453,13 @@ test('CORS: preflight, answers, errors and streams', async () => {
     await talk(`GET /v1/nothing HTTP/1.1\r\n${host()}Origin: ${ORIGIN}\r\n\r\n`),
     await talk(`DELETE /v1/models HTTP/1.1\r\n${host()}Origin: ${ORIGIN}\r\n\r\n`),
     await talk(post('x', ask(), { fields: `Origin: ${ORIGIN}\r\nAuthorization: Nonsense x\r\n` })),
+    await talk(`POST /v1/chat/completions HTTP/1.1\r\n${host()}Origin: ${ORIGIN}\r\nContent-Length: 20971521\r\n\r\n`),
+    await talk(`POST /v1/chat/completions HTTP/1.1\r\n${host()}Origin: ${ORIGIN}\r\nExpect: more\r\nContent-Length: 2\r\n\r\n`),
   ]) assert.equal(field(answer, 'Access-Control-Allow-Origin'), ORIGIN, answer.head);
   const foreign = await talk(post('foreign', ask(), { fields: 'Origin: https://evil.example\r\n' }));
   assert.equal(foreign.status, 403);
+  const large = await talk(`POST /v1/chat/completions HTTP/1.1\r\n${host()}Origin: https://evil.example\r\nContent-Length: 20971521\r\n\r\n`);
+  assert.deepEqual([large.status, field(large, 'Access-Control-Allow-Origin')], [413, undefined]);
   assert.equal(field(foreign, 'Access-Control-Allow-Origin'), undefined);
   const refused = await talk(`OPTIONS /v1/chat/completions HTTP/1.1\r\n${host()}Origin: https://evil.example\r\nAccess-Control-Request-Method: POST\r\n\r\n`);
   assert.equal(field(refused, 'Access-Control-Allow-Origin'), undefined);

@@ -82,6 +82,12 @@ is_harmless_navigation(const struct auth_request *request)
             request->needs == AUTHORITY_MODELS);
 }
 
+bool
+auth_has_origin(const struct auth *auth, struct str origin)
+{
+    return names_has_origin(&auth->names, origin);
+}
+
 static int
 check_origin(const struct auth *auth, const struct auth_request *request,
              struct auth_answer *answer, struct error *error)

@@ -112,6 +112,9 @@ struct auth_answer {
 int auth_decide(struct auth *auth, const struct auth_request *request,
                 struct auth_answer *ret_answer, struct error *error);
 
+/* Is it a foreign origin that cors_origins lets in? */
+bool auth_has_origin(const struct auth *auth, struct str origin);
+
 /* ---- keys ---- */
 
 enum { KEY_SECRET_BYTES = 64 }; /* text with zero: "hk_" + 43 base64url */
