@@ -132,7 +132,9 @@ test('deleting a running profile stops it first and removes its log', async () =
   for (const wait of [false, true]) {
     await ask('POST', '/api/profiles', { name: 'brief', ...engine() }, 201);
     const { data } = await ask('POST', '/api/servers/brief/start?wait=1', undefined, 200);
-    const logs = () => fs.readdirSync(hearth.data, { recursive: true })
+    const logs = () => fs.readdirSync(hearth.data, { withFileTypes: true })
+      .flatMap((entry) => (entry.isDirectory() ? fs.readdirSync(`${hearth.data}/${entry.name}`)
+        : [entry.name]))
       .filter((name) => name.includes(data.profile_id));
     assert.ok(logs().length > 0, 'it has files of its own');
     if (wait) {

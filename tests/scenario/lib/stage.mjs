@@ -3,9 +3,9 @@
 // as it came and of the raw socket.
 import { once } from 'node:events';
 import net from 'node:net';
-import path from 'node:path';
+import { fileURLToPath } from 'node:url';
 
-export const WIRE = path.join(import.meta.dirname, 'wire.mjs');
+export const WIRE = fileURLToPath(new URL('wire.mjs', import.meta.url));
 
 // Where the request that begins at 0 ends, or -1: not yet.
 function endOf(bytes, headEnd, head) {
