@@ -510,6 +510,55 @@ test('a reader that is slow holds the engine up, not our memory', async () => {
   await until('the engine to be left', () => stage.of('big')[0].isGone);
 });
 
+describe('what a peer could read in two ways', () => {
+  const B = '{"model":"wire"}';
+  const whole = `10\r\n${B}\r\n0\r\n\r\n`;
+  const rows = { // [fields, body]
+    'Transfer-Encoding behind a vertical tab': ['Transfer-Encoding: \x0bchunked\r\nContent-Length: 16\r\n', B],
+    'xchunked': ['Transfer-Encoding: xchunked\r\nContent-Length: 16\r\n', B],
+    'quoted': ['Transfer-Encoding: "chunked"\r\nContent-Length: 16\r\n', B],
+    'chunked twice': ['Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n', whole],
+    'chunked, chunked': ['Transfer-Encoding: chunked, chunked\r\n', whole],
+    'no coding, a length': ['Transfer-Encoding:\r\nContent-Length: 16\r\n', B],
+    'identity, a length': ['Transfer-Encoding: identity\r\nContent-Length: 16\r\n', B],
+    'NUL in a name': ['Transfer-Encoding\0: chunked\r\nContent-Length: 16\r\n', B],
+    'folded coding': ['Transfer-Encoding:\r\n chunked\r\nContent-Length: 16\r\n', B],
+    'length +16': ['Content-Length: +16\r\n', B],
+    'length -1': ['Content-Length: -1\r\n', B],
+    'length 0x10': ['Content-Length: 0x10\r\n', B],
+    'length 16, 16': ['Content-Length: 16, 16\r\n', B],
+    'the same length twice': ['Content-Length: 16\r\nContent-Length: 16\r\n', B],
+    'no length': ['Content-Length:\r\n', B],
+    'length beyond 64 bits': ['Content-Length: 18446744073709551632\r\n', B],
+    'bare CR': ['A: b\rC: d\r\nContent-Length: 16\r\n', B],
+    'nameless field': [': x\r\nContent-Length: 16\r\n', B],
+    'LF in a chunk extension': ['Transfer-Encoding: chunked\r\n', `10;a="\n"\r\n${B}\r\n0\r\n\r\n`],
+    'space behind a chunk size': ['Transfer-Encoding: chunked\r\n', `10 \r\n${B}\r\n0\r\n\r\n`],
+    'chunk lines of LF': ['Transfer-Encoding: chunked\r\n', `10\n${B}\n0\n\n`],
+    'chunk size beyond 64 bits': ['Transfer-Encoding: chunked\r\n', `10000000000000010\r\n${B}\r\n0\r\n\r\n`],
+    'chunk without its end': ['Transfer-Encoding: chunked\r\n', `10\r\n${B}XX0\r\n\r\n`],
+    'a length among the trailers': ['Transfer-Encoding: chunked\r\n', `10\r\n${B}\r\n0\r\nContent-Length: 5\r\n\r\n`],
+    'LF among the trailers': ['Transfer-Encoding: chunked\r\n', `10\r\n${B}\r\n0\r\nA: b\n\r\n`],
+  };
+  for (const [name, [fields, body]] of Object.entries(rows))
+    test(name, async () => {
+      const raw = new Raw(hearth.port).send(`POST /v1/completions HTTP/1.1\r\n${host()}X-Part: two-ways\r\n${fields}\r\n${body}` +
+        `GET /upstream/wire/x HTTP/1.1\r\n${host()}X-Part: smuggled\r\n\r\n`);
+      const text = await raw.closed;
+      assert.deepEqual(text.match(/HTTP\/1\.1 \d+/g), ['HTTP/1.1 400']);
+      assert.deepEqual([stage.of('two-ways').length, stage.of('smuggled').length], [0, 0]);
+    });
+  test('no field that `Connection` names hides the framing', async () => {
+    for (const fields of ['Connection: content-length, host, content-type\r\nContent-Length: 16\r\n', 'Transfer_Encoding: chunked\r\nContent-Length: 16\r\n']) {
+      assert.equal((await talk(`POST /v1/completions HTTP/1.1\r\n${host()}X-Part: hidden\r\n${fields}\r\n${B}`)).status, 200);
+      const { head, body } = await got('hidden');
+      assert.match(head, /\r\nContent-Length: 16\r\n/i);
+      assert.match(head, /\r\nHost: /i);
+      assert.equal(body.toString(), B);
+    }
+  });
+});
+
 describe('patience and numbers', { concurrency: true }, () => {
   test('8 s of silence inside a stream', async () => {
     stage.parts.stall = (_, socket) => {
