@@ -103,6 +103,16 @@ static const struct http_call_ops call_ops;
 
 /* ---- the end ---- */
 
+/* As much as there is room for. */
+static void
+copy_text(char *to, size_t size, struct str text)
+{
+    size_t n = text.n < size ? text.n : size - 1;
+    if (n > 0)
+        memcpy(to, text.p, n);
+    to[n] = '\0';
+}
+
 static void
 record(struct relay *relay)
 {
@@ -111,9 +121,8 @@ record(struct relay *relay)
         return;
     int64_t now = loop_now_ms(relay->gateway->options.loop);
     entry->at_ms = loop_wall_ms();
-    snprintf(entry->model, sizeof entry->model, "%s",
-             strbuf_text(&relay->model));
-    snprintf(entry->path, sizeof entry->path, "%s", relay->row->path);
+    copy_text(entry->model, sizeof entry->model, strbuf_view(&relay->model));
+    copy_text(entry->path, sizeof entry->path, str_from(relay->row->path));
     entry->status = relay->status;
     entry->is_whole = relay->is_whole;
     entry->duration_ms = now - relay->started_at_ms;
@@ -551,6 +560,17 @@ prepare_splice(struct relay *relay)
     finder_replacement(&relay->finder, name, &relay->replacement);
 }
 
+/* With the lease. */
+static void
+begin(struct relay *relay)
+{
+    prepare_splice(relay);
+    if (strbuf_failed(&relay->replacement))
+        fail_with(relay, ERR_NO_MEMORY, "out of memory");
+    else
+        start_call(relay);
+}
+
 static void
 on_ready(void *ctx, const struct lease *lease, const struct error *error,
          int retry_after_s)
@@ -562,11 +582,7 @@ on_ready(void *ctx, const struct lease *lease, const struct error *error,
         return;
     }
     relay->lease = *lease;
-    prepare_splice(relay);
-    if (strbuf_failed(&relay->replacement))
-        fail_with(relay, ERR_NO_MEMORY, "out of memory");
-    else
-        start_call(relay);
+    begin(relay);
 }
 
 /* ---- waiting ---- */
@@ -634,13 +650,17 @@ acquire(struct relay *relay, bool checks_path)
     };
     int retry_after_s;
     relay->state = RELAY_WAITING;
-    relay->ticket = router_acquire(router, &need, &error, &retry_after_s);
-    if (relay->ticket == NULL) {
+    bool is_served = router_lease_now(router, &model, &relay->lease);
+    if (!is_served)
+        relay->ticket = router_acquire(router, &need, &error, &retry_after_s);
+    if (!is_served && relay->ticket == NULL) {
         fail(relay, &error, retry_after_s, LEASE_OK);
         return;
     }
     if (request->has_body && relay->is_body_wanted && !relay->is_body_ended)
         http_pause_body(relay->exchange);
+    if (is_served)
+        begin(relay);
 }
 
 /* ---- the client's side ---- */

@@ -89,8 +89,11 @@ slot_of(struct router *router, struct profile *profile)
 {
     struct router_slot *slot = find_slot(router, profile->id);
     if (slot != NULL) {
-        if (slot->profile != profile)
+        if (slot->profile != profile) {
             slot_configure(router, slot, profile);
+            slot->is_deleted = false; /* its model is back in the library */
+            slot->is_unwanted = false;
+        }
         return slot;
     }
     if (reserve_slot(router) != 0)
@@ -429,26 +432,51 @@ retry_seconds(int64_t ms)
     return (int)((ms + SECOND_MS - 1) / SECOND_MS);
 }
 
+/* All of the lease but what the engine is sent as `model`. */
 static void
-fill_lease(struct router_slot *slot, struct router_ticket *ticket)
+grant(struct router *router, struct router_slot *slot, struct lease *lease)
 {
-    struct router *router = ticket->router;
     struct router_row *row = &router->rows[slot->at];
-    struct lease *lease = &ticket->answer.lease;
     lease->id = router->next_lease_id++;
     memcpy(lease->profile_id, slot->profile->id, sizeof lease->profile_id);
-    memcpy(lease->model, ticket->model, strlen(ticket->model) + 1);
     lease->address = slot->address;
     memcpy(lease->api_key, slot->api_key, sizeof lease->api_key);
-    lease->rewrites_model = ticket->rewrites_model;
     lease->generation = slot->generation;
-    ticket->has_lease = true;
     row->n_active++;
     row->last_used_ms = now_ms(router);
     slot->idle_since_wall_ms = 0;
     router->n_leases++;
     router->effects.set_leases(router->effects.ctx, slot->profile->id,
                                (int)row->n_active);
+}
+
+static void
+fill_lease(struct router_slot *slot, struct router_ticket *ticket)
+{
+    struct lease *lease = &ticket->answer.lease;
+    memcpy(lease->model, ticket->model, strlen(ticket->model) + 1);
+    lease->rewrites_model = ticket->rewrites_model;
+    ticket->has_lease = true;
+    grant(ticket->router, slot, lease);
+}
+
+/* As ARRIVED is decided for one that is served, without the way through a
+ * ticket and the end of the turn: it is what nearly every request meets. */
+bool
+router_lease_now(struct router *router, const struct router_model *model,
+                 struct lease *ret_lease)
+{
+    struct router_slot *slot = slot_of(router, model->profile);
+    size_t n = model->engine_model.n;
+    if (slot == NULL || router->is_closing || n >= sizeof ret_lease->model ||
+        !router_has_place(&router->rows[slot->at]))
+        return false;
+    router->rows[slot->at].clock++;
+    memcpy(ret_lease->model, model->engine_model.p, n);
+    ret_lease->model[n] = '\0';
+    ret_lease->rewrites_model = model->rewrites_model;
+    grant(router, slot, ret_lease);
+    return true;
 }
 
 void

@@ -56,6 +56,12 @@ struct router_model {
 int router_resolve(struct router *router, struct str name,
                    struct router_model *ret_model, struct error *error);
 
+/* The lease of a model that is ready and has a free place: true. False: it
+ * has to be waited for or cannot be had, ask router_acquire(). `model` is
+ * what router_resolve() found in this turn. */
+bool router_lease_now(struct router *router, const struct router_model *model,
+                      struct lease *ret_lease);
+
 struct router_need {
     struct str model;  /* as the client sent it */
     struct str client; /* for fairness among clients: its address */

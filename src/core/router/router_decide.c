@@ -514,6 +514,12 @@ next_tag(const struct router_snapshot *in, const struct router_event *event)
     return tag + 1;
 }
 
+bool
+router_has_place(const struct router_row *row)
+{
+    return admits(row) && row->n_waiting == 0 && row->n_active < row->capacity;
+}
+
 /* The places that open at once when the model is ready do not count as
  * queue: with queue_size 0 a model can still be loaded by asking. */
 static bool
@@ -538,8 +544,7 @@ decide_arrival(struct decision *d, const struct router_event *event)
     } else if (has_failed && retry_after(d, row) > 0) {
         code = ERR_UNAVAILABLE;
         retry_after_ms = retry_after(d, row);
-    } else if (admits(row) && row->n_waiting == 0 &&
-               row->n_active < row->capacity) {
+    } else if (router_has_place(row)) {
         struct router_action *action = add(d, ROUTER_SERVE, event->row);
         action->waiter = ROUTER_NEWCOMER;
         action->tag = row->clock + 1;

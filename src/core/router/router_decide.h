@@ -150,6 +150,10 @@ int router_actions_reserve(struct router_actions *actions, size_t n_rows,
                            size_t n_waiters);
 void router_actions_release(struct router_actions *actions);
 
+/* A newcomer would be served at once: nobody is before it. (Of a router that
+ * is not closing.) */
+bool router_has_place(const struct router_row *row);
+
 /* `actions` must have been reserved for the snapshot. */
 void router_decide(const struct router_snapshot *snapshot,
                    const struct router_event *event,
