@@ -12,13 +12,11 @@ lower(unsigned char c)
 }
 
 bool
-str_eq_nocase(struct str a, struct str b)
+str_same_nocase(const char *a, const char *b, size_t n)
 {
-    if (a.n != b.n)
-        return false;
-    for (size_t i = 0; i < a.n; i++)
-        if (a.p[i] != b.p[i] &&
-            lower((unsigned char)a.p[i]) != lower((unsigned char)b.p[i]))
+    for (size_t i = 0; i < n; i++)
+        if (a[i] != b[i] &&
+            lower((unsigned char)a[i]) != lower((unsigned char)b[i]))
             return false;
     return true;
 }

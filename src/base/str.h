@@ -35,7 +35,13 @@ str_is(struct str a, const char *text)
     return str_eq(a, str_from(text));
 }
 
-bool str_eq_nocase(struct str a, struct str b); /* ASCII only */
+bool str_same_nocase(const char *a, const char *b, size_t n);
+/* ASCII only. Names differ in length far more often than not. */
+static inline bool
+str_eq_nocase(struct str a, struct str b)
+{
+    return a.n == b.n && str_same_nocase(a.p, b.p, a.n);
+}
 bool str_starts_with(struct str s, struct str prefix);
 bool str_ends_with(struct str s, struct str suffix);
 bool str_contains(struct str s, struct str part);

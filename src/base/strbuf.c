@@ -67,7 +67,7 @@ strbuf_commit(struct strbuf *buf, size_t n)
 }
 
 void
-strbuf_add(struct strbuf *buf, const void *bytes, size_t n)
+strbuf_add_slowly(struct strbuf *buf, const void *bytes, size_t n)
 {
     char *to = strbuf_reserve(buf, n);
     if (to == NULL)
@@ -78,21 +78,9 @@ strbuf_add(struct strbuf *buf, const void *bytes, size_t n)
 }
 
 void
-strbuf_add_str(struct strbuf *buf, struct str s)
-{
-    strbuf_add(buf, s.p, s.n);
-}
-
-void
 strbuf_add_text(struct strbuf *buf, const char *text)
 {
     strbuf_add_str(buf, str_from(text));
-}
-
-void
-strbuf_add_byte(struct strbuf *buf, char byte)
-{
-    strbuf_add(buf, &byte, 1);
 }
 
 __attribute__((format(printf, 2, 0))) static void

@@ -34,10 +34,37 @@ void strbuf_init(struct strbuf *buf, size_t ceiling_bytes);
 void strbuf_release(struct strbuf *buf); /* ready for use again, empty */
 void strbuf_clear(struct strbuf *buf);   /* empty, keeps the memory */
 
-void strbuf_add(struct strbuf *buf, const void *bytes, size_t n);
-void strbuf_add_str(struct strbuf *buf, struct str s);
+/* What strbuf_add does when there is no room yet. */
+void strbuf_add_slowly(struct strbuf *buf, const void *bytes, size_t n);
+
+/* Heads of messages are put together of dozens of pieces: as long as there
+ * is room, a piece is a copy and no call. */
+static inline void
+strbuf_add(struct strbuf *buf, const void *bytes, size_t n)
+{
+    if (buf->state != STRBUF_OK || n >= buf->capacity - buf->n) {
+        strbuf_add_slowly(buf, bytes, n);
+        return;
+    }
+    if (n > 0)
+        memcpy(buf->p + buf->n, bytes, n);
+    buf->n += n;
+    buf->p[buf->n] = '\0';
+}
+
+static inline void
+strbuf_add_str(struct strbuf *buf, struct str s)
+{
+    strbuf_add(buf, s.p, s.n);
+}
+
+static inline void
+strbuf_add_byte(struct strbuf *buf, char byte)
+{
+    strbuf_add(buf, &byte, 1);
+}
+
 void strbuf_add_text(struct strbuf *buf, const char *text);
-void strbuf_add_byte(struct strbuf *buf, char byte);
 void strbuf_addf(struct strbuf *buf, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 

@@ -127,14 +127,13 @@ json_unescape(struct str text, struct strbuf *out)
     const char *p = text.p;
     const char *end = text.p + text.n;
     while (p < end) {
-        unsigned char c = (unsigned char)*p++;
-        if (c < 0x20 || c == '"')
-            return -1;
-        if (c != '\\') {
-            strbuf_add_byte(out, (char)c);
-            continue;
-        }
+        const char *plain = p;
+        while (p < end && (unsigned char)*p >= 0x20 && *p != '"' && *p != '\\')
+            p++;
+        strbuf_add(out, plain, (size_t)(p - plain));
         if (p == end)
+            break;
+        if (*p++ != '\\' || p == end)
             return -1;
         char name = *p++;
         if (name == 'u') {
