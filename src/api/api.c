@@ -333,7 +333,7 @@ answer_wrong_method(struct api *api, struct http_exchange *exchange,
     routes_allow(api->routes, n_api_rows, request->path, allow, sizeof allow);
     struct http_header header = { STR("Allow"), str_from(allow) };
     char message[ERROR_MESSAGE_MAX];
-    snprintf(message, sizeof message, "%.*s is not served here; %s is.",
+    snprintf(message, sizeof message, "%.*s is not served here; %s is",
              (int)(request->method.n > 32 ? 32 : request->method.n),
              request->method.p, allow);
     refuse(exchange, who, 405, "method_not_allowed", message, &header);
@@ -347,10 +347,10 @@ answer_nowhere(struct http_exchange *exchange, const struct auth_answer *who)
     if (str_is(request->path, "/") && !is_safe(request->method)) {
         struct http_header allow = { STR("Allow"), STR("GET, HEAD") };
         refuse(exchange, who, 405, "method_not_allowed",
-               "Only GET is served here.", &allow);
+               "only GET is served here", &allow);
         return;
     }
-    error_set(&error, ERR_NOT_FOUND, "There is no %.*s %.*s.",
+    error_set(&error, ERR_NOT_FOUND, "there is no %.*s %.*s",
               (int)(request->method.n > 32 ? 32 : request->method.n),
               request->method.p,
               (int)(request->path.n > 200 ? 200 : request->path.n),
@@ -390,7 +390,7 @@ api_request(struct api *api, struct http_exchange *exchange)
     struct error error = { .code = ERR_OK };
     if (locate(api, request, &target) < 0) {
         error_set(&error, ERR_NO_MEMORY,
-                  "There is not enough memory for this request.");
+                  "there is not enough memory for this request");
         refuse_error(exchange, &who, &error);
         arena_release(&target.arena);
         return;

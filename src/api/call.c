@@ -51,9 +51,9 @@ on_body_end(struct http_exchange *exchange)
     struct call *call = call_ref(http_ctx(exchange));
     if (call->body.state == STRBUF_NO_MEMORY)
         reply_errorf(call, ERR_NO_MEMORY,
-                     "There is not enough memory for this body.");
+                     "there is not enough memory for this body");
     else if (call->body.state == STRBUF_FULL)
-        reply_errorf(call, ERR_TOO_LARGE, "The body is larger than %zu bytes.",
+        reply_errorf(call, ERR_TOO_LARGE, "the body is larger than %zu bytes",
                      call->body.ceiling);
     else if (!call->is_answered)
         run(call);
@@ -98,8 +98,8 @@ read_body(struct call *call, const struct http_request *request)
     struct str type = http_headers_get(request->headers, "content-type");
     if (!is_json_type(type)) {
         reply_errorf(call, ERR_UNSUPPORTED_MEDIA,
-                     "A body must be sent as Content-Type: application/json, "
-                     "not \"%.*s\".",
+                     "a body must be sent as Content-Type: application/json, "
+                     "not \"%.*s\"",
                      (int)(type.n > 100 ? 100 : type.n),
                      type.p == NULL ? "" : type.p);
         return;

@@ -84,7 +84,7 @@ system_engines(struct call *call)
     struct roll *roll = arena_alloc(&call->arena, sizeof *roll);
     struct roll_row *rows = arena_alloc(&call->arena, n * sizeof *rows);
     if (roll == NULL || rows == NULL) {
-        reply_errorf(call, ERR_NO_MEMORY, "There is not enough memory.");
+        reply_errorf(call, ERR_NO_MEMORY, "there is not enough memory");
         return;
     }
     /* One more than there are, so that nothing ends inside of the loop. */

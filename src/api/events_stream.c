@@ -106,7 +106,7 @@ on_event(struct subscription *subscription, const struct event *event)
         return;
     }
     if (sse_is_hopeless(&watcher->sse)) {
-        end_watcher(watcher, "The reader did not keep up.");
+        end_watcher(watcher, "the reader did not keep up");
         return;
     }
     struct strbuf data = STRBUF_INIT(SNAPSHOT_BYTES_MAX);
@@ -152,7 +152,7 @@ on_close(struct call *call)
 static void
 on_end_stream(struct call *call)
 {
-    end_watcher(call->state, "Hearth is stopping.");
+    end_watcher(call->state, "hearth is stopping");
 }
 
 static void
@@ -182,7 +182,7 @@ send_snapshot(struct watcher *watcher)
     if (!strbuf_failed(&data))
         sse_event(&watcher->sse, NULL, "snapshot", strbuf_view(&data));
     else
-        end_watcher(watcher, "There is not enough memory for a snapshot.");
+        end_watcher(watcher, "there is not enough memory for a snapshot");
     strbuf_release(&data);
 }
 
@@ -203,7 +203,7 @@ parse_types(struct call *call, uint32_t *ret_types)
             type++;
         if (type == EVENT_TYPE_COUNT) {
             struct error error;
-            error_field(&error, "types", "There is no event \"%.*s\".",
+            error_field(&error, "types", "there is no event \"%.*s\"",
                         STR_ARG(name));
             reply_error(call, &error);
             return false;
@@ -221,7 +221,7 @@ events_follow(struct call *call)
         return;
     struct watcher *watcher = arena_alloc(&call->arena, sizeof *watcher);
     if (watcher == NULL) {
-        reply_errorf(call, ERR_NO_MEMORY, "There is not enough memory.");
+        reply_errorf(call, ERR_NO_MEMORY, "there is not enough memory");
         return;
     }
     if (!sse_begin(&watcher->sse, call))

@@ -116,7 +116,7 @@ call_check_query(struct call *call)
     if (problems.n == 0)
         return true;
     struct error error = { .code = ERR_INVALID };
-    snprintf(error.message, sizeof error.message, "The query parameter %s %s.",
+    snprintf(error.message, sizeof error.message, "the query parameter %s %s",
              problems.at[0].field, problems.at[0].message);
     reply_problems(call, &problems, &error);
     return false;
@@ -168,21 +168,21 @@ parse_body(struct call *call)
     struct str body = strbuf_view(&call->body);
     struct error error = { .code = ERR_OK };
     if (!str_is_utf8(body)) {
-        reply_errorf(call, ERR_BAD_REQUEST, "The body is not valid UTF-8.");
+        reply_errorf(call, ERR_BAD_REQUEST, "the body is not valid UTF-8");
         return false;
     }
     call->doc = json_parse(body, &error);
     if (call->doc == NULL) {
         bool is_memory = error.code == ERR_NO_MEMORY;
         reply_errorf(call, is_memory ? ERR_NO_MEMORY : ERR_BAD_REQUEST,
-                     "The body is not JSON: %s", error.message);
+                     "the body is not JSON: %s", error.message);
         return false;
     }
     call->input = json_root(call->doc);
     if (json_type(call->input) == JSON_OBJECT)
         return true;
     reply_errorf(call, ERR_BAD_REQUEST,
-                 "The body must be a JSON object, not %s.",
+                 "the body must be a JSON object, not %s",
                  json_type_name(json_type(call->input)));
     return false;
 }
@@ -198,7 +198,7 @@ call_check_body(struct call *call)
     if (call->body.n == 0) {
         if (!is_optional)
             reply_errorf(call, ERR_BAD_REQUEST,
-                         "%s %s needs a JSON object as its body.", row->method,
+                         "%s %s needs a JSON object as its body", row->method,
                          row->pattern);
         return is_optional;
     }

@@ -46,7 +46,7 @@ has_log(struct call *call)
     const struct api_hooks *hooks = &call->api->options.hooks;
     if (hooks->query_logs != NULL && hooks->clear_logs != NULL)
         return true;
-    reply_errorf(call, ERR_NOT_IMPLEMENTED, "No log is kept.");
+    reply_errorf(call, ERR_NOT_IMPLEMENTED, "no log is kept");
     return false;
 }
 

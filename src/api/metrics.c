@@ -149,7 +149,7 @@ metrics_text(struct call *call)
         instances_each(api->options.instances, add_server, &section);
     }
     if (strbuf_failed(&out))
-        reply_errorf(call, ERR_NO_MEMORY, "There is not enough memory.");
+        reply_errorf(call, ERR_NO_MEMORY, "there is not enough memory");
     else
         reply_raw(call, 200, "text/plain; version=0.0.4; charset=utf-8",
                   strbuf_view(&out), NULL);

@@ -38,7 +38,7 @@ models_show(struct call *call)
     const struct model *model = library_find(call->api->options.library, id);
     if (model == NULL) {
         reply_errorf(call, ERR_NOT_FOUND,
-                     "There is no model \"%.*s\" in the library.",
+                     "there is no model \"%.*s\" in the library",
                      (int)(id.n > 200 ? 200 : id.n), id.p);
         return;
     }

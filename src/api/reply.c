@@ -73,8 +73,8 @@ send_json(struct call *call, int status, const struct http_header *extra)
     if (strbuf_failed(&call->out)) {
         reply_raw(call, 503, "application/json",
                   STR("{\"success\":false,\"error\":{\"code\":\"no_memory\","
-                      "\"message\":\"There is not enough memory for this "
-                      "answer.\"}}"),
+                      "\"message\":\"there is not enough memory for this "
+                      "answer\"}}"),
                   NULL);
         return;
     }

@@ -205,7 +205,7 @@ servers_follow_log(struct call *call)
         return;
     struct reader *reader = arena_alloc(&call->arena, sizeof *reader);
     if (reader == NULL) {
-        reply_errorf(call, ERR_NO_MEMORY, "There is not enough memory.");
+        reply_errorf(call, ERR_NO_MEMORY, "there is not enough memory");
         return;
     }
     struct instance_view view;

@@ -144,9 +144,9 @@ change_end(struct change *change, bool has_succeeded)
         reply_change(call, change->profile, 200);
     else
         reply_failure(call, &view,
-                      change->is_stop ? "The server could not be stopped."
-                                      : "The server was stopped before it "
-                                        "was ready.");
+                      change->is_stop ? "the server could not be stopped"
+                                      : "the server was stopped before it "
+                                        "was ready");
     change_release(change);
 }
 
@@ -198,7 +198,7 @@ change_new(struct call *call, struct profile *profile, bool is_stop)
 {
     struct change *change = arena_alloc(&call->arena, sizeof *change);
     if (change == NULL) {
-        reply_errorf(call, ERR_NO_MEMORY, "There is not enough memory.");
+        reply_errorf(call, ERR_NO_MEMORY, "there is not enough memory");
         return NULL;
     }
     struct instance_view view;
@@ -302,7 +302,7 @@ servers_start(struct call *call)
     server_view(call->api, profile, &view);
     if (view.state == INSTANCE_READY || view.state == INSTANCE_UNHEALTHY) {
         reply_errorf(call, ERR_CONFLICT,
-                     "\"%s\" is already running (pid %lld, port %d).",
+                     "\"%s\" is already running (pid %lld, port %d)",
                      profile->name, (long long)view.pid, view.address.port);
         return;
     }
@@ -318,7 +318,7 @@ servers_stop(struct call *call)
     struct instance_view view;
     server_view(call->api, profile, &view);
     if (view.state == INSTANCE_STOPPED || view.state == INSTANCE_FAILED) {
-        reply_errorf(call, ERR_CONFLICT, "\"%s\" is not running.",
+        reply_errorf(call, ERR_CONFLICT, "\"%s\" is not running",
                      profile->name);
         return;
     }

@@ -52,7 +52,7 @@ session_open(struct call *call)
     struct str link = input_text(call, "link");
     if ((key.n == 0) == (link.n == 0)) {
         error_field(&error, "key",
-                    "A session needs either \"key\" or \"link\".");
+                    "a session needs either \"key\" or \"link\"");
         reply_error(call, &error);
         return;
     }
@@ -64,7 +64,7 @@ session_open(struct call *call)
     }
     const char *line = cookie(call, secret, "");
     if (line == NULL) {
-        reply_errorf(call, ERR_NO_MEMORY, "There is not enough memory.");
+        reply_errorf(call, ERR_NO_MEMORY, "there is not enough memory");
         return;
     }
     struct http_header header = { STR("Set-Cookie"), str_from(line) };
@@ -97,7 +97,7 @@ session_link(struct call *call)
         arena_printf(&call->arena, "%s/?link=%s",
                      call->api->url == NULL ? "" : call->api->url, secret);
     if (url == NULL) {
-        reply_errorf(call, ERR_NO_MEMORY, "There is not enough memory.");
+        reply_errorf(call, ERR_NO_MEMORY, "there is not enough memory");
         return;
     }
     struct json_writer *w = reply_begin(call);

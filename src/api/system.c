@@ -157,7 +157,7 @@ system_usage(struct call *call)
 {
     const struct api_hooks *hooks = &call->api->options.hooks;
     if (hooks->write_usage == NULL) {
-        reply_errorf(call, ERR_NOT_IMPLEMENTED, "Usage is not recorded.");
+        reply_errorf(call, ERR_NOT_IMPLEMENTED, "usage is not recorded");
         return;
     }
     hooks->write_usage(hooks->ctx, reply_begin(call));

@@ -199,7 +199,7 @@ test_streams_end_when_hearth_stops(void **state)
     assert_true(read_until(fd, "event: snapshot\n", &text));
     world_free(world);
     assert_true(read_until(
-        fd, "event: end\ndata: {\"reason\":\"Hearth is stopping.\"}", &text));
+        fd, "event: end\ndata: {\"reason\":\"hearth is stopping\"}", &text));
     close(fd);
     strbuf_release(&text);
 }
