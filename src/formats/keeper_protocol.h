@@ -9,7 +9,8 @@
  *
  *     hearth                          keeper
  *       START spec          ->                  once, first
- *       ATTACH instance id  ->                  instead, after a restart
+ *       ATTACH instance id  ->                  instead, after a restart; ""
+ *                                               takes any
  *                           <-   STATUS         answer to both, and at every
  *                                               change of the phase
  *       FOLLOW position     ->

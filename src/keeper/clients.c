@@ -94,8 +94,9 @@ static void
 attach(struct client *client, const struct engine *engine, struct str body)
 {
     struct str id;
+    /* Without an id: a hearth that has lost the row and found the socket. */
     if (keeper_text_read(body, &id) != 0 ||
-        !str_is(id, engine->status.instance_id)) {
+        (id.n > 0 && !str_is(id, engine->status.instance_id))) {
         refuse(client, "this is another instance's keeper");
         return;
     }

@@ -39,6 +39,10 @@ enum { UNIX_PATH_MAX_BYTES = 103 }; /* what every system takes */
 int net_listen_unix(const char *path, struct error *error);
 /* Closes a descriptor that these functions gave; -1 is no harm. */
 void net_close(int fd);
+/* Calls `fn` for the path of each unix socket in the folder; a folder that
+ * cannot be read has none. */
+void net_each_unix(const char *folder,
+                   void (*fn)(void *ctx, const char *path), void *ctx);
 /* uid of the process at the other end of a unix socket, or -1. */
 int64_t net_peer_uid(int fd);
 

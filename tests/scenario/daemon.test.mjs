@@ -68,6 +68,21 @@ test('killed with -9: engines stay, are found again and serve on', async () => {
   assert.equal((await hearth.untilState('red', 'ready')).pid, before.red.pid);
 });
 
+test('an engine that no row tells of is found by its keeper and stopped', async () => {
+  const hearth = await start({ models: { red: MODELS.red } });
+  assert.equal((await hearth.chat('red')).status, 200);
+  const { pid } = await hearth.server('red');
+  await hearth.kill9();
+  for (const name of fs.readdirSync(hearth.data)) {
+    if (name.startsWith('hearth.db')) fs.rmSync(path.join(hearth.data, name));
+  }
+  await hearth.spawn();
+  await until('the engine to end', () => !isAlive(pid), 10000);
+  assert.deepEqual(says(await hearth.chat('red')), MODELS.red.say.split(' '));
+  const { data } = await hearth.api('GET', '/api/servers');
+  assert.deepEqual(data.map((row) => row.profile_name), ['red']);
+});
+
 test('a daemon that never comes back: its engines end by themselves', async () => {
   const hearth = await start({ models: { red: MODELS.red }, config: 'orphan_timeout_s: 1\n' });
   assert.equal((await hearth.chat('red')).status, 200);

@@ -10,6 +10,7 @@
 
 #include "core/instances/instances_internal.h"
 #include "platform/file.h"
+#include "platform/net.h"
 
 static bool
 may_have_process(enum instance_state state)
@@ -155,6 +156,27 @@ stand_in(const char *profile_id)
     return profile;
 }
 
+static void
+attach(struct instance *instance, const char *instance_id, const char *reason)
+{
+    struct instances *all = instance->all;
+    instance->run++;
+    instance_set_state(instance, INSTANCE_ATTACHING, NULL, "%s", reason);
+    if (instance->is_stop_wanted)
+        instances_forget(all, instance->profile->id, NULL, NULL);
+    instance_log_begin(&instance->log);
+    struct keeper_link_options options = {
+        .loop = all->options.loop,
+        .links = &all->links,
+        .socket_path = instance->socket_path,
+        .ops = &attach_ops,
+        .ctx = instance,
+    };
+    instance->link = keeper_link_attach(&options, instance_id, NULL);
+    if (instance->link == NULL)
+        give_up(instance);
+}
+
 static int
 attach_row(void *ctx, const struct instance_row *row)
 {
@@ -181,23 +203,33 @@ attach_row(void *ctx, const struct instance_row *row)
     take_row(instance, row);
     instance_set_address(instance, row->port);
     instance->is_stop_wanted = found == NULL;
-    instance->run++;
-    instance_set_state(instance, INSTANCE_ATTACHING, NULL,
-                       "hearth was restarted");
-    if (found == NULL)
-        instances_forget(all, row->profile_id, NULL, NULL);
-    instance_log_begin(&instance->log);
-    struct keeper_link_options options = {
-        .loop = all->options.loop,
-        .links = &all->links,
-        .socket_path = instance->socket_path,
-        .ops = &attach_ops,
-        .ctx = instance,
-    };
-    instance->link = keeper_link_attach(&options, instance->id, NULL);
-    if (instance->link == NULL)
-        give_up(instance);
+    attach(instance, instance->id, "hearth was restarted");
     return 0;
+}
+
+/* A keeper without a row: hearth was killed between the start of its engine
+ * and the commit. What it runs has served nobody; it is stopped, so that it
+ * holds no memory and no port. */
+static void
+attach_stray(void *ctx, const char *path)
+{
+    struct instances *all = ctx;
+    LIST_FOR(node, &all->all)
+    if (strcmp(LIST_ENTRY(node, struct instance, node)->socket_path, path) == 0)
+        return;
+    const char *name = strrchr(path, '/');
+    char profile_id[ID_BYTES];
+    snprintf(profile_id, sizeof profile_id, "stray_%.30s",
+             name == NULL ? path : name + 1);
+    struct profile *profile = stand_in(profile_id);
+    struct instance *instance =
+        profile == NULL ? NULL : instance_new(all, profile);
+    profile_unref(profile);
+    if (instance == NULL)
+        return; /* it ends by itself, after its orphan timeout */
+    snprintf(instance->socket_path, sizeof instance->socket_path, "%s", path);
+    instance->is_stop_wanted = true;
+    attach(instance, "", "was started but never written down");
 }
 
 void
@@ -216,5 +248,10 @@ instances_attach_all(struct instances *instances,
         events_log(instances->options.events, LOG_ERROR, "instances",
                    "engines of an earlier run cannot be looked for: %s",
                    error.message);
+    else {
+        char folder[SOCKET_PATH_BYTES];
+        snprintf(folder, sizeof folder, "%.90s/run", instances->data_dir);
+        net_each_unix(folder, attach_stray, instances);
+    }
     instances_look(instances);
 }

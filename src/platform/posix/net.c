@@ -2,6 +2,7 @@
 #include "platform/net.h"
 
 #include <arpa/inet.h>
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <netinet/in.h>
@@ -11,6 +12,8 @@
 #include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
+
+#include "base/limits.h"
 
 union any_address {
     struct sockaddr any;
@@ -149,4 +152,23 @@ int
 net_set_cloexec(int fd)
 {
     return fcntl(fd, F_SETFD, FD_CLOEXEC);
+}
+
+void
+net_each_unix(const char *folder, void (*fn)(void *ctx, const char *path),
+              void *ctx)
+{
+    DIR *dir = opendir(folder);
+    if (dir == NULL)
+        return;
+    struct dirent *entry;
+    while ((entry = readdir(dir)) != NULL) {
+        char path[LIMIT_PATH_BYTES];
+        struct stat info;
+        int n = snprintf(path, sizeof path, "%s/%s", folder, entry->d_name);
+        if (n < (int)sizeof path && lstat(path, &info) == 0 &&
+            S_ISSOCK(info.st_mode))
+            fn(ctx, path);
+    }
+    closedir(dir);
 }
