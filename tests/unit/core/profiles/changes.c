@@ -1,5 +1,6 @@
 #include "fixture.h"
 
+#include <errno.h>
 #include <netinet/in.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -330,19 +331,49 @@ static void
 test_implicit_profiles_go_with_their_models(void **state)
 {
     struct fixture *f = *state;
-    char path[400], id[ID_BYTES];
+    char path[400], aside[400], id[ID_BYTES];
     struct profile *big = profiles_resolve(f->profiles, STR("big"));
     struct profile *tiny =
         profile_ref(profiles_resolve(f->profiles, STR("tiny")));
     snprintf(id, sizeof id, "%s", big->id);
     snprintf(path, sizeof path, "%s/big.gguf", f->root);
-    assert_int_equal(unlink(path), 0);
+    snprintf(aside, sizeof aside, "%s/big.part", f->root);
+    assert_int_equal(rename(path, aside), 0);
     library_scan(f->library, stop_loop, &f->loop);
     loop_run(&f->loop);
+    assert_string_equal(f->told, "deleted:big");
     assert_null(profiles_get(f->profiles, str_from(id)));
     assert_null(profiles_resolve(f->profiles, STR("big")));
     assert_ptr_equal(profiles_resolve(f->profiles, STR("tiny")), tiny);
+    /* Back again, it is who it was. */
+    assert_int_equal(rename(aside, path), 0);
+    library_scan(f->library, stop_loop, &f->loop);
+    loop_run(&f->loop);
+    assert_string_equal(profiles_resolve(f->profiles, STR("big"))->id, id);
+    assert_ptr_equal(profiles_resolve(f->profiles, STR("tiny")), tiny);
+    assert_string_equal(f->told, "deleted:big");
     profile_unref(tiny);
+}
+
+static void
+test_hearths_own_port(void **state)
+{
+    struct fixture *f = *state;
+    struct error error;
+    int port = profiles_next_port(f->profiles, &error);
+    char patch[128];
+    profiles_set_own_port(f->profiles, port);
+    assert_int_not_equal(profiles_next_port(f->profiles, &error), port);
+    snprintf(patch, sizeof patch, "{" TINY ",\"port\":%d}", port);
+    assert_int_equal(create(f, patch), -1);
+    assert_string_equal(f->error.field, "port");
+    assert_non_null(strstr(f->error.message, "Hearth itself"));
+    snprintf(patch, sizeof patch, "[{" TINY ",\"port\":%d}]", port);
+    assert_int_equal(set_file(f, patch), -1);
+    assert_string_equal(f->error.field, "profiles[0].port");
+    /* Without one, nothing is refused. */
+    profiles_set_own_port(f->profiles, 0);
+    create_ok(f, "{" TINY "}");
 }
 
 static void
@@ -405,16 +436,18 @@ test_next_port(void **state)
     snprintf(patch, sizeof patch,
              "{\"name\":\"x\",\"command\":[\"x\"],\"port\":%d}", first);
     create_ok(f, patch);
-    int second = profiles_next_port(f->profiles, &error);
-    assert_true(second > first); /* taken by a profile */
-
-    /* and by another program */
-    int holder = socket(AF_INET, SOCK_STREAM, 0);
-    struct sockaddr_in address = { .sin_family = AF_INET,
-                                   .sin_port = htons((uint16_t)second),
-                                   .sin_addr = { htonl(INADDR_LOOPBACK) } };
-    assert_int_equal(bind(holder, (struct sockaddr *)&address, sizeof address),
-                     0);
+    /* The port after it is held by another program: by us, or by whoever
+     * was quicker. */
+    int holder = socket(AF_INET, SOCK_STREAM, 0), second, rc;
+    do {
+        second = profiles_next_port(f->profiles, &error);
+        assert_true(second > first); /* taken by a profile */
+        struct sockaddr_in address = { .sin_family = AF_INET,
+                                       .sin_port = htons((uint16_t)second),
+                                       .sin_addr = { htonl(INADDR_LOOPBACK) } };
+        rc = bind(holder, (struct sockaddr *)&address, sizeof address);
+    } while (rc != 0 && errno == EADDRINUSE);
+    assert_int_equal(rc, 0);
     assert_int_equal(listen(holder, 1), 0);
     assert_true(profiles_next_port(f->profiles, &error) > second);
     close(holder);
@@ -434,6 +467,7 @@ main(void)
         PROFILE_TEST(test_deleted_for_good),
         PROFILE_TEST(test_resolution),
         PROFILE_TEST(test_implicit_profiles_go_with_their_models),
+        PROFILE_TEST(test_hearths_own_port),
         PROFILE_TEST(test_duplicates),
         PROFILE_TEST(test_next_port),
     };
