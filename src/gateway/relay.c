@@ -37,6 +37,7 @@
 
 enum {
     LINGER_MS = 10 * MINUTE_MS,
+    PROGRESS_BEAT_MS = 5 * SECOND_MS,
     BREAK_AFTER_MS = 20, /* see break_answer */
     BREAK_TRIES = 250,
     PREFIXES_MAX = 16, /* slashes in /upstream/{model}/... */
@@ -85,7 +86,9 @@ struct relay {
     bool is_tunnel;
     bool wants_progress;
     bool has_progress_head; /* 200 and comments were sent */
-    bool collects_error;    /* the answer is to become an error event */
+    char progress[64];      /* the last comment; told again at each beat */
+    struct timer beat;
+    bool collects_error; /* the answer is to become an error event */
     struct strbuf error_body;
 
     struct timer linger; /* in RELAY_ENDED: until the answer breaks */
@@ -144,6 +147,7 @@ end(struct relay *relay, enum lease_outcome outcome)
     if (relay->ticket != NULL)
         router_cancel(relay->ticket);
     relay->ticket = NULL;
+    timer_stop(&relay->beat);
     if (relay->call != NULL)
         http_call_cancel(relay->call);
     relay->call = NULL;
@@ -577,6 +581,7 @@ on_ready(void *ctx, const struct lease *lease, const struct error *error,
 {
     struct relay *relay = ctx;
     relay->ticket = NULL;
+    timer_stop(&relay->beat);
     if (lease == NULL) {
         fail(relay, error, retry_after_s, LEASE_OK);
         return;
@@ -600,6 +605,22 @@ send_progress_head(struct relay *relay)
         http_respond_head(relay->exchange, 200, headers, -1) == 0;
 }
 
+/* Also when nothing is new: whoever stands between does not take the silence
+ * of a long load for the end. */
+static void
+tell_progress(struct relay *relay)
+{
+    if (http_write(relay->exchange, str_from(relay->progress)) == 0)
+        (void)timer_start(relay->gateway->options.loop, &relay->beat,
+                          PROGRESS_BEAT_MS);
+}
+
+static void
+on_beat(struct timer *timer)
+{
+    tell_progress(LIST_ENTRY(timer, struct relay, beat));
+}
+
 static void
 on_progress(void *ctx, enum instance_state state, size_t position)
 {
@@ -608,15 +629,13 @@ on_progress(void *ctx, enum instance_state state, size_t position)
         return;
     if (!relay->has_progress_head)
         send_progress_head(relay);
-    char line[96];
-    int n;
     if (state == INSTANCE_READY)
-        n = snprintf(line, sizeof line, ": queued position %zu\n\n",
-                     position + 1);
+        snprintf(relay->progress, sizeof relay->progress,
+                 ": queued position %zu\n\n", position + 1);
     else
-        n = snprintf(line, sizeof line, ": loading (%s)\n\n",
-                     instance_state_name(state));
-    http_write(relay->exchange, (struct str){ line, (size_t)n });
+        snprintf(relay->progress, sizeof relay->progress, ": loading (%s)\n\n",
+                 instance_state_name(state));
+    tell_progress(relay);
 }
 
 /* Asks for a lease of relay->model; reading stops until there is one. */
@@ -906,6 +925,7 @@ relay_new(struct gateway *gateway, struct http_exchange *exchange,
             return NULL;
         }
     }
+    timer_init(&relay->beat, on_beat);
     relay->gateway = gateway;
     relay->exchange = exchange;
     relay->row = row;
