@@ -77,12 +77,19 @@ papt_open() {
 }
 
 # A mirror that stands still (a snapshot, one behind an air gap) serves an index
-# past its date.  Its signature still counts; that it is old is said.
+# past its date.  Its signature still counts; that it is old is said.  Any other
+# complaint of apt is shown as it is.
 papt_update() {
-	LC_ALL=C apt-get "${papt_options[@]}" -o APT::Update::Error-Mode=any \
-		update >&2 && return
-	echo "the mirror's index could not be used as it is;" \
-		"trying again without asking how old it is" >&2
+	local said
+	said=$(LC_ALL=C apt-get "${papt_options[@]}" -o APT::Update::Error-Mode=any \
+		update 2>&1) && return
+	if grep -q '^E: Release file .* is expired' <<<"$said"; then
+		echo "the mirror's index is past its date; its signatures are checked" \
+			"all the same" >&2
+	else
+		echo "$said" >&2
+		echo "trying again without asking how old the mirror's index is" >&2
+	fi
 	papt_options+=(-o Acquire::Check-Valid-Until=false)
 	LC_ALL=C apt-get "${papt_options[@]}" update >&2
 }
