@@ -91,15 +91,28 @@ method_matches(const struct route *route, struct str method)
            (str_is(method, "HEAD") && strcmp(route->method, "GET") == 0);
 }
 
+/* A path that a row spells out whole is that row's alone: no other row takes
+ * its last word for a parameter. */
+static bool
+is_spelt_out(const struct route *rows, size_t n, struct str path)
+{
+    for (size_t i = 0; i < n; i++)
+        if (str_is(path, rows[i].pattern))
+            return true;
+    return false;
+}
+
 int
 routes_match(const struct route *rows, size_t n, struct str method,
              struct str path, struct arena *arena,
              struct route_match *ret_match)
 {
     *ret_match = (struct route_match){ .route = NULL };
+    bool is_literal = is_spelt_out(rows, n, path);
     for (size_t i = 0; i < n; i++) {
         struct raw_match raw;
-        if (!match_raw(rows[i].pattern, path, &raw))
+        if (!match_raw(rows[i].pattern, path, &raw) ||
+            (is_literal && raw.n_params > 0))
             continue;
         struct str params[ROUTE_PARAMS_MAX];
         int decoded = decode_params(&raw, arena, params);
@@ -142,9 +155,11 @@ routes_allow(const struct route *rows, size_t n, struct str path, char *buffer,
     if (size == 0)
         return -1;
     buffer[0] = '\0';
+    bool is_literal = is_spelt_out(rows, n, path);
     for (size_t i = 0; i < n; i++) {
         struct raw_match raw;
-        if (!match_raw(rows[i].pattern, path, &raw))
+        if (!match_raw(rows[i].pattern, path, &raw) ||
+            (is_literal && raw.n_params > 0))
             continue;
         if (add_method(buffer, size, rows[i].method) != 0)
             return -1;

@@ -1,7 +1,8 @@
 /* Routes as rows. A row's pattern is a path whose `{name}` parts take one
  * segment and whose last part may be `{name*}`, which takes the rest (with
  * slashes). Patterns are matched before percent-decoding, parameters are
- * handed out decoded; a `%00` or a bad escape matches nothing (404). */
+ * handed out decoded; a `%00` or a bad escape matches nothing (404). A path
+ * that some row spells out without parameters matches such rows only. */
 #ifndef HTTP_ROUTES_H
 #define HTTP_ROUTES_H
 

@@ -37,8 +37,9 @@ static const struct row wanted[] = {
     { "HEAD", "/api/servers/x/stop", 8, "api|servers|x|stop" },
     { "GET", "/api/profiles/", -1, "" },
     { "GET", "/api/profiles/next-port", 3, "" },
+    { "DELETE", "/api/profiles/next-port", -2, "" },
     { "GET", "/api/profiles/7", 4, "7" },
-    { "DELETE", "/api/profiles/next-port", 5, "next-port" },
+    { "DELETE", "/api/profiles/next%2Dport", 5, "next-port" },
     { "GET", "/api/profiles/a%2Fb%20c", 4, "a/b c" },
     { "GET", "/api/profiles/a+b", 4, "a+b" },
     { "GET", "/api/profiles/%C3%A4", 4, "\xc3\xa4" },
@@ -115,6 +116,10 @@ test_allow(void **state)
         routes_allow(rows, N_ROWS, STR("/api/profiles"), allow, sizeof allow),
         0);
     assert_string_equal(allow, "GET, HEAD, POST");
+    assert_int_equal(routes_allow(rows, N_ROWS, STR("/api/profiles/next-port"),
+                                  allow, sizeof allow),
+                     0);
+    assert_string_equal(allow, "GET, HEAD");
     assert_int_equal(routes_allow(rows, N_ROWS, STR("/api/servers/x/stop"),
                                   allow, sizeof allow),
                      0);
