@@ -29,11 +29,10 @@ static void
 make_socket_path(const struct instance *instance,
                  char ret_path[SOCKET_PATH_BYTES])
 {
-    uint64_t name;
+    uint32_t name;
     system_random(&name, sizeof name);
-    snprintf(ret_path, SOCKET_PATH_BYTES, "%.80s/run/%012llx.sock",
-             instance->all->data_dir,
-             (unsigned long long)name & 0xffffffffffff);
+    snprintf(ret_path, SOCKET_PATH_BYTES, "%.90s/run/%08x",
+             instance->all->data_dir, (unsigned)name);
 }
 
 void

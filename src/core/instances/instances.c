@@ -66,12 +66,16 @@ int
 instances_new(const struct instances_options *options,
               struct instances **ret_instances, struct error *error)
 {
-    enum { NAME_BYTES = sizeof "/run/0123456789ab.sock.exit" };
-    if (strlen(options->data_dir) + NAME_BYTES > 100)
-        return error_set(error, ERR_INVALID,
-                         "data_dir %s is too long: sockets below it may have "
-                         "a path of 103 bytes, so it may have %d",
-                         options->data_dir, 100 - NAME_BYTES);
+    enum {
+        SOCKET_BYTES_MAX = 103,
+        NAME_BYTES = sizeof "/run/01234567" - 1,
+    };
+    if (strlen(options->data_dir) + NAME_BYTES > SOCKET_BYTES_MAX)
+        return error_field(error, "data_dir",
+                           "data_dir %s is too long: sockets below it may "
+                           "have a path of %d bytes, so it may have %d",
+                           options->data_dir, SOCKET_BYTES_MAX,
+                           SOCKET_BYTES_MAX - NAME_BYTES);
     if (make_folders(options->data_dir, error) != 0)
         return -1;
     struct instances *all = calloc(1, sizeof *all);

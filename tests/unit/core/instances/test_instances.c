@@ -158,6 +158,7 @@ test_flag_that_the_binary_lacks_is_named(void **state)
     assert_true(rig_wait_state(rig, profile, INSTANCE_FAILED, 15000));
     rig_view(rig, profile, &view);
     assert_int_equal(view.error.code, ERR_ENGINE_UNKNOWN_OPTION);
+    assert_string_equal(view.error.field, "options.warp");
     assert_non_null(strstr(view.error.message, "--warp-drive"));
     assert_non_null(strstr(view.error.message, "1.2.3"));
     check_refused(rig, profile, ERR_ENGINE_UNKNOWN_OPTION, "--warp-drive");
