@@ -22,11 +22,13 @@ on_updated(void *ctx, const struct error *error)
 void
 settings_change(struct call *call)
 {
+    struct field_problems problems = { .n = 0 };
     struct error error = { .code = ERR_OK };
     call_ref(call);
     if (settings_update(call->api->options.settings, call->input,
-                        call->who.may_execute, on_updated, call, &error) < 0) {
-        reply_error(call, &error);
+                        call->who.may_execute, &problems, on_updated, call,
+                        &error) < 0) {
+        reply_problems(call, &problems, &error);
         call_unref(call);
     }
 }

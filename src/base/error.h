@@ -72,6 +72,17 @@ struct error {
     char message[ERROR_MESSAGE_MAX];
 };
 
+/* All that is wrong with one input: one message for each field. */
+enum { FIELD_PROBLEMS_MAX = 32 };
+struct field_problem {
+    char field[ERROR_FIELD_MAX];
+    char message[256];
+};
+struct field_problems {
+    struct field_problem at[FIELD_PROBLEMS_MAX];
+    size_t n;
+};
+
 /* Fills `error` (which may be NULL) and returns -1, so that a failure is one
  * statement: `return error_set(error, ERR_NOT_FOUND, "no profile %s", id);`
  * A message that does not fit is cut at a UTF-8 boundary. */

@@ -77,7 +77,8 @@ on_hangup(void *arg, int signum)
                path == NULL ? "(no file)" : path);
     if (n_waiting > 0)
         events_log(&daemon->events, LOG_WARN, "settings",
-                   "changed settings that need a restart: %d", n_waiting);
+                   "changed, but in force only after a restart: %s",
+                   settings_waiting(daemon->settings));
 }
 
 static void

@@ -55,16 +55,6 @@ typedef void profiles_done_fn(void *ctx, struct profile *profile,
  * in `problems` (and the first one in `error`), `on_done` is not called.
  * `may_execute` is false for callers who must not decide what is executed
  * or read (fields flagged FIELD_EXECUTES: ERR_FORBIDDEN). */
-struct field_problem {
-    char field[ERROR_FIELD_MAX];
-    char message[256];
-};
-enum { FIELD_PROBLEMS_MAX = 32 };
-struct field_problems {
-    struct field_problem at[FIELD_PROBLEMS_MAX];
-    size_t n;
-};
-
 int profiles_create(struct profiles *profiles, const struct json *patch,
                     bool may_execute, struct field_problems *problems,
                     profiles_done_fn *on_done, void *ctx, struct error *error);

@@ -243,13 +243,19 @@ publish(const struct settings *settings, const char *key)
 
 /* Tells what differs between `before` and what is in force now. */
 static int
-publish_changes(const struct settings *settings, const struct config *before)
+publish_changes(struct settings *settings, const struct config *before)
 {
     int n_waiting = 0;
+    size_t n = 0;
+    settings->waiting[0] = '\0';
     for (int id = 0; id < SETTING_COUNT; id++) {
         if (!differs(settings, before, (enum setting_id)id))
             continue;
-        n_waiting += (setting_rows[id].flags & SETTING_RESTART) != 0;
+        if ((setting_rows[id].flags & SETTING_RESTART) != 0 &&
+            n < sizeof settings->waiting)
+            n += (size_t)snprintf(
+                settings->waiting + n, sizeof settings->waiting - n, "%s%s",
+                n_waiting++ == 0 ? "" : ", ", setting_rows[id].key);
         publish(settings, setting_rows[id].key);
     }
     if (engines_differ(before, settings->config) ||
@@ -268,6 +274,12 @@ settings_reload(struct settings *settings, struct error *error)
     settings->before = settings->config;
     settings->config = after;
     return publish_changes(settings, settings->before);
+}
+
+const char *
+settings_waiting(const struct settings *settings)
+{
+    return settings->waiting;
 }
 
 void

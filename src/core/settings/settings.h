@@ -38,6 +38,8 @@ int settings_attach(struct settings *settings, struct store *store,
  * EVENT_SETTINGS_CHANGED for each key whose value differs. Returns the
  * number of keys that changed but act only after a restart, or -1. */
 int settings_reload(struct settings *settings, struct error *error);
+/* Those keys: "port, base_path". Good until the next reload. */
+const char *settings_waiting(const struct settings *settings);
 /* Undoes the last reload, for when what the file says turns out to be bad in
  * a way that settings cannot know of (a profile); publishes the way back. */
 void settings_revert(struct settings *settings);
@@ -72,9 +74,10 @@ const char *settings_origin_text(const struct settings *settings,
 /* Changes stored settings by a JSON object {key: value, ...}: all or
  * nothing; null goes back to the default. ERR_PINNED, ERR_INVALID with the
  * key as field, ERR_FORBIDDEN for keys that decide what is executed or read
- * when `may_execute` is false. */
+ * when `may_execute` is false. `error` is the first of them, every bad key is
+ * in `problems`. */
 int settings_update(struct settings *settings, const struct json *patch,
-                    bool may_execute,
+                    bool may_execute, struct field_problems *problems,
                     void (*on_done)(void *ctx, const struct error *error),
                     void *ctx, struct error *error);
 

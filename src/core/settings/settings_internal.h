@@ -18,6 +18,7 @@ struct settings {
     struct config *config;
     struct config *before; /* the last reload, or NULL */
     struct stored_value stored[SETTING_COUNT];
+    char waiting[512];   /* keys that the last reload changed in vain */
     struct store *store; /* NULL before settings_attach */
     struct events *events;
     struct list changes; /* on their way to the store: see update.c */

@@ -94,26 +94,61 @@ add_item(struct change *change, enum setting_id id, const struct json *value,
 }
 
 static int
+read_member(struct change *change, const struct json_iter *iter,
+            bool may_execute, struct error *error)
+{
+    enum setting_id id = setting_find(iter->key);
+    if (id == SETTING_COUNT) {
+        char key[ERROR_FIELD_MAX];
+        snprintf(key, sizeof key, "%.*s",
+                 iter->key.n > 60 ? 60 : (int)iter->key.n, iter->key.p);
+        return error_field(error, key, "there is no such setting");
+    }
+    if (check_allowed(change->settings, id, may_execute, error) != 0)
+        return -1;
+    return add_item(change, id, iter->value, error);
+}
+
+static void
+note_problem(struct field_problems *problems, const struct error *error)
+{
+    if (problems->n == FIELD_PROBLEMS_MAX)
+        return;
+    struct field_problem *problem = &problems->at[problems->n++];
+    snprintf(problem->field, sizeof problem->field, "%s", error->field);
+    snprintf(problem->message, sizeof problem->message, "%.255s",
+             error->message);
+}
+
+/* A key that the caller may not touch hides what else is wrong. */
+static int
 read_patch(struct change *change, const struct json *patch, bool may_execute,
-           struct error *error)
+           struct field_problems *problems, struct error *error)
 {
     struct json_iter iter;
+    struct error first = { .code = ERR_OK };
+    problems->n = 0;
     if (json_type(patch) != JSON_OBJECT || json_count(patch) == 0)
         return error_set(error, ERR_INVALID,
                          "an object of settings is expected");
     for (json_iter_init(&iter, patch); json_iter_next(&iter);) {
-        enum setting_id id = setting_find(iter.key);
-        if (id == SETTING_COUNT) {
-            char key[ERROR_FIELD_MAX];
-            snprintf(key, sizeof key, "%.*s",
-                     iter.key.n > 60 ? 60 : (int)iter.key.n, iter.key.p);
-            return error_field(error, key, "there is no such setting");
+        struct error problem = { .code = ERR_OK };
+        if (read_member(change, &iter, may_execute, &problem) == 0)
+            continue;
+        note_problem(problems, &problem);
+        if (problem.code == ERR_FORBIDDEN || problem.code == ERR_NO_MEMORY) {
+            problems->n = 0;
+            first = problem;
+            break;
         }
-        if (check_allowed(change->settings, id, may_execute, error) != 0 ||
-            add_item(change, id, iter.value, error) != 0)
-            return -1;
+        if (first.code == ERR_OK)
+            first = problem;
     }
-    return 0;
+    if (first.code == ERR_OK)
+        return 0;
+    if (error != NULL)
+        *error = first;
+    return -1;
 }
 
 /* ---- acting ---- */
@@ -156,7 +191,7 @@ on_stored(void *ctx, const struct error *error)
 
 int
 settings_update(struct settings *settings, const struct json *patch,
-                bool may_execute,
+                bool may_execute, struct field_problems *problems,
                 void (*on_done)(void *ctx, const struct error *error),
                 void *ctx, struct error *error)
 {
@@ -166,7 +201,7 @@ settings_update(struct settings *settings, const struct json *patch,
     change->settings = settings;
     change->on_done = on_done;
     change->ctx = ctx;
-    if (read_patch(change, patch, may_execute, error) != 0) {
+    if (read_patch(change, patch, may_execute, problems, error) != 0) {
         change_free(change);
         return -1;
     }

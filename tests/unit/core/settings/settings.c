@@ -23,6 +23,7 @@ struct world {
     char heard[256]; /* keys of the events, in order */
     struct settings *settings;
     struct error answer;
+    struct field_problems problems; /* of the last update */
     int n_answers;
     struct timer patience;
 };
@@ -124,7 +125,7 @@ update(struct world *w, const char *patch, bool may_execute,
     w->heard[0] = '\0';
     *error = (struct error){ 0 };
     int rc = settings_update(w->settings, json_root(doc), may_execute,
-                             on_updated, w, error);
+                             &w->problems, on_updated, w, error);
     json_doc_free(doc);
     if (rc != 0)
         return error->code;
@@ -211,6 +212,31 @@ what_may_not_change_says_why(void **state)
 }
 
 static void
+every_bad_key_is_named(void **state)
+{
+    struct world *w = *state;
+    struct error error;
+    assert_int_equal(update(w,
+                            "{\"log_level\":\"x\",\"drain_after_ms\":7,"
+                            "\"models_max\":5,\"nothing\":1}",
+                            true, &error),
+                     ERR_INVALID);
+    assert_string_equal(error.field, "log_level");
+    assert_int_equal(w->problems.n, 3);
+    assert_string_equal(w->problems.at[0].field, "log_level");
+    assert_string_equal(w->problems.at[1].field, "models_max");
+    assert_string_equal(w->problems.at[2].field, "nothing");
+    assert_non_null(strstr(w->problems.at[2].message, "no such setting"));
+    /* Who may not touch a key is not told what else is wrong. */
+    assert_int_equal(
+        update(w, "{\"nothing\":1,\"models_dirs\":[\"/x\"]}", false, &error),
+        ERR_FORBIDDEN);
+    assert_int_equal(w->problems.n, 0);
+    assert_int_equal(settings_int(w->settings, SETTING_ID_DRAIN_AFTER_MS),
+                     5000);
+}
+
+static void
 a_reload_touches_what_changed(void **state)
 {
     struct world *w = *state;
@@ -223,6 +249,7 @@ a_reload_touches_what_changed(void **state)
     w->heard[0] = '\0';
     /* The port is pinned by the environment, the level was warn before. */
     assert_int_equal(settings_reload(w->settings, &error), 1);
+    assert_string_equal(settings_waiting(w->settings), "rate_limit_per_s");
     assert_string_equal(w->heard, "models_max rate_limit_per_s engines ");
     assert_int_equal(settings_int(w->settings, SETTING_ID_MODELS_MAX), 3);
     assert_int_equal(settings_int(w->settings, SETTING_ID_PORT), 1234);
@@ -236,10 +263,15 @@ a_reload_touches_what_changed(void **state)
     write_file(w, "models_max: 3\nrate_limit_per_s: 5\n");
     w->heard[0] = '\0';
     assert_int_equal(settings_reload(w->settings, &error), 0);
+    assert_string_equal(settings_waiting(w->settings), "");
     assert_string_equal(w->heard, "engines ");
     assert_string_equal(settings_text(w->settings, SETTING_ID_LOG_LEVEL),
                         "warn");
     assert_null(settings_profiles(w->settings));
+    write_file(w, "rate_limit_per_s: 6\nport_start: 2000\n");
+    assert_int_equal(settings_reload(w->settings, &error), 2);
+    assert_string_equal(settings_waiting(w->settings),
+                        "port_start, rate_limit_per_s");
 }
 
 static void
@@ -336,7 +368,7 @@ main(void)
         T(changes_are_stored_and_told),   T(what_may_not_change_says_why),
         T(a_reload_touches_what_changed), T(a_bad_file_changes_nothing),
         T(a_reload_can_be_undone),        T(all_of_it_is_shown),
-        T(a_bad_stored_value_is_named),
+        T(a_bad_stored_value_is_named),   T(every_bad_key_is_named),
     };
 #undef T
     return cmocka_run_group_tests(tests, NULL, NULL);
