@@ -86,7 +86,7 @@ write_payload(struct api *api, const struct event *event,
     case EVENT_PROFILE_UPDATED:
     case EVENT_PROFILE_DELETED: {
         const struct profile *profile = event->payload;
-        profile_to_json(profile, false, out);
+        profile_to_json(api->options.engines, profile, false, out);
         break;
     }
     case EVENT_INSTANCE_STATE: write_state(api, event->payload, out); break;

@@ -30,7 +30,7 @@ profile_write(struct api *api, struct profile *profile, struct json_writer *out)
     struct strbuf text = STRBUF_INIT(8 * MIB);
     struct json_writer w;
     json_writer_init(&w, &text);
-    profile_to_json(profile, false, &w);
+    profile_to_json(api->options.engines, profile, false, &w);
     struct json_doc *doc = json_parse(strbuf_view(&text), NULL);
     json_object_begin(out);
     struct json_iter iter;

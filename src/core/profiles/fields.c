@@ -375,7 +375,8 @@ check_read_only(struct edit *edit, const struct field *field,
     json_writer_init(&w, &shown);
     bool is_same = false;
     if (edit->before != NULL) {
-        profile_to_json(edit->before, false, &w);
+        profile_to_json(edit->profiles->options.engines, edit->before, false,
+                        &w);
         struct json_doc *doc = json_parse(strbuf_view(&shown), NULL);
         char *a = json_to_text(json_get(json_root(doc), field->name));
         char *b = json_to_text(value);
@@ -417,6 +418,38 @@ struct option_members {
     size_t n;
 };
 
+static const struct engine_option *
+find_option(const struct engine_manifest *manifest, const char *key)
+{
+    for (size_t i = 0; i < manifest->n_options; i++)
+        if (strcmp(manifest->options[i].key, key) == 0)
+            return &manifest->options[i];
+    return NULL;
+}
+
+/* "***" for a secret stands for what is stored, as long as the engine that
+ * is to have it stays the same. NULL: nothing is. */
+static const struct json *
+unmasked(struct edit *edit, const char *key, const struct json *value,
+         const struct json *stored)
+{
+    struct str text;
+    const struct engine_option *option = find_option(edit->manifest, key);
+    if (option == NULL || !option->is_secret || !json_as_text(value, &text) ||
+        !str_is(text, "***"))
+        return value;
+    bool is_same_engine =
+        edit->before != NULL &&
+        strcmp(edit->before->engine, edit->manifest->name) == 0;
+    const struct json *kept = is_same_engine ? json_get(stored, key) : NULL;
+    if (kept == NULL) {
+        char field[ERROR_FIELD_MAX];
+        snprintf(field, sizeof field, "options.%s", key);
+        edit_problem(edit, field, "nothing is stored to keep");
+    }
+    return kept;
+}
+
 /* Adds or replaces; null takes away. */
 static void
 put_member(struct edit *edit, struct option_members *members, const char *key,
@@ -441,7 +474,7 @@ put_member(struct edit *edit, struct option_members *members, const char *key,
 
 static void
 put_object(struct edit *edit, struct option_members *members,
-           const struct json *object)
+           const struct json *object, const struct json *stored)
 {
     struct json_iter it;
     for (json_iter_init(&it, object); json_iter_next(&it);) {
@@ -453,12 +486,14 @@ put_object(struct edit *edit, struct option_members *members,
             edit_problem(edit, field, "%s has no such option",
                          edit->manifest->name);
         else
-            put_member(edit, members, key, it.value, false);
+            put_member(edit, members, key,
+                       unmasked(edit, key, it.value, stored), false);
     }
 }
 
 static void
-put_flat(struct edit *edit, struct option_members *members)
+put_flat(struct edit *edit, struct option_members *members,
+         const struct json *stored)
 {
     struct json_iter it;
     for (json_iter_init(&it, edit->patch); json_iter_next(&it);) {
@@ -466,7 +501,8 @@ put_flat(struct edit *edit, struct option_members *members)
             continue;
         const char *key = engine_canonical_option(edit->manifest, it.key);
         if (key != NULL)
-            put_member(edit, members, key, it.value, true);
+            put_member(edit, members, key,
+                       unmasked(edit, key, it.value, stored), true);
     }
 }
 
@@ -484,7 +520,8 @@ store_options(struct edit *edit, const struct option_members *members)
     json_writer_init(&w, &text);
     json_object_begin(&w);
     for (size_t i = 0; i < members->n; i++) {
-        if (json_type(members->at[i].value) == JSON_NULL)
+        if (members->at[i].value == NULL ||
+            json_type(members->at[i].value) == JSON_NULL)
             continue;
         json_key(&w, members->at[i].key);
         json_value(&w, members->at[i].value);
@@ -519,8 +556,9 @@ set_options(struct edit *edit)
     struct option_members members = { .n = 0 };
     struct json_doc *stored =
         json_parse(str_from(edit->profile->options_json), NULL);
-    put_object(edit, &members, given != NULL ? given : json_root(stored));
-    put_flat(edit, &members);
+    const struct json *old = json_root(stored);
+    put_object(edit, &members, given != NULL ? given : old, old);
+    put_flat(edit, &members, old);
     int result = store_options(edit, &members);
     json_doc_free(stored);
     return result;

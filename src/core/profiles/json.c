@@ -20,6 +20,35 @@ write_env(const struct profile *profile, bool with_secrets,
     json_doc_free(doc);
 }
 
+static bool
+is_secret_option(const struct engine_manifest *manifest, struct str key)
+{
+    for (size_t i = 0; manifest != NULL && i < manifest->n_options; i++)
+        if (str_is(key, manifest->options[i].key))
+            return manifest->options[i].is_secret;
+    return true; /* nobody says that it is none */
+}
+
+static void
+write_options(const struct engines *engines, const struct profile *profile,
+              struct json_writer *out)
+{
+    const struct engine_manifest *manifest =
+        engines_find(engines, profile->engine);
+    struct json_doc *doc = json_parse(str_from(profile->options_json), NULL);
+    struct json_iter it;
+    json_object_begin(out);
+    for (json_iter_init(&it, json_root(doc)); json_iter_next(&it);) {
+        json_key_str(out, it.key);
+        if (is_secret_option(manifest, it.key))
+            json_text(out, "***");
+        else
+            json_value(out, it.value);
+    }
+    json_object_end(out);
+    json_doc_free(doc);
+}
+
 static void
 write_aliases(const struct profile *profile, struct json_writer *out)
 {
@@ -30,8 +59,9 @@ write_aliases(const struct profile *profile, struct json_writer *out)
 }
 
 static void
-write_field(const struct profile *profile, const struct field *field,
-            bool with_secrets, struct json_writer *out)
+write_field(const struct engines *engines, const struct profile *profile,
+            const struct field *field, bool with_secrets,
+            struct json_writer *out)
 {
     const void *at = (const char *)profile + field->offset;
     switch (field->type) {
@@ -52,6 +82,9 @@ write_field(const struct profile *profile, const struct field *field,
     case FIELD_JSON_ARRAY:
         if ((field->flags & FIELD_SECRET) != 0)
             write_env(profile, with_secrets, out);
+        else if (field->offset == offsetof(struct profile, options_json) &&
+                 !with_secrets)
+            write_options(engines, profile, out);
         else
             json_raw(out, str_from(*(char *const *)at));
         break;
@@ -59,13 +92,13 @@ write_field(const struct profile *profile, const struct field *field,
 }
 
 void
-profile_to_json(const struct profile *profile, bool with_secrets,
-                struct json_writer *out)
+profile_to_json(const struct engines *engines, const struct profile *profile,
+                bool with_secrets, struct json_writer *out)
 {
     json_object_begin(out);
     for (size_t i = 0; i < n_profile_fields; i++) {
         json_key(out, profile_fields[i].name);
-        write_field(profile, &profile_fields[i], with_secrets, out);
+        write_field(engines, profile, &profile_fields[i], with_secrets, out);
     }
     json_object_end(out);
 }

@@ -71,9 +71,11 @@ int profiles_duplicate(struct profiles *profiles, struct str id,
  * lets us bind on loopback: the port, or -1 with `error`. */
 int profiles_next_port(struct profiles *profiles, struct error *error);
 
-/* The profile as a JSON object, secrets masked ("env" values "***" unless
- * `with_secrets`). */
-void profile_to_json(const struct profile *profile, bool with_secrets,
+/* The profile as a JSON object, secrets masked ("***") unless `with_secrets`:
+ * the values of "env" and those options that the engine's manifest calls
+ * secret; of an engine that is not known, every option. */
+void profile_to_json(const struct engines *engines,
+                     const struct profile *profile, bool with_secrets,
                      struct json_writer *out);
 
 #endif

@@ -261,7 +261,7 @@ shown(struct fixture *f, const struct profile *profile, bool with_secrets)
     struct strbuf out = STRBUF_INIT(sizeof f->seen - 1);
     struct json_writer w;
     json_writer_init(&w, &out);
-    profile_to_json(profile, with_secrets, &w);
+    profile_to_json(f->engines, profile, with_secrets, &w);
     snprintf(f->seen, sizeof f->seen, "%s", strbuf_text(&out));
     strbuf_release(&out);
     return f->seen;
