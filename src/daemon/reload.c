@@ -133,7 +133,8 @@ on_setting(struct subscription *subscription, const struct event *event)
 
 /* A running engine keeps what it was started with; that it has to be started
  * anew is for its instance to know, whoever edited the profile. One that left
- * the file takes its engine and its log along, as a deleted one does. */
+ * the file, or whose model left the library, takes its engine and its log
+ * along; of a stored one, whoever deletes it does that. */
 static void
 on_profile(struct subscription *subscription, const struct event *event)
 {
@@ -143,7 +144,7 @@ on_profile(struct subscription *subscription, const struct event *event)
         profiles_get(daemon->profiles, str_from(event->subject));
     if (profile != NULL)
         instances_profile_changed(daemon->instances, profile);
-    else if (told->source == PROFILE_SOURCE_FILE)
+    else if (told->source != PROFILE_SOURCE_DATABASE)
         instances_forget(daemon->instances, event->subject, NULL, NULL);
 }
 

@@ -133,6 +133,7 @@ listen_everywhere(struct daemon *daemon, struct error *error)
         http_server_listen(daemon->server, &tcp, &daemon->bound, error) < 0 ||
         http_server_listen(daemon->server, &local, NULL, error) < 0)
         return -1;
+    profiles_set_own_port(daemon->profiles, daemon->bound.port);
     return 0;
 }
 

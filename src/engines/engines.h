@@ -93,6 +93,7 @@ struct engine_manifest {
     const char *const *env; /* "NAME=value" always added */
     const char *model_name; /* what `model` is rewritten to: a template */
     bool takes_model_ids;   /* model_path may be an "org/name" of a hub */
+    bool needs_model_file;  /* model_path is a file, never a folder */
     bool joins_values;      /* "--flag=value"; else two arguments */
 };
 

@@ -346,29 +346,12 @@ read_manifest(struct reader *r, const struct json *json,
               struct engine_manifest *m)
 {
     static const char *const members[] = {
-        "name",
-        "title",
-        "binaries",
-        "install_hint",
-        "version_args",
-        "help_args",
-        "argv",
-        "options",
-        "ready_path",
-        "probe",
-        "serves",
-        "model_field",
-        "model_name",
-        "key",
-        "is_router",
-        "needs_model",
-        "model_ids",
-        "value_form",
-        "skips_listener_check",
-        "slots",
-        "stop",
-        "errors",
-        "env",
+        "name",         "title",      "binaries",   "install_hint",
+        "version_args", "help_args",  "argv",       "options",
+        "ready_path",   "probe",      "serves",     "model_field",
+        "model_name",   "key",        "is_router",  "needs_model",
+        "model_ids",    "model_file", "value_form", "skips_listener_check",
+        "slots",        "stop",       "errors",     "env",
         NULL,
     };
     check_members(r, json, members);
@@ -387,6 +370,7 @@ read_manifest(struct reader *r, const struct json *json,
     m->is_router = read_bool(r, json, "is_router");
     m->needs_model = read_bool(r, json, "needs_model");
     m->takes_model_ids = read_bool(r, json, "model_ids");
+    m->needs_model_file = read_bool(r, json, "model_file");
     m->skips_listener_check = read_bool(r, json, "skips_listener_check");
     m->env = texts_or_none(read_texts(r, json, "env"));
     read_parts(r, json, m);

@@ -372,6 +372,16 @@ library_locate(const struct library *library, const char *path)
 }
 
 bool
+library_is_folder(const char *path)
+{
+    char resolved[LIMIT_PATH_BYTES];
+    int64_t size_bytes, modified_at_ms;
+    struct error error;
+    return folder_resolve(path, resolved, sizeof resolved, &error) == 0 &&
+           folder_file_facts(resolved, &size_bytes, &modified_at_ms) < 0;
+}
+
+bool
 library_holds(const struct library *library, const char *path)
 {
     return library_locate(library, path) == LIBRARY_INSIDE;

@@ -54,6 +54,8 @@ const struct model *library_find(const struct library *library,
 enum library_place { LIBRARY_INSIDE, LIBRARY_OUTSIDE, LIBRARY_MISSING };
 enum library_place library_locate(const struct library *library,
                                   const char *path);
+/* True when the path, symlinks resolved, is there and no regular file. */
+bool library_is_folder(const char *path);
 /* True when it is inside a root. */
 bool library_holds(const struct library *library, const char *path);
 

@@ -146,24 +146,33 @@ is_current(const struct profiles *profiles, const struct profile *implicit)
            strcmp(model->path, implicit->model_path) == 0;
 }
 
-/* Drops what is not as the library has it; the rest stay the same objects. */
+/* Drops what is not as the library has it; the rest stay the same objects.
+ * A profile whose model is no longer there at all is told as deleted: an
+ * engine that runs it would be out of everybody's reach. */
 static void
 on_library_changed(struct subscription *subscription, const struct event *event)
 {
     struct profiles *profiles =
         LIST_ENTRY(subscription, struct profiles, library_changed);
-    struct map kept;
-    map_init(&kept);
+    struct map before = profiles->implicit;
+    map_init(&profiles->implicit);
     size_t at = 0;
     const struct map_slot *slot;
-    while ((slot = map_next(&profiles->implicit, &at)) != NULL) {
+    while ((slot = map_next(&before, &at)) != NULL) {
         struct profile *profile = slot->value;
-        if (!is_current(profiles, profile) ||
-            map_put(&kept, str_from(profile->id), profile) < 0)
-            profile_unref(profile);
+        if (is_current(profiles, profile) &&
+            map_put(&profiles->implicit, str_from(profile->id), profile) == 0)
+            profile_ref(profile);
     }
-    map_release(&profiles->implicit);
-    profiles->implicit = kept;
+    for (at = 0; (slot = map_next(&before, &at)) != NULL;) {
+        struct profile *profile = slot->value;
+        if (library_find(profiles->options.library, str_from(profile->id)) ==
+            NULL)
+            events_publish(profiles->options.events, EVENT_PROFILE_DELETED,
+                           profile->id, profile);
+        profile_unref(profile);
+    }
+    map_release(&before);
 }
 
 /* ---- opening and closing ---- */
@@ -244,6 +253,12 @@ profiles_free(struct profiles *profiles)
     free(profiles);
 }
 
+void
+profiles_set_own_port(struct profiles *profiles, int port)
+{
+    profiles->options.own_port = port;
+}
+
 /* ---- asking ---- */
 
 struct profile *
@@ -285,6 +300,8 @@ profiles_at(const struct profiles *profiles, size_t i)
 static bool
 is_port_of_any(const struct profiles *profiles, int port)
 {
+    if (port == profiles->options.own_port)
+        return true;
     for (size_t i = 0; i < profiles->n; i++)
         if (profiles->at[i]->port == port)
             return true;

@@ -24,12 +24,16 @@ struct profiles_options {
     struct engines *engines;
     struct library *library;
     int port_start; /* next_port begins here: 10240 */
+    int own_port;   /* Hearth's: no profile may have it; 0: none */
 };
 
 /* Loads the stored ones (blocking: before the loop runs). */
 int profiles_new(const struct profiles_options *options,
                  struct profiles **ret_profiles, struct error *error);
 void profiles_free(struct profiles *profiles);
+
+/* Where Hearth listens, once that is known. */
+void profiles_set_own_port(struct profiles *profiles, int port);
 
 /* Replaces the file's profiles by the elements of a JSON array (the
  * `profiles:` of hearth.yaml). Ids are kept by name; only what changed is

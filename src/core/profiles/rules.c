@@ -97,6 +97,10 @@ check_model(struct edit *edit)
     if (!is_allowed_path(edit, profile->model_path))
         edit_problem(edit, "model_path",
                      "does not exist inside the model folders (models_dirs)");
+    else if (edit->manifest->needs_model_file &&
+             library_is_folder(profile->model_path))
+        edit_problem(edit, "model_path", "is a folder; %s takes a file",
+                     edit->manifest->name);
 }
 
 static void
@@ -126,6 +130,15 @@ check_host(struct edit *edit)
         edit_problem(edit, "host",
                      "expected a loopback address such as 127.0.0.1: clients "
                      "reach the engine through Hearth");
+}
+
+static void
+check_port(struct edit *edit)
+{
+    int port = edit->profile->port;
+    if (port != 0 && port == edit->profiles->options.own_port &&
+        is_changed(edit, "port"))
+        edit_problem(edit, "port", "%d is where Hearth itself listens", port);
 }
 
 static void
@@ -221,6 +234,7 @@ edit_check(struct edit *edit)
 {
     check_names(edit);
     check_host(edit);
+    check_port(edit);
     if (edit->manifest == NULL) {
         edit_problem(edit, "engine", "there is no engine \"%.40s\"",
                      edit->profile->engine);

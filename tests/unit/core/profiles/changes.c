@@ -361,14 +361,18 @@ test_hearths_own_port(void **state)
     struct fixture *f = *state;
     struct error error;
     int port = profiles_next_port(f->profiles, &error);
-    char patch[128];
+    char patch[512];
     profiles_set_own_port(f->profiles, port);
     assert_int_not_equal(profiles_next_port(f->profiles, &error), port);
-    snprintf(patch, sizeof patch, "{" TINY ",\"port\":%d}", port);
+    snprintf(patch, sizeof patch,
+             "{\"name\":\"x\",\"model_path\":\"%s/tiny.gguf\",\"port\":%d}",
+             f->root, port);
     assert_int_equal(create(f, patch), -1);
     assert_string_equal(f->error.field, "port");
     assert_non_null(strstr(f->error.message, "Hearth itself"));
-    snprintf(patch, sizeof patch, "[{" TINY ",\"port\":%d}]", port);
+    snprintf(patch, sizeof patch,
+             "[{\"name\":\"x\",\"model_path\":\"%s/tiny.gguf\",\"port\":%d}]",
+             f->root, port);
     assert_int_equal(set_file(f, patch), -1);
     assert_string_equal(f->error.field, "profiles[0].port");
     /* Without one, nothing is refused. */

@@ -1,5 +1,7 @@
 #include "fixture.h"
 
+#include <sys/stat.h>
+
 #define TINY "\"name\":\"chat\",\"model_path\":\"%/tiny.gguf\""
 #define LONG_NAME                                                   \
     "0123456789012345678901234567890123456789012345678901234567890" \
@@ -330,6 +332,65 @@ test_a_value_that_is_executed(void **state)
         update_unprivileged(f, id, "{\"plugin\":\"good\",\"ttl_s\":3}"), 0);
 }
 
+static void
+test_a_secret_value(void **state)
+{
+    struct fixture *f = *state;
+    assert_int_equal(
+        engines_add(f->engines,
+                    STR("{\"name\":\"locked\",\"title\":\"Locked\","
+                        "\"binaries\":[\"locked\"],\"install_hint\":\"x\","
+                        "\"argv\":[\"--port\",\"${port}\"],\"options\":["
+                        "{\"key\":\"token\",\"env\":\"TOKEN\","
+                        "\"type\":\"text\",\"group\":\"g\",\"help\":\"h\","
+                        "\"secret\":true},{\"key\":\"mood\",\"env\":\"MOOD\","
+                        "\"type\":\"text\",\"group\":\"g\",\"help\":\"h\"}],"
+                        "\"ready_path\":\"/health\","
+                        "\"serves\":[\"/v1/*\"],\"needs_model\":false,"
+                        "\"stop\":[{\"signal\":\"TERM\",\"wait_ms\":9},"
+                        "{\"signal\":\"KILL\",\"wait_ms\":9}]}"),
+                    "locked.json", &f->error),
+        0);
+    struct profile *p =
+        create_ok(f, "{\"name\":\"x\",\"engine\":\"locked\",\"options\":"
+                     "{\"token\":\"hush\",\"mood\":\"calm\"}}");
+    char id[ID_BYTES];
+    snprintf(id, sizeof id, "%s", p->id);
+    assert_non_null(strstr(shown(f, p, false), "{\"token\":\"***\","
+                                               "\"mood\":\"calm\"}"));
+    assert_non_null(strstr(shown(f, p, true), "hush"));
+    p = update_ok(f, id, "{\"options\":{\"token\":\"***\",\"mood\":\"odd\"}}");
+    assert_string_equal(p->options_json,
+                        "{\"token\":\"hush\",\"mood\":\"odd\"}");
+    p = update_ok(f, id, "{\"token\":\"***\"}");
+    assert_non_null(strstr(p->options_json, "hush"));
+    p = update_ok(f, id, "{\"options\":{\"token\":\"new\"}}");
+    assert_string_equal(p->options_json, "{\"token\":\"new\"}");
+    update_ok(f, id, "{\"options\":{}}");
+    assert_int_equal(update(f, id, "{\"token\":\"***\"}"), -1);
+    assert_string_equal(f->error.field, "options.token");
+    assert_non_null(strstr(f->error.message, "nothing is stored"));
+}
+
+/* One that reads a file is not given a folder; others may be. */
+static void
+test_a_folder_as_model(void **state)
+{
+    struct fixture *f = *state;
+    char path[400];
+    snprintf(path, sizeof path, "%s/mlx", f->root);
+    assert_int_equal(mkdir(path, 0700), 0);
+    assert_int_equal(create(f, "{\"name\":\"x\",\"model_path\":\"%/mlx\"}"),
+                     -1);
+    assert_string_equal(f->error.field, "model_path");
+    assert_non_null(strstr(f->error.message, "is a folder"));
+    create_ok(f, "{\"name\":\"x\",\"engine\":\"vllm\",\"model_path\":"
+                 "\"%/mlx\"}");
+    assert_int_equal(update(f, f->done->id, "{\"engine\":\"llama-server\"}"),
+                     -1);
+    assert_string_equal(f->error.field, "model_path");
+}
+
 int
 main(void)
 {
@@ -345,6 +406,8 @@ main(void)
         PROFILE_TEST(test_another_engine_checks_the_options_anew),
         PROFILE_TEST(test_who_decides_what_is_executed),
         PROFILE_TEST(test_a_value_that_is_executed),
+        PROFILE_TEST(test_a_secret_value),
+        PROFILE_TEST(test_a_folder_as_model),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
