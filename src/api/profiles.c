@@ -17,7 +17,7 @@ call_profile(struct call *call)
         profile = profiles_resolve(profiles, id);
     if (profile == NULL)
         reply_errorf(call, ERR_NOT_FOUND,
-                     "There is no profile or model \"%.*s\".",
+                     "there is no profile or model \"%.*s\"",
                      (int)(id.n > 200 ? 200 : id.n), id.p);
     return profile;
 }
@@ -102,12 +102,12 @@ is_editable(struct call *call, const struct profile *profile, const char *verb)
         return true;
     if (profile->source == PROFILE_SOURCE_FILE)
         reply_errorf(call, ERR_CONFLICT,
-                     "\"%s\" is declared in %s and can only be %s there.",
+                     "\"%s\" is declared in %s and can only be %s there",
                      profile->name, path == NULL ? "hearth.yaml" : path, verb);
     else
         reply_errorf(call, ERR_CONFLICT,
                      "\"%s\" is a library model's own profile and can not be "
-                     "%s; duplicate it to make one that can.",
+                     "%s; duplicate it to make one that can",
                      profile->name, verb);
     return false;
 }
@@ -175,11 +175,13 @@ profiles_copy(struct call *call)
         return;
     struct str name = query_text(call, "new_name");
     if (name.n == 0)
+        name = input_text(call, "new_name");
+    if (name.n == 0)
         name = input_text(call, "name");
     struct error error = { .code = ERR_OK };
     if (name.n == 0) {
         error_field(&error, "name",
-                    "A copy needs a name: ?new_name= or {\"name\": ...}.");
+                    "a copy needs a name: ?new_name= or {\"new_name\": ...}");
         reply_error(call, &error);
         return;
     }
@@ -244,7 +246,7 @@ profiles_remove(struct call *call)
         return;
     struct removal *removal = arena_alloc(&call->arena, sizeof *removal);
     if (removal == NULL) {
-        reply_errorf(call, ERR_NO_MEMORY, "There is not enough memory.");
+        reply_errorf(call, ERR_NO_MEMORY, "there is not enough memory");
         return;
     }
     removal->call = call_ref(call);

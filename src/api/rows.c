@@ -19,7 +19,7 @@ static const struct query_param stop_query[] = {
 
 static const struct query_param duplicate_query[] = {
     { "new_name", QUERY_TEXT, 1, LIMIT_NAME_BYTES, NULL,
-      "Name of the copy; or `name` in the body." },
+      "Name of the copy; or `new_name` in the body." },
     { NULL },
 };
 

@@ -56,6 +56,7 @@ static const struct schema_field error_fields[] = {
     { "exit_code", &schema_int, OPT | NUL, NULL },
     { "exit_signal", &schema_int, OPT | NUL, NULL },
     { "advice", &schema_text, OPT, "What can be done about it." },
+    { "field", &schema_text, OPT, "Of the profile, when it is at fault." },
     { "log_tail", &schema_texts, OPT, "The engine's last lines." },
 };
 static const struct schema schema_error_body = { .type = SCHEMA_OBJECT,
@@ -97,7 +98,8 @@ static const struct schema schema_name = { .type = SCHEMA_TEXT,
                                            .min = 1,
                                            .max = 128 };
 static const struct schema_field duplicate_fields[] = {
-    { "name", &schema_name, OPT, "Of the copy; or by ?new_name=." },
+    { "new_name", &schema_name, OPT, "Of the copy; or by ?new_name=." },
+    { "name", &schema_name, OPT, "The same." },
 };
 const struct schema schema_duplicate = { .type = SCHEMA_OBJECT,
                                          FIELDS(duplicate_fields) };
@@ -108,6 +110,7 @@ static const struct schema_field cause_fields[] = {
     { "code", &schema_code, 0, NULL },
     { "message", &schema_text, 0, NULL },
     { "advice", &schema_text, 0, "What can be done about it, or empty." },
+    { "field", &schema_text, OPT, "Of the profile, when it is at fault." },
     { "log_tail", &schema_texts, 0, "The engine's last lines." },
 };
 static const struct schema schema_cause = { "Cause", SCHEMA_OBJECT,

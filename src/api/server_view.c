@@ -54,6 +54,8 @@ cause_write(struct api *api, const struct instance_view *view,
     member_text(out, "code", error_wire(view->error.code));
     member_text(out, "message", view->error.message);
     member_text(out, "advice", view->advice);
+    if (view->error.field[0] != '\0')
+        member_text(out, "field", view->error.field);
     json_key(out, "log_tail");
     json_array_begin(out);
     instances_log_tail(api->options.instances, view->profile->id,

@@ -131,9 +131,12 @@ test_duplicate(void **state)
     assert_int_not_equal(int_of(doc, "data", "port"), 20321);
     json_doc_free(doc);
     doc = ask_json(*state, false, "POST", "/api/profiles/source/duplicate",
-                   "{\"name\":\"copy two\"}", 201);
+                   "{\"new_name\":\"copy two\"}", 201);
     assert_true(str_is(text_of(doc, "data", "name"), "copy two"));
     json_doc_free(doc);
+    done(*state, false, "POST", "/api/profiles/source/duplicate",
+         "{\"name\":\"copy three\"}", 201);
+    done(*state, false, "DELETE", "/api/profiles/copy%20three", NULL, 204);
     done(*state, false, "POST",
          "/api/profiles/source/duplicate?new_name=copy%20one", NULL, 409);
     done(*state, false, "POST", "/api/profiles/source/duplicate", NULL, 422);
