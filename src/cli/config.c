@@ -207,7 +207,7 @@ run_check(struct cli *cli)
     int rc = cli_load_config(cli, &config);
     if (rc != CLI_OK)
         return rc;
-    if (engine_files_load(&engines, &error) == 0) {
+    if (engine_files_load(config_file_path(config), &engines, &error) == 0) {
         rc = check_engines(config, engines);
         int profiles = check_profiles(config, engines);
         rc = rc == CLI_OK ? profiles : rc;

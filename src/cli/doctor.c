@@ -230,7 +230,8 @@ check_engines(struct doctor *doctor)
     struct engines *engines;
     struct error error;
     bool has_any = false;
-    if (engine_files_load(&engines, &error) != 0) {
+    if (engine_files_load(config_file_path(doctor->config), &engines, &error) !=
+        0) {
         report(doctor, LEVEL_FAIL, "engine", error.message, "");
         return;
     }

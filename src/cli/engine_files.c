@@ -4,6 +4,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/limits.h"
 #include "platform/file.h"
@@ -33,10 +34,25 @@ add_file(struct engines *engines, const char *folder, const char *name,
 }
 
 static int
-add_folder(struct engines *engines, struct error *error)
+folder_of(const char *config_file, char *ret_folder, size_t size,
+          struct error *error)
+{
+    const char *slash = config_file == NULL ? NULL : strrchr(config_file, '/');
+    if (slash == NULL)
+        return system_config_folder(ret_folder, size, error);
+    int n = (int)(slash - config_file);
+    if (snprintf(ret_folder, size, "%.*s", n, config_file) >= (int)size)
+        return error_set(error, ERR_INVALID, "%s: the path is too long",
+                         config_file);
+    return 0;
+}
+
+static int
+add_folder(struct engines *engines, const char *config_file,
+           struct error *error)
 {
     char config_folder[LIMIT_PATH_BYTES], folder[LIMIT_PATH_BYTES];
-    if (system_config_folder(config_folder, sizeof config_folder, error) != 0)
+    if (folder_of(config_file, config_folder, sizeof config_folder, error) != 0)
         return -1;
     if (snprintf(folder, sizeof folder, "%s/engines.d", config_folder) >=
         (int)sizeof folder)
@@ -57,13 +73,14 @@ add_folder(struct engines *engines, struct error *error)
 }
 
 int
-engine_files_load(struct engines **ret_engines, struct error *error)
+engine_files_load(const char *config_file, struct engines **ret_engines,
+                  struct error *error)
 {
     *ret_engines = NULL;
     struct engines *engines;
     if (engines_new(&engines, error) != 0)
         return -1;
-    if (add_folder(engines, error) != 0) {
+    if (add_folder(engines, config_file, error) != 0) {
         engines_free(engines);
         return -1;
     }

@@ -128,6 +128,7 @@ open_models(struct daemon *daemon, struct error *error)
         .library = daemon->library,
         .port_start =
             (int)settings_int(daemon->settings, SETTING_ID_PORT_START),
+        .own_port = (int)settings_int(daemon->settings, SETTING_ID_PORT),
     };
     if (profiles_new(&profiles, &daemon->profiles, error) < 0)
         return -1;
@@ -293,7 +294,8 @@ daemon_open(struct daemon *daemon, const struct settings_sources *sources,
     daemon->is_loop_open = true;
     events_init(&daemon->events);
     if (open_state(daemon, error) < 0 ||
-        engine_files_load(&daemon->engines, error) < 0 ||
+        engine_files_load(settings_file_path(daemon->settings),
+                          &daemon->engines, error) < 0 ||
         daemon_check_engines(daemon, error) < 0 ||
         open_models(daemon, error) < 0 || open_engines(daemon, error) < 0)
         return -1;

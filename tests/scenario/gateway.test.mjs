@@ -22,7 +22,7 @@ let hearth, stage;
 before(async () => {
   stage = await Stage.open();
   const dir = fs.mkdtempSync(path.join(os.tmpdir(), 'hearth-test-'));
-  const folder = path.join(dir, 'config', 'hearth', 'engines.d');
+  const folder = path.join(dir, 'engines.d');
   fs.mkdirSync(folder, { recursive: true });
   fs.writeFileSync(path.join(folder, 'picky.json'), JSON.stringify(picky));
   const wire = (name, fields = {}) => JSON.stringify({ name, engine: 'command', pinned: true,

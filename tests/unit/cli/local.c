@@ -234,6 +234,14 @@ the_configuration_is_checked(void **state)
     char line[200];
     snprintf(line, sizeof line, "config check -c %s/other.yaml", h->folder);
     assert_int_equal(harness_run(h, line), CLI_USAGE);
+    /* Engines are looked for beside the file in use, nowhere else. */
+    harness_write(h, "other.yaml", "engines:\n  mine: {path: /bin/true}\n");
+    assert_int_equal(harness_run(h, line), CLI_USAGE);
+    assert_contains(h->err, "mine");
+    mkdir(harness_path(h, "engines.d"), 0700);
+    harness_write(h, "engines.d/b.json", "{}");
+    assert_int_equal(harness_run(h, line), CLI_USAGE);
+    assert_contains(h->err, "engines.d/b.json");
 }
 
 static void
