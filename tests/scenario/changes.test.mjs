@@ -1,0 +1,116 @@
+// What changes beneath a daemon that runs: files that come and go, its own
+// configuration, what it is asked to store. With a real llama-server.
+import assert from 'node:assert/strict';
+import fs from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
+import { after, test } from 'node:test';
+import { Hearth, isAlive, until } from './lib/hearth.mjs';
+
+const RED = { say: 'apple brick cherry ember flame' };
+const started = [];
+after(async () => { for (const hearth of started) await hearth.stop(); });
+async function start(options) {
+  const hearth = await Hearth.start(options);
+  started.push(hearth);
+  return hearth;
+}
+
+test('a model whose file goes takes its engine along, and may come back', async () => {
+  const hearth = await start({ models: { red: RED } });
+  const file = path.join(hearth.models, 'red.gguf');
+  assert.equal((await hearth.api('POST', '/api/servers/red/start?wait=1')).status, 200);
+  const before = await hearth.server('red');
+  fs.renameSync(file, `${file}.part`);
+  assert.equal((await hearth.api('POST', '/api/models/scan')).status, 200);
+  await until('the engine to end', () => !isAlive(before.pid));
+  await until('its row to go', async () => !(await hearth.server('red')));
+  assert.equal((await hearth.chat('red')).status, 404);
+
+  fs.renameSync(`${file}.part`, file);
+  assert.equal((await hearth.api('POST', '/api/models/scan')).status, 200);
+  const answer = await hearth.chat('red');
+  assert.equal(answer.status, 200, answer.text);
+  const again = await hearth.server('red');
+  assert.equal(again.profile_id, before.profile_id);
+  assert.notEqual(again.pid, before.pid);
+  assert.equal((await hearth.api('POST', '/api/servers/red/stop?wait=1')).status, 200);
+  assert.ok(!isAlive(again.pid));
+});
+
+test('SIGHUP names the keys that wait for a restart', async () => {
+  const hearth = await start({});
+  const file = path.join(hearth.dir, 'hearth.yaml');
+  fs.appendFileSync(file, 'port_start: 12000\nrate_limit_per_s: 900\nmodels_max: 3\n');
+  process.kill(hearth.pid, 'SIGHUP');
+  await until('the reload', () => /reloaded/.test(hearth.output()));
+  assert.match(hearth.output(), /only after a restart: port_start, rate_limit_per_s\n/);
+});
+
+test("Hearth's own port is not for a profile", async () => {
+  const hearth = await start({ models: { red: RED } });
+  const wrong = await hearth.api('POST', '/api/profiles', { name: 'x',
+    model_path: path.join(hearth.models, 'red.gguf'), port: hearth.port });
+  assert.equal(wrong.status, 422);
+  assert.equal(wrong.error.details[0].field, 'port');
+  assert.match(wrong.error.message, new RegExp(`${hearth.port}.*Hearth`));
+});
+
+test('every bad setting is named at once', async () => {
+  const hearth = await start({});
+  const { status, error } = await hearth.api('PUT', '/api/settings',
+    { log_level: 'loud', drain_after_ms: 7, nothing: 1, models_max: -1 });
+  assert.equal(status, 422);
+  assert.deepEqual(error.details.map((detail) => detail.field), ['log_level', 'nothing', 'models_max']);
+});
+
+test('a fixed word of the API is no id', async () => {
+  const hearth = await start({});
+  for (const [method, target, allow] of [
+    ['DELETE', '/api/profiles/next-port', 'GET, HEAD'],
+    ['GET', '/api/models/scan', 'POST'],
+  ]) {
+    const answer = await hearth.api(method, target);
+    assert.equal(answer.status, 405, target);
+    assert.equal(answer.headers.allow, allow);
+  }
+});
+
+test('a start that the installed engine cannot do names the option', async () => {
+  const dir = fs.mkdtempSync(path.join(os.tmpdir(), 'hearth-test-'));
+  fs.mkdirSync(path.join(dir, 'engines.d'));
+  fs.writeFileSync(path.join(dir, 'engines.d', 'odd.json'), JSON.stringify({
+    name: 'odd', title: 'Odd', binaries: ['odd'], install_hint: 'x',
+    version_args: ['--version'], help_args: ['--help'], argv: ['--port', '${port}'],
+    ready_path: '/health', serves: ['/v1/*'], model_field: 'keep', needs_model: false,
+    slots: { default: 1 }, stop: [{ signal: 'TERM', wait_ms: 9 }, { signal: 'KILL', wait_ms: 9 }],
+    options: [{ key: 'warp', flag: '--warp-drive', type: 'int', min: 0, max: 9, group: 'g', help: 'h' },
+      { key: 'token', env: 'ODD_TOKEN', type: 'text', group: 'g', help: 'h', secret: true }],
+  }));
+  fs.writeFileSync(path.join(dir, 'odd'), '#!/bin/sh\necho "  --port N   where to listen"\n', { mode: 0o755 });
+  const hearth = await start({ dir, config: `engines:\n  odd: { path: ${path.join(dir, 'odd')} }\n` });
+  const made = await hearth.api('POST', '/api/profiles', { name: 'x', engine: 'odd', options: { warp: 3, token: 'hush' } });
+  assert.equal(made.status, 201, JSON.stringify(made.error));
+  assert.deepEqual(made.data.options, { warp: 3, token: '***' });
+  for (let i = 0; i < 2; i++) {
+    const { status, error } = await hearth.api('POST', '/api/servers/x/start?wait=1');
+    assert.equal(status, 409);
+    assert.equal(error.code, 'unknown_option');
+    assert.equal(error.field, 'options.warp');
+  }
+  assert.equal((await hearth.server('x')).error.field, 'options.warp');
+});
+
+test('a long data folder is possible, a longer one is refused by name', async () => {
+  const base = fs.mkdtempSync('/tmp/hearth-test-');
+  const dir = path.join(base, 'd'.repeat(90 - '/data'.length - base.length - 1));
+  fs.mkdirSync(dir);
+  const hearth = await start({ dir, models: { red: RED } });
+  assert.equal(hearth.data.length, 90);
+  assert.equal((await hearth.chat('red')).status, 200);
+  await hearth.stop({ keep: true });
+  const longer = new Hearth();
+  Object.assign(longer, { options: {}, dir, data: `${hearth.data}x`, models: hearth.models });
+  await assert.rejects(longer.spawn(), /data_dir .*too long.*90/s);
+  fs.rmSync(base, { recursive: true });
+});
