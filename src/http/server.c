@@ -85,12 +85,25 @@ server_forget_connection(struct connection *connection)
     check_ended(server);
 }
 
+/* The timer always stands among the loop's, if only far away: to bring it
+ * near takes no memory, which is what a listener may be waiting for. */
+static void
+watch_soon(struct http_server *server)
+{
+    if (server->is_watch_near)
+        return;
+    server->is_watch_near = true;
+    timer_start(server->loop, &server->watch, WATCH_MS);
+}
+
 /* A connection that nobody reads does not tell when its client leaves. */
 static void
 on_watch(struct timer *timer)
 {
     struct http_server *server = LIST_ENTRY(timer, struct http_server, watch);
     struct list unseen = server->watched, *node;
+    timer_start(server->loop, timer, WATCH_REST_MS);
+    server->is_watch_near = false;
     if (!list_is_empty(&server->watched)) {
         unseen.next->prev = unseen.prev->next = &unseen;
         list_init(&server->watched);
@@ -107,7 +120,7 @@ on_watch(struct timer *timer)
     }
     wake_listeners(server);
     if (!list_is_empty(&server->watched))
-        timer_start(server->loop, &server->watch, WATCH_MS);
+        watch_soon(server);
 }
 
 void
@@ -121,8 +134,7 @@ server_watch(struct connection *connection, bool is_watched)
     if (!is_watched)
         return;
     list_push_back(&server->watched, &connection->watch_node);
-    if (!timer_is_armed(&server->watch))
-        timer_start(server->loop, &server->watch, WATCH_MS);
+    watch_soon(server);
 }
 
 /* Makes room by closing the connection that has been idle longest. */
@@ -150,8 +162,7 @@ accept_one(struct server_listener *at)
         has_room(server) ? calloc(1, sizeof *connection) : NULL;
     if (connection == NULL) {
         at->is_waiting = true;
-        if (!timer_is_armed(&server->watch))
-            timer_start(server->loop, &server->watch, WATCH_MS);
+        watch_soon(server);
         return -1;
     }
     if (listener_accept(&at->listener, &connection->stream, &connection_ops) !=
@@ -294,16 +305,21 @@ http_server_new(struct loop *loop, const struct http_server_options *options,
         error_set(error, ERR_NO_MEMORY, "no memory for the rate limit");
         goto failed;
     }
+    timer_init(&server->watch, on_watch);
+    if (timer_start(loop, &server->watch, WATCH_REST_MS) != 0) {
+        error_set(error, ERR_NO_MEMORY, "no memory for a server");
+        goto failed;
+    }
     list_init(&server->listeners);
     list_init(&server->idle);
     list_init(&server->busy);
     list_init(&server->watched);
     list_init(&server->spares);
-    timer_init(&server->watch, on_watch);
     timer_init(&server->drain_deadline, on_drain_deadline);
     deferred_init(&server->ended, on_ended);
     return server;
 failed:
+    rate_limit_release(&server->rate_limit);
     forwarded_release(&server->proxies);
     free(server->base_path);
     free(server);

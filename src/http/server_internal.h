@@ -15,6 +15,7 @@
 #ifndef HTTP_SERVER_INTERNAL_H
 #define HTTP_SERVER_INTERNAL_H
 
+#include "base/units.h"
 #include "http/forwarded.h"
 #include "http/rate_limit.h"
 #include "http/reader.h"
@@ -30,6 +31,7 @@ enum {
     DRAIN_BODY_BYTES = 64 * 1024, /* unread body worth a kept connection */
     LINGER_MS = 5000,
     WATCH_MS = 200,
+    WATCH_REST_MS = 24 * HOUR_MS,
 };
 
 enum connection_state {
@@ -114,6 +116,7 @@ struct http_server {
     size_t n_connections;
     size_t n_spares;
     struct timer watch;
+    bool is_watch_near; /* else it is there for the room it has */
     struct timer drain_deadline;
     struct deferred ended; /* tells of a drain or a close */
     bool is_draining;

@@ -8,7 +8,10 @@
 
 #include <cmocka.h>
 
+#include <netinet/in.h>
 #include <stdlib.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 #include "http/client.h"
 #include "http/server.h"
@@ -21,11 +24,14 @@ void *our_calloc(size_t n, size_t size) __asm__("__wrap_calloc");
 void *our_realloc(void *p, size_t n) __asm__("__wrap_realloc");
 
 static long n_left; /* the allocation that takes it to 0 fails */
+static int n_more;  /* and so many after it */
 
 static bool
 is_last(void)
 {
-    return n_left > 0 && --n_left == 0;
+    if (n_left > 0)
+        return --n_left == 0;
+    return n_more > 0 && n_more-- > 0;
 }
 
 void *
@@ -201,11 +207,60 @@ test_every_allocation_may_fail(void **state)
     assert_in_range(n, 20, 1000);
 }
 
+static void
+on_only_request(void *ctx, struct http_exchange *exchange)
+{
+    struct talk *talk = ctx;
+    talk->n_requests++;
+    http_set_ops(exchange, &ops, talk);
+    http_respond(exchange, 200, (struct http_headers){ 0 }, "text/plain",
+                 STR("late"));
+    http_server_close(talk->server, NULL, NULL);
+}
+
+/* No other connection ends, and no timer stands among the loop's but the
+ * server's own: the one that waits is taken all the same. */
+static void
+test_the_only_connection_finds_no_memory(void **state)
+{
+    (void)state;
+    struct talk talk = { .status = -1 };
+    struct http_server_options options = { .ctx = &talk,
+                                           .on_request = on_only_request,
+                                           .on_refuse = on_refuse };
+    struct address at = { .host = "127.0.0.1" }, bound;
+    n_left = 0;
+    assert_int_equal(loop_init(&talk.loop, &talk.error), 0);
+    talk.server = http_server_new(&talk.loop, &options, &talk.error);
+    assert_non_null(talk.server);
+    assert_int_equal(http_server_listen(talk.server, &at, &bound, &talk.error),
+                     0);
+    struct sockaddr_in there = { .sin_family = AF_INET,
+                                 .sin_port = htons((uint16_t)bound.port),
+                                 .sin_addr = { htonl(INADDR_LOOPBACK) } };
+    int fd = socket(AF_INET, SOCK_STREAM, 0);
+    assert_int_equal(connect(fd, (struct sockaddr *)&there, sizeof there), 0);
+    struct str text = STR("GET / HTTP/1.1\r\nHost: localhost\r\n\r\n");
+    assert_int_equal(write(fd, text.p, text.n), (ssize_t)text.n);
+    n_left = 1;
+    n_more = 2;
+    alarm(20);
+    loop_run(&talk.loop);
+    alarm(0);
+    assert_int_equal(n_left, 0);
+    n_more = 0;
+    assert_int_equal(talk.n_requests, 1);
+    assert_int_equal(talk.n_closed, 1);
+    close(fd);
+    loop_close(&talk.loop);
+}
+
 int
 main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_every_allocation_may_fail),
+        cmocka_unit_test(test_the_only_connection_finds_no_memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
