@@ -145,9 +145,11 @@ open_world(void **state)
     make_key(world, "admin", secret, id);
     use_key(ADMIN_KEY, secret);
     snprintf(actors.headers[FOREIGN_ORIGIN_ADMIN], 512,
-             "%sOrigin: http://evil.example\r\n", actors.headers[ADMIN_KEY]);
+             "%.400sOrigin: http://evil.example\r\n",
+             actors.headers[ADMIN_KEY]);
     snprintf(actors.headers[ADMIN_BEYOND], 512,
-             "X-Forwarded-For: 203.0.113.9\r\n%s", actors.headers[ADMIN_KEY]);
+             "X-Forwarded-For: 203.0.113.9\r\n%.400s",
+             actors.headers[ADMIN_KEY]);
     use_key(WRONG_KEY, "hk_0123456789012345678901234567890123456789012");
     open_session(world, secret, cookie, sizeof cookie);
     snprintf(actors.headers[SESSION], 512, "Cookie: a=b; %s\r\n", cookie);
