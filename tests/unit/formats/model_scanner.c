@@ -184,6 +184,46 @@ test_name_has_a_limit(void **state)
     strbuf_release(&body);
 }
 
+/* A long string of quotes' and backslashes' every neighbourhood ends at the
+ * same byte whether it is looked at whole or byte by byte. */
+static void
+test_escapes_in_long_strings(void **state)
+{
+    (void)state;
+    enum { PIECES = 400, ROUNDS = 2000 };
+    static const char *const pieces[] = { "\\\\", "\\\"", "\\n", "x",
+                                          "some longer text of no interest" };
+    uint32_t seed = 1;
+    for (int round = 0; round < ROUNDS; round++) {
+        struct strbuf body = STRBUF_INIT(64 * KIB);
+        strbuf_add_text(&body, "{\"prompt\":\"");
+        for (int i = 0; i < PIECES; i++) {
+            seed = seed * 1664525 + 1013904223;
+            /* Some rounds are nearly nothing but escapes. */
+            unsigned n_kinds = round % 2 == 0 ? 2 : 5;
+            strbuf_add_text(&body, pieces[(seed >> 16) % n_kinds]);
+        }
+        strbuf_add_text(&body, "\",\"model\":\"m\"}");
+        struct model_scanner whole, cut;
+        model_scanner_init(&whole);
+        model_scanner_init(&cut);
+        assert_int_equal(model_scanner_feed(&whole, strbuf_view(&body)),
+                         MODEL_FOUND);
+        enum model_scan scan = MODEL_UNKNOWN;
+        for (size_t at = 0; at < body.n; at += 1 + (size_t)round % 150) {
+            size_t n = 1 + (size_t)round % 150;
+            n = n < body.n - at ? n : body.n - at;
+            scan = model_scanner_feed(&cut, (struct str){ body.p + at, n });
+        }
+        assert_int_equal(scan, MODEL_FOUND);
+        assert_int_equal(model_scanner_begin(&whole), body.n - 4);
+        assert_int_equal(model_scanner_begin(&cut), body.n - 4);
+        model_scanner_release(&whole);
+        model_scanner_release(&cut);
+        strbuf_release(&body);
+    }
+}
+
 static void
 test_found_early_then_doubled(void **state)
 {
@@ -209,6 +249,7 @@ main(void)
         cmocka_unit_test(test_every_case_in_every_cut),
         cmocka_unit_test(test_long_strings_of_every_alignment),
         cmocka_unit_test(test_name_has_a_limit),
+        cmocka_unit_test(test_escapes_in_long_strings),
         cmocka_unit_test(test_found_early_then_doubled),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
