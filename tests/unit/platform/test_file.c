@@ -55,7 +55,7 @@ test_atomic_write_replaces_whole(void **state)
     assert_int_equal(file_write_atomic("/nowhere/file", STR("x"), 0600, &error),
                      -1);
     assert_int_equal(error.code, ERR_IO);
-    strbuf_clear(&text);
+    strbuf_release(&text);
     text.ceiling = 3;
     assert_int_equal(file_read(path, &text, &error), -1);
     assert_int_equal(error.code, ERR_TOO_LARGE);
