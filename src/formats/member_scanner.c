@@ -45,15 +45,6 @@ member_scanner_release(struct member_scanner *scanner)
         strbuf_release(&scanner->members[i].text);
 }
 
-bool
-member_scanner_is_complete(const struct member_scanner *scanner)
-{
-    for (size_t i = 0; i < scanner->n_members; i++)
-        if (scanner->members[i].text.state == STRBUF_NO_MEMORY)
-            return false;
-    return true;
-}
-
 /* ---- unescaping ---- */
 
 static int

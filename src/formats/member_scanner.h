@@ -61,8 +61,6 @@ void member_scanner_release(struct member_scanner *scanner);
  * object are counted and not looked at. */
 enum scan_state member_scanner_feed(struct member_scanner *scanner,
                                     struct str bytes);
-/* False when memory for a kept value was missing. */
-bool member_scanner_is_complete(const struct member_scanner *scanner);
 
 /* Unescapes the text of a JSON string without its quotes (RFC 8259 section
  * 7): 0, or -1 for a bad escape, a raw control character, a lone surrogate

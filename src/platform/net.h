@@ -41,8 +41,8 @@ int net_listen_unix(const char *path, struct error *error);
 void net_close(int fd);
 /* Calls `fn` for the path of each unix socket in the folder; a folder that
  * cannot be read has none. */
-void net_each_unix(const char *folder,
-                   void (*fn)(void *ctx, const char *path), void *ctx);
+void net_each_unix(const char *folder, void (*fn)(void *ctx, const char *path),
+                   void *ctx);
 /* uid of the process at the other end of a unix socket, or -1. */
 int64_t net_peer_uid(int fd);
 
