@@ -214,7 +214,7 @@ status_of(struct test_server *server, struct str request, bool by_byte,
                       "Connection: close\r\n\r\n"));
     char buffer[4096];
     ssize_t n;
-    while ((n = recv(fd, buffer, sizeof buffer, 0)) > 0)
+    while ((n = test_recv(fd, buffer, sizeof buffer)) > 0)
         strbuf_add(got, buffer, (size_t)n);
     close(fd);
     /* Who goes on sending may be reset, but not before the refusal. */
@@ -700,7 +700,7 @@ test_stalled_reader_costs_no_memory(void **state)
     assert_true(test_receive_until(fd, &head, "\r\n\r\n"));
     n_body = head.n - (size_t)(strstr(head.p, "\r\n\r\n") + 4 - head.p);
     strbuf_release(&head);
-    while (n_body < 300000000 && (n = recv(fd, buffer, sizeof buffer, 0)) > 0)
+    while (n_body < 300000000 && (n = test_recv(fd, buffer, sizeof buffer)) > 0)
         n_body += (size_t)n;
     assert_int_equal(n_body, 300000000);
     close(fd);

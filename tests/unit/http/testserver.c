@@ -430,6 +430,16 @@ test_connect(const struct test_server *server)
     return connect_to(&server->at);
 }
 
+ssize_t
+test_recv(int fd, void *buffer, size_t size)
+{
+    ssize_t n;
+    do
+        n = recv(fd, buffer, size, 0);
+    while (n < 0 && errno == EINTR);
+    return n;
+}
+
 void
 test_send(int fd, struct str bytes)
 {
@@ -447,7 +457,7 @@ test_receive(int fd, char *buffer, size_t n)
 {
     size_t got = 0;
     while (got < n) {
-        ssize_t more = recv(fd, buffer + got, n - got, 0);
+        ssize_t more = test_recv(fd, buffer + got, n - got);
         if (more < 0)
             return -1;
         if (more == 0)
@@ -463,7 +473,7 @@ test_receive_until(int fd, struct strbuf *got, const char *text)
 {
     char buffer[4096];
     while (got->p == NULL || strstr(got->p, text) == NULL) {
-        ssize_t n = recv(fd, buffer, sizeof buffer, 0);
+        ssize_t n = test_recv(fd, buffer, sizeof buffer);
         if (n <= 0)
             return false;
         strbuf_add(got, buffer, (size_t)n);
@@ -479,7 +489,7 @@ test_talk(const struct test_server *server, struct str request,
     test_send(fd, request);
     char buffer[4096];
     ssize_t n;
-    while ((n = recv(fd, buffer, sizeof buffer, 0)) > 0)
+    while ((n = test_recv(fd, buffer, sizeof buffer)) > 0)
         strbuf_add(got, buffer, (size_t)n);
     if (n < 0)
         strbuf_addf(got, "<%s>", strerror(errno));

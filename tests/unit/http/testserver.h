@@ -42,6 +42,11 @@ bool test_wait(atomic_int *counter, int value);
 int test_connections(struct test_server *server);
 size_t test_resident_bytes(void);
 
+/* recv(), again after an interruption. Newer libuv lets the kernel finish
+ * work in the thread that made the loop, which interrupts what blocks there
+ * and time limits on sockets keep from being restarted. */
+ssize_t test_recv(int fd, void *buffer, size_t size);
+
 int test_connect(const struct test_server *server);
 void test_send(int fd, struct str bytes);
 /* Reads until `n` bytes, the end or ten seconds; a zero behind. -1 for a
