@@ -56,7 +56,8 @@ sse_event(struct sse *sse, const char *id, const char *type, struct str data)
     if (call->exchange == NULL)
         return;
     strbuf_clear(&call->body);
-    call->body.ceiling = data.n + 256;
+    if (call->body.ceiling < data.n + 256)
+        call->body.ceiling = data.n + 256;
     if (id != NULL)
         strbuf_addf(&call->body, "id: %s\n", id);
     if (type != NULL)

@@ -107,13 +107,14 @@ keeper_spec_write(struct strbuf *out, const struct keeper_spec *spec)
 }
 
 /* One row for each field: writing and reading cannot drift apart. */
-#define STATUS_FIELDS(X)                                                    \
-    X(phase)                                                                \
-    X(keeper_pid)                                                           \
-    X(keeper_ticks)                                                         \
-    X(engine_pid) X(engine_ticks) X(exec_errno) X(exit_code) X(exit_signal) \
-        X(stop_kind) X(is_orphan_stop) X(started_at_ms) X(exited_at_ms)     \
-            X(log_begin) X(log_end)
+/* clang-format off */
+#define STATUS_FIELDS(X)                                     \
+    X(phase) X(keeper_pid) X(keeper_ticks)                   \
+    X(engine_pid) X(engine_ticks) X(exec_errno)              \
+    X(exit_code) X(exit_signal) X(stop_kind)                 \
+    X(is_orphan_stop) X(started_at_ms) X(exited_at_ms)       \
+    X(log_begin) X(log_end)
+/* clang-format on */
 
 void
 keeper_status_write(struct strbuf *out, const struct keeper_status *status)
