@@ -11,6 +11,9 @@
 #include <time.h>
 
 #pragma GCC poison strcpy strcat sprintf vsprintf gets strtok atoi atol atof
-#pragma GCC poison system popen tmpnam mktemp rand asctime localtime gmtime
+#pragma GCC poison system popen tmpnam mktemp asctime localtime gmtime
+
+/* OpenSSL's headers use the word for parameters, so only calls are refused. */
+int rand(void) __attribute__((unavailable("use system_random()")));
 
 #endif

@@ -1,0 +1,23 @@
+/* SHA-256 (FIPS 180-4) of files and streams. Any thread; a struct is used by
+ * one at a time. */
+#ifndef CORE_DIGEST_H
+#define CORE_DIGEST_H
+
+#include "base/error.h"
+#include "base/str.h"
+
+enum { SHA256_HEX_BYTES = 65 }; /* lower case and the zero */
+
+struct sha256; /* a running digest */
+
+struct sha256 *sha256_new(void);         /* NULL when out of memory */
+void sha256_free(struct sha256 *digest); /* accepts NULL */
+void sha256_add(struct sha256 *digest, const void *bytes, size_t n);
+/* The digest so far; more may be added after it. 0, or -1: no memory. */
+int sha256_hex(const struct sha256 *digest, char ret_hex[SHA256_HEX_BYTES]);
+void sha256_reset(struct sha256 *digest);
+
+/* True for 64 hexadecimal digits, upper or lower case. */
+bool sha256_is_hex(struct str text);
+
+#endif

@@ -1,0 +1,98 @@
+/* The hubs: what can be had from Hugging Face and Civitai, and where exactly.
+ *
+ * A hub is asked over HTTP (io/fetch.h) and answers with JSON; whatever it
+ * says is hostile until checked. Nothing is downloaded here: hub_resolve()
+ * turns what a user named into a plan, a list of files with their addresses,
+ * sizes and digests, pinned to one commit or version; core/downloads carries
+ * it out. Loop thread only. */
+#ifndef CORE_HUB_H
+#define CORE_HUB_H
+
+#include "base/error.h"
+#include "core/events/events.h"
+#include "formats/json.h"
+#include "io/fetch.h"
+
+struct hub;
+
+struct hub_options {
+    struct loop *loop;
+    struct events *events;
+    struct fetcher *fetcher;
+    const char *huggingface_endpoint; /* "https://huggingface.co" */
+    const char *huggingface_token;    /* "" : none */
+    const char *civitai_endpoint;
+    const char *civitai_token;
+    bool is_offline;
+    const char *const *organizations; /* allowed; none: all */
+    size_t n_organizations;
+};
+
+int hub_new(const struct hub_options *options, struct hub **ret_hub,
+            struct error *error);
+/* After a change of settings (everything is copied). */
+int hub_configure(struct hub *hub, const struct hub_options *options,
+                  struct error *error);
+/* Requests on their way end with ERR_CANCELLED first. Accepts NULL. */
+void hub_free(struct hub *hub);
+
+enum hub_source { HUB_HUGGINGFACE, HUB_CIVITAI, HUB_URL };
+
+/* What a user named. Views, borrowed for the call; empty when not given. */
+struct hub_request {
+    enum hub_source source;
+    struct str model_id;     /* "org/name"; Civitai: number or page URL */
+    struct str revision;     /* branch, tag or commit; "": main */
+    struct str variant;      /* "Q4_K_M"; "": chosen by rule, or an error that
+                            * names the variants when there are several */
+    const struct str *files; /* exact paths; wins over variant */
+    size_t n_files;
+    struct str version_id;   /* Civitai */
+    struct str file_id;      /* Civitai */
+    struct str type, format; /* Civitai: which of the files */
+    struct str url;          /* HUB_URL */
+    struct str filename;     /* HUB_URL: instead of the URL's own */
+    struct str token;        /* instead of the stored one */
+};
+
+struct hub_file {
+    char *path;         /* relative, checked: no "..", no control characters */
+    char *url;          /* to ask with the token of the plan */
+    int64_t size_bytes; /* -1: not known */
+    char sha256[65];    /* lower case hex, or "" */
+    char etag[128];     /* Hugging Face: blob name in its cache, or "" */
+};
+
+struct hub_plan {
+    enum hub_source source;
+    char *model_id; /* "org/name", Civitai's model number, or "" */
+    char *revision; /* commit hash, Civitai's version number, or "" */
+    char *ref;      /* what was asked for: "main" */
+    char *variant;  /* or "" */
+    char *display_name;
+    char *kind;        /* Civitai: "lora", "checkpoint", "vae",
+                        * "embedding-sd", ...; or "" */
+    char *token;       /* for the plan's URLs, or ""; never shown */
+    char *sidecar;     /* Civitai: JSON to keep beside the file, or "" */
+    char *preview_url; /* Civitai, or "" */
+    struct hub_file *files;
+    size_t n_files;
+};
+
+/* `plan` is valid during the callback; hub_plan_copy() keeps one. Errors:
+ * ERR_NOT_FOUND (repository, revision, file), ERR_UNAUTHORIZED (a token is
+ * needed), ERR_FORBIDDEN (gated, early access; the text says what to do),
+ * ERR_TOO_MANY_REQUESTS, ERR_UNAVAILABLE (offline, hub down), ERR_INVALID
+ * with the field. `retry_after_s` in `retry` when the hub told it. */
+typedef void hub_plan_fn(void *ctx, const struct hub_plan *plan,
+                         const struct error *error);
+int hub_resolve(struct hub *hub, const struct hub_request *request,
+                hub_plan_fn *on_done, void *ctx, struct error *error);
+
+struct hub_plan *hub_plan_copy(const struct hub_plan *plan); /* or NULL */
+void hub_plan_free(struct hub_plan *plan);                   /* accepts NULL */
+/* As JSON, for the store; the token is left out. */
+void hub_plan_write(const struct hub_plan *plan, struct json_writer *out);
+struct hub_plan *hub_plan_read(const struct json *value, struct error *error);
+
+#endif

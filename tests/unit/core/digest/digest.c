@@ -1,0 +1,61 @@
+/* Known answers (FIPS 180-4 examples), in pieces and after a look. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "core/digest/digest.h"
+
+static void
+test_known_answers(void **state)
+{
+    static const char million[] =
+        "cdc76e5c9914fb9281a1c7e284d73e67f1809a48a497200e046d39ccc7112cd0";
+    static const char abc[] =
+        "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
+    char hex[SHA256_HEX_BYTES];
+    struct sha256 *digest = sha256_new();
+    assert_non_null(digest);
+    sha256_add(digest, "ab", 2);
+    assert_int_equal(sha256_hex(digest, hex), 0); /* a look changes nothing */
+    sha256_add(digest, "c", 1);
+    assert_int_equal(sha256_hex(digest, hex), 0);
+    assert_string_equal(hex, abc);
+    sha256_reset(digest);
+    for (int i = 0; i < 100000; i++)
+        sha256_add(digest, "aaaaaaaaaa", 10);
+    assert_int_equal(sha256_hex(digest, hex), 0);
+    assert_string_equal(hex, million);
+    sha256_free(digest);
+    sha256_free(NULL);
+    (void)state;
+}
+
+static void
+test_hex(void **state)
+{
+    char text[65];
+    memset(text, 'a', 64);
+    text[64] = '\0';
+    assert_true(sha256_is_hex((struct str){ text, 64 }));
+    assert_false(sha256_is_hex((struct str){ text, 63 }));
+    text[5] = 'F';
+    assert_true(sha256_is_hex((struct str){ text, 64 }));
+    for (const char *bad = "g/:@`G "; *bad != '\0'; bad++) {
+        text[5] = *bad;
+        assert_false(sha256_is_hex((struct str){ text, 64 }));
+    }
+    (void)state;
+}
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_known_answers),
+        cmocka_unit_test(test_hex),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
