@@ -169,7 +169,7 @@ write_responses(const struct api_row *row, struct json_writer *out)
         json_key_str(out, status);
         json_object_begin(out);
         member_text(out, "description", http_status_reason((int)number));
-        if (number != 204)
+        if (number != 204 && number != 101)
             write_content(row, out);
         json_object_end(out);
     }

@@ -2,6 +2,7 @@
 #include "core/digest/digest.h"
 
 #include <openssl/evp.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 struct sha256 {
@@ -77,4 +78,26 @@ sha256_is_hex(struct str text)
             return false;
     }
     return true;
+}
+
+enum { KEY_TEXT_BYTES = 24, KEY_BYTES = 16 };
+
+int
+websocket_accept(struct str key, char ret_accept[WEBSOCKET_ACCEPT_BYTES])
+{
+    static const char fixed[] = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
+    unsigned char raw[EVP_MAX_MD_SIZE], decoded[KEY_TEXT_BYTES];
+    unsigned n = 0;
+    char text[KEY_TEXT_BYTES + sizeof fixed];
+    if (key.n != KEY_TEXT_BYTES || key.p[KEY_TEXT_BYTES - 1] != '=' ||
+        key.p[KEY_TEXT_BYTES - 2] != '=' || key.p[KEY_TEXT_BYTES - 3] == '=')
+        return -1;
+    if (EVP_DecodeBlock(decoded, (const unsigned char *)key.p,
+                        KEY_TEXT_BYTES) != KEY_BYTES + 2)
+        return -1;
+    snprintf(text, sizeof text, "%.*s%s", STR_ARG(key), fixed);
+    if (EVP_Digest(text, strlen(text), raw, &n, EVP_sha1(), NULL) != 1)
+        return -1;
+    EVP_EncodeBlock((unsigned char *)ret_accept, raw, (int)n);
+    return 0;
 }

@@ -50,12 +50,29 @@ test_hex(void **state)
     (void)state;
 }
 
+static void
+test_websocket_accept(void **state)
+{
+    char accept[WEBSOCKET_ACCEPT_BYTES];
+    /* RFC 6455, 1.3 */
+    assert_int_equal(websocket_accept(STR("dGhlIHNhbXBsZSBub25jZQ=="), accept),
+                     0);
+    assert_string_equal(accept, "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=");
+    static const char *const bad[] = { "", "dGhlIHNhbXBsZSBub25jZQ=",
+                                       "dGhlIHNhbXBsZSBub25jZQA=",
+                                       "dGhlIHNhbXBsZSBub25j!Q==" };
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
+        assert_int_equal(websocket_accept(str_from(bad[i]), accept), -1);
+    (void)state;
+}
+
 int
 main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_known_answers),
         cmocka_unit_test(test_hex),
+        cmocka_unit_test(test_websocket_accept),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
