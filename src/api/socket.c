@@ -100,15 +100,15 @@ shake_hands(struct call *call)
     const struct http_request *request = http_request(call->exchange);
     struct str key = http_headers_get(request->headers, "sec-websocket-key");
     char accept[WEBSOCKET_ACCEPT_BYTES];
+    struct error error = { .code = ERR_OK };
     if (!request->is_upgrade ||
         !http_headers_has_token(request->headers, "upgrade", "websocket"))
         return refuse(call, "a WebSocket handshake is expected here");
     if (!str_is(http_headers_get(request->headers, "sec-websocket-version"),
                 "13"))
         return refuse(call, "only version 13 of WebSocket is spoken here");
-    if (websocket_accept(key, accept) < 0) {
-        reply_errorf(call, ERR_BAD_REQUEST,
-                     "Sec-WebSocket-Key: 16 bytes in base64 are expected");
+    if (websocket_accept(key, accept, &error) < 0) {
+        reply_error(call, &error);
         return false;
     }
     struct http_header headers[REPLY_HEADERS_MAX + 2];
