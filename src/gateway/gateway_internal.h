@@ -16,6 +16,7 @@ struct gateway {
     struct body_spares bodies;
     struct list relays; /* under way */
     size_t n_relays;
+    uint64_t n_kept_bytes; /* of bodies that wait, in memory and files */
     struct subscription subscription;
 };
 

@@ -7,7 +7,11 @@
  *
  * FINDING    the body is read until the model's name is known. What was read
  *            is kept (body_buffer.h).
- * WAITING    the router was asked for a lease; reading has stopped.
+ * WAITING    the router was asked for a lease. The body is read on into the
+ *            buffer: whoever leaves in the middle of it is noticed only by
+ *            reading. Beyond LIMIT_WAITING_BODIES_BYTES of all that wait it
+ *            is not. Also: an engine was not there any more when it was to
+ *            be asked, and the news of its end is waited for.
  * SENDING    a call to the engine runs: first what was kept, then the rest
  *            as it comes, and the answer passes piece by piece. More is
  *            asked of either side only after the other one took what there
@@ -22,7 +26,8 @@
  * Promises: no byte of the body changes but the value of the top-level
  * `model`, and that only when the engine wants it; what an engine has begun
  * to work on is never sent a second time (the one retry is for a kept
- * connection that closed before any byte of an answer); an answer that ends
+ * connection that closed before any byte of an answer, and one new lease is
+ * asked for when no connection could be made); an answer that ends
  * early breaks the client's connection; an error of ours is told once, in
  * the dialect of the path. */
 #include <assert.h>
@@ -40,6 +45,8 @@ enum {
     PROGRESS_BEAT_MS = 5 * SECOND_MS,
     BREAK_AFTER_MS = 20, /* see break_answer */
     BREAK_TRIES = 250,
+    NEWS_AFTER_MS = 50, /* see wait_for_news */
+    NEWS_TRIES = 40,
     PREFIXES_MAX = 16, /* slashes in /upstream/{model}/... */
     ERROR_BODY_BYTES = 64 * 1024,
 };
@@ -76,6 +83,9 @@ struct relay {
     bool is_end_sent;
     bool is_replayable; /* all of the body is in the buffer */
     bool is_retry;
+    bool is_renewed; /* a second lease was asked for */
+    int n_news_tries;
+    uint64_t n_kept; /* counted in gateway->n_kept_bytes */
 
     bool splices;
     uint64_t splice_begin, splice_end;
@@ -94,6 +104,7 @@ struct relay {
     struct strbuf error_body;
 
     struct timer linger; /* in RELAY_ENDED: until the answer breaks */
+    struct timer news;   /* in RELAY_WAITING: see wait_for_news */
     int n_break_tries;
     struct usage_reader usage;
     int64_t started_at_ms;    /* the loop's time */
@@ -150,6 +161,9 @@ end(struct relay *relay, enum lease_outcome outcome)
         router_cancel(relay->ticket);
     relay->ticket = NULL;
     timer_stop(&relay->beat);
+    timer_stop(&relay->news);
+    relay->gateway->n_kept_bytes -= relay->n_kept;
+    relay->n_kept = 0;
     if (relay->call != NULL)
         http_call_cancel(relay->call);
     relay->call = NULL;
@@ -314,16 +328,25 @@ pump(struct relay *relay)
     }
 }
 
+/* Into the buffer, that is. */
+static bool
+may_read_on(const struct relay *relay)
+{
+    return relay->state == RELAY_FINDING ||
+           (relay->state == RELAY_WAITING &&
+            relay->gateway->n_kept_bytes < LIMIT_WAITING_BODIES_BYTES);
+}
+
 static void
 on_body_room(void *ctx)
 {
     struct relay *relay = ctx;
     if (relay->body.is_broken)
         fail_with(relay, ERR_IO, "the request's body could not be stored");
-    else if (relay->state == RELAY_FINDING && !relay->is_body_ended)
-        http_resume_body(relay->exchange);
-    else
+    else if (relay->state == RELAY_SENDING)
         pump(relay);
+    else if (may_read_on(relay) && !relay->is_body_ended)
+        http_resume_body(relay->exchange);
 }
 
 static void
@@ -455,6 +478,46 @@ on_end(struct http_call *call)
 }
 
 static void start_call(struct relay *relay);
+static void acquire(struct relay *relay, bool checks_path);
+
+/* The body will be sent from its beginning. */
+static void
+rewind_body(struct relay *relay)
+{
+    relay->cursor = 0;
+    relay->is_end_sent = false;
+}
+
+static void
+on_news(struct timer *timer)
+{
+    struct relay *relay = LIST_ENTRY(timer, struct relay, news);
+    struct gateway *gateway = relay->gateway;
+    struct router_status status;
+    router_status(gateway->options.router, relay->lease.profile_id, &status);
+    if (status.state == INSTANCE_READY && relay->n_news_tries++ < NEWS_TRIES &&
+        timer_start(gateway->options.loop, timer, NEWS_AFTER_MS) == 0)
+        return;
+    acquire(relay, false);
+}
+
+/* Nobody listens where the engine was, so it has had nothing of this request,
+ * which may go to the one that comes after it. That this one is gone is told
+ * to the router by its exit, in a moment; asking before would only give the
+ * same lease again. A back-off answers with its reason then. */
+static void
+wait_for_news(struct relay *relay)
+{
+    struct gateway *gateway = relay->gateway;
+    router_release(gateway->options.router, &relay->lease,
+                   LEASE_UPSTREAM_FAILED);
+    relay->lease.id = 0;
+    relay->is_renewed = true;
+    relay->state = RELAY_WAITING;
+    rewind_body(relay);
+    if (timer_start(gateway->options.loop, &relay->news, NEWS_AFTER_MS) != 0)
+        fail_with(relay, ERR_NO_MEMORY, "out of memory");
+}
 
 static void
 on_error(struct http_call *call, const struct http_call_failure *failure)
@@ -467,9 +530,12 @@ on_error(struct http_call *call, const struct http_call_failure *failure)
     }
     if (failure->is_stale_reuse && relay->is_replayable && !relay->is_retry) {
         relay->is_retry = true;
-        relay->cursor = 0;
-        relay->is_end_sent = false;
+        rewind_body(relay);
         start_call(relay);
+        return;
+    }
+    if (failure->is_connect && relay->is_replayable && !relay->is_renewed) {
+        wait_for_news(relay);
         return;
     }
     struct error error;
@@ -558,6 +624,8 @@ static void
 prepare_splice(struct relay *relay)
 {
     struct str name = str_from(relay->lease.model);
+    strbuf_clear(&relay->replacement);
+    relay->splices = false;
     if (!relay->is_finding || !relay->lease.rewrites_model ||
         (!relay->is_named && str_eq(name, strbuf_view(&relay->model))))
         return;
@@ -589,6 +657,9 @@ on_ready(void *ctx, const struct lease *lease, const struct error *error,
         return;
     }
     relay->lease = *lease;
+    /* What comes now would overtake what is in the buffer. */
+    if (relay->is_body_wanted && !relay->is_body_ended)
+        http_pause_body(relay->exchange);
     begin(relay);
 }
 
@@ -640,7 +711,26 @@ on_progress(void *ctx, enum instance_state state, size_t position)
     tell_progress(relay);
 }
 
-/* Asks for a lease of relay->model; reading stops until there is one. */
+/* Until it is served. A client that asked for a "100 Continue" has sent
+ * nothing yet and is not told to. */
+static void
+read_while_waiting(struct relay *relay)
+{
+    struct http_exchange *exchange = relay->exchange;
+    const struct http_request *request = http_request(exchange);
+    if (!request->has_body || relay->is_body_ended)
+        return;
+    if (!may_read_on(relay) || body_buffer_is_busy(&relay->body)) {
+        http_pause_body(exchange);
+    } else if (relay->is_body_wanted) {
+        http_resume_body(exchange);
+    } else if (http_headers_get(request->headers, "expect").n == 0) {
+        relay->is_body_wanted = true;
+        http_want_body(exchange);
+    }
+}
+
+/* Asks for a lease of relay->model. */
 static void
 acquire(struct relay *relay, bool checks_path)
 {
@@ -678,10 +768,13 @@ acquire(struct relay *relay, bool checks_path)
         fail(relay, &error, retry_after_s, LEASE_OK);
         return;
     }
+    if (!is_served) {
+        read_while_waiting(relay);
+        return;
+    }
     if (request->has_body && relay->is_body_wanted && !relay->is_body_ended)
         http_pause_body(relay->exchange);
-    if (is_served)
-        begin(relay);
+    begin(relay);
 }
 
 /* ---- the client's side ---- */
@@ -701,6 +794,8 @@ acquire_when_known(struct relay *relay)
 static void
 acquire_without_name(struct relay *relay)
 {
+    finder_release(&relay->finder);
+    relay->finder = (struct finder){ .is_form = false };
     relay->is_finding = false;
     relay->is_stream = true; /* nobody knows */
     acquire(relay, true);
@@ -746,8 +841,12 @@ keep_body(struct relay *relay, struct str bytes)
     if (body_buffer_add(&relay->body, bytes) != 0)
         fail_with(relay, ERR_NO_MEMORY,
                   "the request's body could not be stored");
-    else if (body_buffer_is_busy(&relay->body))
+    else if (body_buffer_is_busy(&relay->body) || !may_read_on(relay))
         http_pause_body(relay->exchange);
+    if (relay->state != RELAY_ENDED) {
+        relay->n_kept += bytes.n;
+        relay->gateway->n_kept_bytes += bytes.n;
+    }
 }
 
 static void
@@ -979,6 +1078,7 @@ relay_new(struct gateway *gateway, struct http_exchange *exchange,
                      relay);
     usage_reader_init(&relay->usage, STR(""));
     timer_init(&relay->linger, on_linger_end);
+    timer_init(&relay->news, on_news);
     list_push_back(&gateway->relays, &relay->node);
     gateway->n_relays++;
     return relay;

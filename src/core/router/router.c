@@ -814,6 +814,7 @@ router_status(struct router *router, const char *profile_id,
     const struct router_slot *slot = find_slot(router, profile_id);
     if (slot == NULL)
         return;
+    ret_status->state = router->rows[slot->at].state;
     ret_status->n_active = router->rows[slot->at].n_active;
     ret_status->n_waiting = router->rows[slot->at].n_waiting;
     ret_status->idle_since_ms = slot->idle_since_wall_ms;
