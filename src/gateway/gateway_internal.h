@@ -20,7 +20,8 @@ struct gateway {
     struct subscription subscription;
 };
 
-/* One request for one model, from its head to its end: relay.c. */
+/* One request for one model, from its head to its end: relay.c and
+ * relay_engine.c. */
 void relay_start(struct gateway *gateway, struct http_exchange *exchange,
                  const struct path_row *row, enum path_kind kind,
                  const struct auth_answer *who);
