@@ -1,4 +1,5 @@
-"""Trees of model files for benchmarks: real GGUF heads (specification: docs/gguf.md of ggml), tensor data left out as holes, so that 10,000 files of some gigabytes take
+"""Trees of model files for benchmarks: real GGUF heads (specification: docs/gguf.md
+of ggml), tensor data left out as holes, so that 10,000 files of some gigabytes take
 little of the disk.  Each file differs in name and size."""
 import os
 import struct
@@ -63,7 +64,8 @@ def head(name, layers=32, words=1000):
                               ('ffn_down', 14336, 4096)):
             tensor(f'blk.{i}.{label}.weight', *shape)
     tensor('output_norm.weight', 4096)
-    out = struct.pack('<4sIQQ', b'GGUF', 3, len(tensors), len(pairs)) + b''.join(pairs) + b''.join(tensors)
+    out = struct.pack('<4sIQQ', b'GGUF', 3, len(tensors), len(pairs))
+    out += b''.join(pairs) + b''.join(tensors)
     return out + b'\0' * (-len(out) % 32), offset
 
 
