@@ -87,6 +87,10 @@ extern const struct schema schema_model_patch, schema_model_files;
 extern const struct schema schema_move, schema_moved;
 extern const struct schema schema_bulk_move, schema_bulk_moved;
 extern const struct schema schema_model_groups;
+extern const struct schema schema_inference_request;
+extern const struct schema schema_inference_model, schema_inference_models;
+extern const struct schema schema_inference_change;
+extern const struct schema schema_openai_error, schema_anthropic_error;
 extern const struct schema schema_usage, schema_error, schema_empty;
 
 /* Every schema that has a name. */

@@ -66,6 +66,8 @@ struct relay {
     struct finder finder; /* is_finding */
     bool is_finding;      /* the body is looked at */
     bool is_found;
+    bool is_named; /* by ?model=; the body's is only looked for to be
+                    * rewritten */
     struct body_buffer body;
     uint64_t n_received; /* of the body */
     uint64_t cursor;     /* of the body: passed on so far */
@@ -557,7 +559,7 @@ prepare_splice(struct relay *relay)
 {
     struct str name = str_from(relay->lease.model);
     if (!relay->is_finding || !relay->lease.rewrites_model ||
-        str_eq(name, strbuf_view(&relay->model)))
+        (!relay->is_named && str_eq(name, strbuf_view(&relay->model))))
         return;
     relay->splices = true;
     finder_range(&relay->finder, &relay->splice_begin, &relay->splice_end);
@@ -695,13 +697,23 @@ acquire_when_known(struct relay *relay)
     acquire(relay, true);
 }
 
+/* A body that names no model, and need not. */
+static void
+acquire_without_name(struct relay *relay)
+{
+    relay->is_finding = false;
+    relay->is_stream = true; /* nobody knows */
+    acquire(relay, true);
+}
+
 static void
 take_scan(struct relay *relay, enum model_scan scan)
 {
     struct error error;
+    bool may_lack = relay->is_named && relay->state == RELAY_FINDING;
     switch (scan) {
     case MODEL_FOUND:
-        if (!relay->is_found &&
+        if (!relay->is_found && !relay->is_named &&
             finder_name(&relay->finder, &relay->model) != 0) {
             fail_with(relay, ERR_NO_MEMORY, "out of memory");
             return;
@@ -711,12 +723,18 @@ take_scan(struct relay *relay, enum model_scan scan)
             acquire_when_known(relay);
         break;
     case MODEL_MISSING:
-        fail_with(relay, ERR_BAD_REQUEST,
-                  "the request does not name a \"model\"");
+        if (may_lack)
+            acquire_without_name(relay);
+        else
+            fail_with(relay, ERR_BAD_REQUEST,
+                      "the request does not name a \"model\"");
         break;
     case MODEL_ERROR:
         finder_error(&relay->finder, &error);
-        fail(relay, &error, 0, LEASE_OK);
+        if (may_lack)
+            acquire_without_name(relay);
+        else
+            fail(relay, &error, 0, LEASE_OK);
         break;
     case MODEL_UNKNOWN: break;
     }
@@ -774,6 +792,8 @@ on_request_end(struct http_exchange *exchange)
         pump(relay);
     } else if (relay->state == RELAY_FINDING && relay->is_found) {
         acquire(relay, true);
+    } else if (relay->state == RELAY_FINDING && relay->is_named) {
+        acquire_without_name(relay);
     } else if (relay->state == RELAY_FINDING) {
         struct error error;
         finder_error(&relay->finder, &error);
@@ -897,9 +917,15 @@ start_by_body(struct relay *relay)
         return;
     }
     relay->is_finding = true;
-    if (finder_init(&relay->finder,
+    bool can_find =
+        finder_init(&relay->finder,
                     http_headers_get(request->headers, "content-type"),
-                    &error) != 0) {
+                    &error) == 0;
+    if (!can_find && relay->is_named) {
+        acquire_without_name(relay);
+        return;
+    }
+    if (!can_find) {
         fail(relay, &error, 0, LEASE_OK);
         return;
     }
@@ -909,6 +935,17 @@ start_by_body(struct relay *relay)
         body_buffer_expect(&relay->body, (uint64_t)request->content_length);
     relay->is_body_wanted = true;
     http_want_body(relay->exchange);
+}
+
+/* An engine that goes by the name in the body has to find its own there. */
+static bool
+needs_body_rewritten(struct relay *relay, struct str name)
+{
+    struct router_model model;
+    return http_request(relay->exchange)->has_body &&
+           router_resolve(relay->gateway->options.router, name, &model, NULL) ==
+               0 &&
+           model.rewrites_model;
 }
 
 static struct relay *
@@ -966,11 +1003,15 @@ relay_start(struct gateway *gateway, struct http_exchange *exchange,
                                  sizeof name);
     if (kind == PATH_UPSTREAM)
         start_upstream(relay);
-    else if (n > 0)
+    else if (n > 0 &&
+             (kind != PATH_BODY ||
+              !needs_body_rewritten(relay, (struct str){ name, (size_t)n })))
         start_by_query(relay, name, (size_t)n);
-    else if (kind == PATH_BODY)
+    else if (kind == PATH_BODY) {
+        relay->is_named = n > 0;
+        strbuf_add(&relay->model, name, n > 0 ? (size_t)n : 0);
         start_by_body(relay);
-    else
+    } else
         fail_with(relay, ERR_BAD_REQUEST,
                   "the request does not name a model (?model=...)");
 }

@@ -121,7 +121,7 @@ make_job(struct library *library, const struct model *model)
         return NULL;
     job->path = str_dup(str_from(model->path));
     job->piece = malloc(PIECE_BYTES);
-    job->digest = sha256_new();
+    job->digest = sha256_new(NULL);
     if (job->path == NULL || job->piece == NULL || job->digest == NULL) {
         free_job(job);
         return NULL;

@@ -659,7 +659,6 @@ void
 router_release(struct router *router, const struct lease *lease,
                enum lease_outcome outcome)
 {
-    (void)outcome; /* the instance's own probes judge its health */
     assert(lease->id != 0 && router->n_leases > 0);
     router->n_leases--;
     struct router_slot *slot = find_slot(router, lease->profile_id);
@@ -670,6 +669,8 @@ router_release(struct router *router, const struct lease *lease,
         row->last_used_ms = now_ms(router);
         router->effects.set_leases(router->effects.ctx, lease->profile_id,
                                    (int)row->n_active);
+        if (outcome == LEASE_UPSTREAM_FAILED)
+            router->effects.suspect(router->effects.ctx, lease->profile_id);
         if (row->n_active == 0)
             slot->idle_since_wall_ms =
                 router->effects.wall_ms(router->effects.ctx);

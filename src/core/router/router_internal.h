@@ -18,6 +18,7 @@ struct router_effects {
     int (*drain)(void *ctx, const char *profile_id, const char *reason);
     int (*undrain)(void *ctx, const char *profile_id);
     void (*set_leases)(void *ctx, const char *profile_id, int n_leases);
+    void (*suspect)(void *ctx, const char *profile_id);
     int (*view)(void *ctx, const char *profile_id,
                 struct instance_view *ret_view);
     struct profile *(*resolve)(void *ctx, struct str name);

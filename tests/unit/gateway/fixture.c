@@ -280,6 +280,14 @@ effect_set_leases(void *ctx, const char *profile_id, int n_leases)
     assert_true(n_leases >= 0);
 }
 
+static void
+effect_suspect(void *ctx, const char *profile_id)
+{
+    struct fixture *f = ctx;
+    assert_string_equal(profile_id, f->profile->id);
+    f->n_suspected++;
+}
+
 static int
 effect_view(void *ctx, const char *profile_id, struct instance_view *ret_view)
 {
@@ -417,6 +425,7 @@ fixture_open(struct fixture *f)
         .drain = effect_drain,
         .undrain = effect_undrain,
         .set_leases = effect_set_leases,
+        .suspect = effect_suspect,
         .view = effect_view,
         .resolve = effect_resolve,
         .manifest = effect_manifest,

@@ -40,6 +40,7 @@ struct fixture {
     int n_requests; /* that the engine got */
     int n_gone;     /* of them, left by their client */
     int n_answered;
+    int n_suspected; /* times that the engine was to be probed */
     int64_t n_large_written;
     struct strbuf seen; /* of the last: method, target, headers */
     struct strbuf seen_body;
