@@ -137,6 +137,7 @@ daemon_library_options(struct daemon *daemon,
         .archive_dir =
             str_from(settings_text(settings, SETTING_ID_LIBRARY_ARCHIVE_DIR)),
         .has_hashes = settings_bool(settings, SETTING_ID_LIBRARY_HASHES),
+        .is_watched = true,
         .rescan_s = settings_int(settings, SETTING_ID_LIBRARY_RESCAN_S),
     };
     const char *downloads = settings_text(settings, SETTING_ID_DOWNLOADS_DIR);

@@ -25,6 +25,8 @@ struct folder_walk {
     size_t max_entries; /* names looked at in all */
     /* Called for each file; nonzero ends the walk. */
     int (*on_file)(void *ctx, const struct folder_file *file);
+    /* Called for each folder before what is in it; may be NULL. */
+    void (*on_folder)(void *ctx, const char *path);
     void *ctx;
     /* out */
     size_t n_entries;    /* names looked at so far */

@@ -230,3 +230,15 @@ test('digests come by themselves and show duplicates', async () => {
   assert.equal(groups[0].sha256, digest);
   assert.equal(groups[0].models[0].autov2, digest.slice(0, 10));
 });
+
+test('what changes in a folder is seen without asking', async () => {
+  const hearth = await start({ models: { a: { say: 'ash adder' } } });
+  fs.mkdirSync(path.join(hearth.models, 'new'));
+  const names = async () => (await list(hearth)).map((model) => model.name).join();
+  writeModel(path.join(hearth.models, 'b.gguf'), { say: 'birch bear' });
+  await until('b to be seen', async () => await names() === 'a,b');
+  writeModel(path.join(hearth.models, 'new/c.gguf'), { say: 'cedar crane' });
+  await until('c to be seen', async () => await names() === 'a,b,c');
+  fs.unlinkSync(path.join(hearth.models, 'a.gguf'));
+  await until('a to go', async () => await names() === 'b,c');
+});

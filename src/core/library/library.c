@@ -100,6 +100,25 @@ make_roots(const struct library_options *options, size_t *ret_n)
 
 static void arm_rescan(struct library *library);
 
+static void
+on_change(void *ctx)
+{
+    library_scan(ctx, NULL, NULL);
+}
+
+static void
+set_watched(struct library *library, bool is_watched)
+{
+    if (!is_watched) {
+        watch_free(library->watch);
+        library->watch = NULL;
+    } else if (library->watch == NULL) {
+        library->watch = watch_new(library->loop, on_change, library);
+        if (library->watch == NULL)
+            log_problem(library, "no memory to watch the model folders");
+    }
+}
+
 int
 library_configure(struct library *library,
                   const struct library_options *options, struct error *error)
@@ -121,6 +140,7 @@ library_configure(struct library *library,
     library->archive_dir = archive_dir;
     library->has_hashes = options->has_hashes;
     library->rescan_s = options->rescan_s;
+    set_watched(library, options->is_watched);
     library->roots_version++;
     arm_rescan(library);
     return 0;
@@ -515,6 +535,8 @@ end_walk(struct library *library, struct walk_job *job)
     count_errors(library);
     tell_progress(library);
     arm_rescan(library);
+    if (library->watch != NULL)
+        watch_set(library->watch, job->scan.folders, job->scan.n_folders);
     call_waiters(library);
     map_release(&library->unhashable);
     hashes_next(library);
@@ -725,6 +747,7 @@ library_free(struct library *library)
     if (library == NULL)
         return;
     timer_stop(&library->rescan);
+    watch_free(library->watch);
     if (library->job != NULL) {
         atomic_store(&library->job->scan.is_cancelled, true);
         library->job->library = NULL;

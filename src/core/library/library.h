@@ -50,7 +50,8 @@ struct library_options {
     /* Where archived models go; "": the folder `archive` in each root. */
     struct str archive_dir;
     bool has_hashes;  /* digests are computed */
-    int64_t rescan_s; /* 0: never by itself */
+    bool is_watched;  /* looks again when something in a folder changes */
+    int64_t rescan_s; /* and so often in any case; 0: never */
 };
 
 int library_new(const struct library_options *options,

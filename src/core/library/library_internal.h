@@ -9,6 +9,7 @@
 #include "base/strbuf.h"
 #include "core/library/library.h"
 #include "io/timer.h"
+#include "io/watch.h"
 #include "platform/folder.h"
 
 enum {
@@ -63,6 +64,8 @@ struct scan {
     size_t n_files;
     struct found_model *models; /* out: by path */
     size_t n_models;
+    char **folders; /* out: that were looked through */
+    size_t n_folders;
     size_t n_left_out;                /* unreadable, outside, or past a limit */
     char problem[SCAN_PROBLEM_BYTES]; /* the first reason, or "" */
     bool is_out_of_memory;
@@ -78,6 +81,8 @@ void scan_release(struct scan *scan);
 void scan_leave_out(struct scan *scan, const char *what, const char *why);
 /* Takes over nothing; 0, or -1 when out of memory. */
 int scan_add_file(struct scan *scan, const struct found_file *file);
+/* Notes a folder, to be watched. */
+void scan_add_folder(struct scan *scan, const char *path);
 /* Whether the path, without links, lies below a root. */
 bool scan_is_inside(const struct scan *scan, const char *path);
 bool path_is_below(const char *path, const char *folder);
@@ -156,6 +161,7 @@ struct library {
     struct list manage_jobs; /* struct manage_job */
     struct library_progress progress;
     struct timer rescan;
+    struct watch *watch; /* NULL: not watched */
 };
 
 struct gone {

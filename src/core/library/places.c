@@ -153,6 +153,13 @@ add_blob(struct ollama *o, struct str digest, const char *label)
     return result < 0;
 }
 
+static void
+on_manifest_folder(void *ctx, const char *path)
+{
+    struct ollama *o = ctx;
+    scan_add_folder(o->scan, path);
+}
+
 static int
 on_manifest(void *ctx, const struct folder_file *file)
 {
@@ -188,6 +195,7 @@ ollama_scan(struct scan *scan, struct scan_root *root)
                                 .max_depth = 4,
                                 .max_entries = SCAN_ENTRIES_MAX,
                                 .on_file = on_manifest,
+                                .on_folder = on_manifest_folder,
                                 .ctx = &o };
     struct folder_facts facts;
     struct error error;

@@ -137,6 +137,30 @@ copy_bare(const char *path, char *ret_bare, size_t size)
         *dot = '\0';
 }
 
+void
+scan_add_folder(struct scan *scan, const char *path)
+{
+    if (scan->n_folders == WATCH_FOLDERS_MAX)
+        return;
+    if ((scan->n_folders & (scan->n_folders - 1)) == 0) {
+        size_t room = scan->n_folders == 0 ? 1 : scan->n_folders * 2;
+        char **folders = reallocarray(scan->folders, room, sizeof *folders);
+        if (folders == NULL)
+            return; /* not watched, then */
+        scan->folders = folders;
+    }
+    char *copy = str_dup(str_from(path));
+    if (copy != NULL)
+        scan->folders[scan->n_folders++] = copy;
+}
+
+static void
+on_folder(void *ctx, const char *path)
+{
+    struct collector *c = ctx;
+    scan_add_folder(c->scan, path);
+}
+
 static int
 take_file(struct collector *c, const char *folder,
           const struct folder_file *file)
@@ -271,6 +295,7 @@ walk_root(struct collector *c, struct scan_root *root)
                                 .max_depth = SCAN_DEPTH_MAX,
                                 .max_entries = SCAN_ENTRIES_MAX,
                                 .on_file = on_file,
+                                .on_folder = on_folder,
                                 .ctx = c };
     if (root->source == MODEL_SOURCE_HUGGINGFACE ||
         root->source == MODEL_SOURCE_LMSTUDIO)
@@ -349,6 +374,9 @@ scan_release(struct scan *scan)
     }
     free(scan->roots);
     free(scan->archive_dir);
+    for (size_t i = 0; i < scan->n_folders; i++)
+        free(scan->folders[i]);
+    free(scan->folders);
     for (size_t i = 0; i < scan->n_files; i++)
         release_file(&scan->files[i]);
     free(scan->files);

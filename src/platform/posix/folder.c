@@ -164,6 +164,8 @@ read_folder(struct state *s, const struct place *place)
     const struct dirent *entry;
     int seen = is_seen(s, &facts);
     int result = seen < 0 ? -1 : 0;
+    if (seen == 0 && s->walk->on_folder != NULL)
+        s->walk->on_folder(s->walk->ctx, place->path);
     while (seen == 0 && result == 0 && (entry = readdir(folder)) != NULL) {
         if (s->walk->n_entries++ >= s->walk->max_entries) {
             s->walk->is_cut = true;
