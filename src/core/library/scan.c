@@ -232,7 +232,8 @@ by_file(const void *a, const void *b)
         return x->inode < y->inode ? -1 : 1;
     if (x->is_link != y->is_link)
         return x->is_link ? 1 : -1;
-    return strcmp(x->path, y->path);
+    int order = strcmp(x->path, y->path);
+    return order != 0 ? order : strcmp(x->label, y->label);
 }
 
 static int
