@@ -245,6 +245,31 @@ test_an_id_waits_for_a_file_that_is_gone(void **state)
 }
 
 static void
+test_a_copy_of_what_is_gone_is_it(void **state)
+{
+    struct fixture *f = *state;
+    char id[ID_BYTES];
+    put(f, "models/a.gguf", "GGUF and a head of its own");
+    put(f, "models/b.gguf", "no head at all");
+    scan(f);
+    copy_id(f, "a", id);
+    assert_string_equal(find(f, "a")->error, "");
+    assert_non_null(strstr(find(f, "b")->error, "no GGUF file"));
+    put(f, "models/copy.gguf", "GGUF and a head of its own");
+    scan(f);
+    assert_string_not_equal(find(f, "copy")->id, id); /* a is there, too */
+    assert_int_equal(unlink(at(f, "models/a.gguf")), 0);
+    assert_int_equal(unlink(at(f, "models/b.gguf")), 0);
+    assert_int_equal(unlink(at(f, "models/copy.gguf")), 0);
+    put(f, "models/deep/else.gguf", "GGUF and a head of its own");
+    put(f, "models/deep/other.gguf", "no head at all");
+    copy_id(f, "copy", id); /* the last that was seen with this head */
+    scan(f);
+    assert_names(f, "else other");
+    assert_string_equal(find(f, "else")->id, id);
+}
+
+static void
 test_hard_links_are_one_file(void **state)
 {
     struct fixture *f = *state;
@@ -536,6 +561,7 @@ main(void)
         TEST(test_only_what_changed_is_read),
         TEST(test_ids_follow_names_that_are_swapped),
         TEST(test_an_id_waits_for_a_file_that_is_gone),
+        TEST(test_a_copy_of_what_is_gone_is_it),
         TEST(test_hard_links_are_one_file),
         TEST(test_what_an_unreadable_folder_had_stays),
         TEST(test_parts_are_one_model),
