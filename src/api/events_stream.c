@@ -23,7 +23,8 @@ struct watcher {
 static bool
 is_droppable(enum event_type type)
 {
-    return type == EVENT_LOG || type == EVENT_INSTANCE_LOG;
+    return type == EVENT_LOG || type == EVENT_INSTANCE_LOG ||
+           type == EVENT_LIBRARY_SCAN;
 }
 
 static void
