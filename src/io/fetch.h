@@ -17,6 +17,9 @@
  *   - No bytes for `stall_ms`, before the first one too: ERR_TIMEOUT. There
  *     is no limit on the whole.
  *
+ * Proxies of the environment (https_proxy, no_proxy) are used, but never for
+ * what allow_http lists; then the proxy looks names up.
+ *
  * Tokens and signed query strings are never part of an error's message. */
 #ifndef IO_FETCH_H
 #define IO_FETCH_H
@@ -43,8 +46,9 @@ int fetcher_new(const struct fetcher_options *options,
 int fetcher_set_allow_http(struct fetcher *fetcher,
                            const char *const *allow_http, size_t n,
                            struct error *error);
-/* Ends every request (their on_done comes, ERR_CANCELLED) and the thread.
- * Accepts NULL. */
+/* Ends every request (their on_done comes before this returns,
+ * ERR_CANCELLED; what they start is refused with NULL) and the thread. Not
+ * from a callback of a fetch; before loop_close(). Accepts NULL. */
 void fetcher_free(struct fetcher *fetcher);
 
 struct fetch_header {
@@ -85,15 +89,17 @@ struct fetch_request {
     int64_t stall_ms;                   /* 0: 30 s */
     bool keeps_redirect;                /* do not follow: a 3xx is the answer */
     /* On the fetch thread; must not block for long. on_head comes once, for
-     * the last hop; FETCH_ABORT ends the request with ERR_CANCELLED.
+     * the last hop; FETCH_ABORT ends the request with ERR_CANCELLED, and
+     * FETCH_PAUSE there holds the body back.
      * on_body gets pieces in order. FETCH_PAUSE: the piece was not taken, it
      * comes again after fetch_resume(). NULL: as if FETCH_GO_ON. */
     enum fetch_verdict (*on_head)(void *ctx, const struct fetch_head *head);
     enum fetch_verdict (*on_body)(void *ctx, struct str bytes);
     /* On the loop's thread, once, always, never inside fetch_start: `error`
      * is NULL when a whole answer came, whatever its status. A body shorter
-     * or longer than announced is ERR_BAD_GATEWAY. The fetch is gone after
-     * it. */
+     * than announced or otherwise broken is ERR_BAD_GATEWAY; bytes behind
+     * the announced length are no part of it and are never shown. The fetch
+     * is gone after it. */
     void (*on_done)(void *ctx, const struct error *error);
     void *ctx;
 };
@@ -103,9 +109,11 @@ struct fetch_request {
 struct fetch *fetch_start(struct fetcher *fetcher,
                           const struct fetch_request *request);
 /* on_done comes, with ERR_CANCELLED. Loop thread; twice is once, but not
- * after on_done. No on_head or on_body begins once this has returned. */
+ * after on_done. No on_head or on_body begins once this has returned; it
+ * waits for one that runs, so a callback must not wait for the loop. */
 void fetch_cancel(struct fetch *fetch);
-/* From any thread, after FETCH_PAUSE. */
+/* From any thread, after FETCH_PAUSE (or while on_body is about to say so)
+ * and before on_done. A paused fetch does not stall. */
 void fetch_resume(struct fetch *fetch);
 
 /* An answer kept whole in memory, for APIs. All on the loop's thread. */
@@ -134,7 +142,7 @@ struct fetch *fetch_text(struct fetcher *fetcher,
 
 /* Whether the rules above let this URL be asked at all (no look-up): 0, or
  * -1 with ERR_INVALID or ERR_FORBIDDEN. */
-int fetch_check_url(const struct fetcher *fetcher, const char *url,
+int fetch_check_url(struct fetcher *fetcher, const char *url,
                     struct error *error);
 
 #endif
