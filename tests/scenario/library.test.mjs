@@ -107,6 +107,28 @@ test("other programs' models are served where they are", async () => {
   assert.ok(fs.existsSync(ollama.blob));
 });
 
+test('what a head says is known, and why it says nothing', async () => {
+  const hearth = await start({ models: {
+    own: { say: 'oak otter', name: 'Own Name', arch: 'qwen2', type: 'Q8_0', ctx: 512, layers: 3 } } });
+  fs.writeFileSync(path.join(hearth.models, 'bad.gguf'), 'GGUF\x03\0\0\0\xff\xff');
+  await scan(hearth);
+  const [bad, own] = await list(hearth);
+  assert.notEqual(bad.error, '');
+  assert.equal(own.error, '');
+  assert.equal(own.kind, 'llm');
+  assert.equal(own.format, 'gguf');
+  assert.equal(own.architecture, 'qwen2');
+  assert.equal(own.title, 'Own Name');
+  assert.equal(own.quantization, 'Q8_0');
+  assert.deepEqual([own.context_length, own.n_layers, own.n_heads, own.n_kv_heads,
+                    own.embedding_length, own.has_template], [512, 3, 4, 2, 64, true]);
+  assert.ok(own.n_parameters > 10000 && own.vocabulary > 4);
+  assert.deepEqual((await list(hearth, '?arch=qwen2&quant=q8_0&kind=llm')).map((model) => model.name),
+                   ['own']);
+  const progress = await hearth.api('GET', '/api/models/scan');
+  assert.equal(progress.data.n_errors, 1);
+});
+
 test('sources can be turned off', async () => {
   const { dir, home } = prepare();
   putHub(home, 'some-org/tiny-GGUF', 'hub-model.gguf', { say: 'hub heron' });

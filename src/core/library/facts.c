@@ -74,5 +74,11 @@ facts_read(struct model *model)
              is_folder ? "/config.json" : "");
     if (model->kind == MODEL_KIND_UNKNOWN)
         model->kind = facts_kind_of_folders(model->path);
-    return take_fingerprint(model, config);
+    if (take_fingerprint(model, config) < 0)
+        return -1;
+    if (model->error[0] != '\0')
+        return 0;
+    if (model->format == MODEL_FORMAT_GGUF)
+        return heads_read_gguf(model);
+    return 0;
 }

@@ -17,6 +17,7 @@
  *     scan.c      walking; each file once
  *     group.c     files -> models: parts, projectors, folders
  *     places.c    what is particular to the other programs' stores
+ *     heads.c     what the head of a file tells
  *     facts.c     what a header, a sidecar or a name tells
  *     identity.c  found models -> known ones
  *     catalog.c   names, and finding by them

@@ -111,6 +111,8 @@ void ollama_scan(struct scan *scan, struct scan_root *root);
 /* Reads what the head, the sidecars and the name tell. Blocks. Failures are
  * the model's `error`; -1 only when out of memory. */
 int facts_read(struct model *model);
+/* heads.c: the same of a GGUF file's head alone. */
+int heads_read_gguf(struct model *model);
 /* What the folders of a path say: "loras" -> lora. */
 enum model_kind facts_kind_of_folders(const char *path);
 
