@@ -45,6 +45,7 @@ struct daemon {
     struct loop_signal signals[DAEMON_SIGNALS];
     struct subscription on_setting;
     struct subscription on_profile;
+    struct subscription on_instance;
     struct deferred reconfigure; /* after settings changed in this turn */
     char *const *environment;
     char data_dir[LIMIT_PATH_BYTES];

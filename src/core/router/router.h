@@ -108,6 +108,7 @@ int router_preload(struct router *router, struct profile *profile,
 
 /* What a profile's queue looks like now. */
 struct router_status {
+    enum instance_state state;
     size_t n_active; /* leases out */
     size_t n_waiting;
     int64_t idle_since_ms; /* Unix time of the last lease's end, 0 */

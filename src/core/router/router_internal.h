@@ -55,6 +55,7 @@ struct router_slot {
     bool has_failed;  /* its waiters are still to be answered */
     bool is_dropped;  /* the same: it was taken away */
     bool is_deleted;  /* the profile is gone */
+    bool is_retired;  /* its model's file is: it goes when it is idle */
     bool is_unwanted; /* so the slot may go too */
 };
 

@@ -471,6 +471,12 @@ fixture_end_engine(struct fixture *f)
 }
 
 void
+fixture_begin_engine(struct fixture *f)
+{
+    f->engine = open_server(f, on_engine_request, &f->engine_at);
+}
+
+void
 fixture_close(struct fixture *f)
 {
     struct router_status status;

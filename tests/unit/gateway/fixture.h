@@ -51,6 +51,8 @@ void fixture_open(struct fixture *f);
 void fixture_close(struct fixture *f);
 /* The engine's process ends; nothing takes its place. */
 void fixture_end_engine(struct fixture *f);
+/* One begins in its place, at another port. */
+void fixture_begin_engine(struct fixture *f);
 /* The simulated engine becomes ready, or fails. */
 void fixture_set_state(struct fixture *f, enum instance_state to);
 /* The hanging request is answered now. */
