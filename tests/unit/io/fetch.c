@@ -545,7 +545,7 @@ test_rules_of_urls(void **state)
         { "https://:secret@example.com/", ERR_INVALID },
         { "https://exa mple.com/", ERR_INVALID },
         { "https://example.com/\r\nX: y", ERR_INVALID },
-        { "https:///x", ERR_INVALID },
+        { "https://", ERR_INVALID },
         { "example.com/x", ERR_INVALID },
         { "", ERR_INVALID },
     };
