@@ -115,6 +115,13 @@ reconfigure(struct deferred *deferred)
     if (auth_configure(daemon->auth, &auth, &error) < 0)
         events_log(&daemon->events, LOG_ERROR, "auth", "%s", error.message);
 
+    const char *const *allow_http;
+    size_t n_allowed = settings_list(
+        daemon->settings, SETTING_ID_DOWNLOADS_ALLOW_HTTP, &allow_http);
+    if (fetcher_set_allow_http(daemon->fetcher, allow_http, n_allowed, &error) <
+        0)
+        events_log(&daemon->events, LOG_ERROR, "settings", "%s", error.message);
+
     struct str roots[64];
     size_t n = daemon_model_roots(daemon, roots, 64);
     if (library_set_roots(daemon->library, roots, n, &error) < 0)

@@ -108,6 +108,16 @@ open_state(struct daemon *daemon, struct error *error)
 }
 
 static int
+open_fetcher(struct daemon *daemon, struct error *error)
+{
+    struct fetcher_options fetcher = { .loop = &daemon->loop,
+                                       .user_agent = "hearth/" HEARTH_VERSION };
+    fetcher.n_allow_http = settings_list(
+        daemon->settings, SETTING_ID_DOWNLOADS_ALLOW_HTTP, &fetcher.allow_http);
+    return fetcher_new(&fetcher, &daemon->fetcher, error);
+}
+
+static int
 open_models(struct daemon *daemon, struct error *error)
 {
     struct str roots[64];
@@ -297,7 +307,8 @@ daemon_open(struct daemon *daemon, const struct settings_sources *sources,
         engine_files_load(settings_file_path(daemon->settings),
                           &daemon->engines, error) < 0 ||
         daemon_check_engines(daemon, error) < 0 ||
-        open_models(daemon, error) < 0 || open_engines(daemon, error) < 0)
+        open_fetcher(daemon, error) < 0 || open_models(daemon, error) < 0 ||
+        open_engines(daemon, error) < 0)
         return -1;
     return open_surfaces(daemon, error);
 }
@@ -315,6 +326,7 @@ daemon_close(struct daemon *daemon)
     instances_free(daemon->instances);
     profiles_free(daemon->profiles);
     library_free(daemon->library);
+    fetcher_free(daemon->fetcher);
     engines_free(daemon->engines);
     logs_free(daemon->logs);
     if (daemon->store != NULL)

@@ -156,7 +156,8 @@ struct fetcher {
 
 /* ---- the thread ---- */
 
-void *fetch_thread(void *fetcher);
+/* The whole thread; `arg` is the fetcher. */
+void *fetch_thread(void *arg);
 /* From any thread. */
 void fetch_ask(struct fetch *fetch, unsigned asks);
 
