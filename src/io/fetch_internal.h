@@ -141,7 +141,7 @@ struct fetcher {
     char *user_agent;
     struct fetch_rules *rules;
     size_t n_fetches; /* the loop's count */
-    bool is_closing;
+    bool is_stopped;  /* the loop's: the thread is gone */
 
     pthread_t thread;
     CURLM *multi;
@@ -151,7 +151,7 @@ struct fetcher {
     pthread_mutex_t lock;
     struct list asking;
     struct list over;
-    bool is_stopping;
+    bool is_stopping; /* the thread is to end */
 };
 
 /* ---- the thread ---- */

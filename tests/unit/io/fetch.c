@@ -914,11 +914,12 @@ test_the_end_cancels_all(void **state)
         results[i].fetch = fetch_start(world.fetcher, &request);
         assert_non_null(results[i].fetch);
     }
-    fetcher_free(world.fetcher);
-    world.fetcher = NULL;
+    fetcher_stop(world.fetcher);
     for (int i = 0; i < N; i++)
         assert_int_equal(results[i].n_done, 1);
     assert_int_equal(results[0].error.code, ERR_CANCELLED);
+    struct fetch_request late = request_for(&results[0], url, sizeof url, "/");
+    assert_null(fetch_start(world.fetcher, &late));
     close_world(&world);
 }
 
