@@ -316,6 +316,9 @@ daemon_open(struct daemon *daemon, const struct settings_sources *sources,
 void
 daemon_close(struct daemon *daemon)
 {
+    /* Whoever waits for an answer from outside is told while it lives. */
+    if (daemon->fetcher != NULL)
+        fetcher_stop(daemon->fetcher);
     /* Whoever waits for a change to be stored is told while it still is. */
     if (daemon->store != NULL)
         store_wait(daemon->store, NULL);
