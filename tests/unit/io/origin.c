@@ -536,3 +536,21 @@ origin_sent_bytes(struct origin *origin)
     pthread_mutex_unlock(&origin->lock);
     return n_bytes;
 }
+
+int
+origin_n_requests(struct origin *origin)
+{
+    pthread_mutex_lock(&origin->lock);
+    int n = origin->n_requests;
+    pthread_mutex_unlock(&origin->lock);
+    return n;
+}
+
+const char *
+origin_find(struct origin *origin, int i, const char *text)
+{
+    pthread_mutex_lock(&origin->lock);
+    const char *found = strstr(origin->requests[i], text);
+    pthread_mutex_unlock(&origin->lock);
+    return found;
+}

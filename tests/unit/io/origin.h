@@ -31,6 +31,9 @@ void origin_close(struct origin *origin);
 /* Blocks until so many requests have come. */
 void origin_await(struct origin *origin, int n_requests);
 int64_t origin_sent_bytes(struct origin *origin);
+int origin_n_requests(struct origin *origin);
+/* Where `text` is in the i-th request, or NULL. */
+const char *origin_find(struct origin *origin, int i, const char *text);
 
 enum { ORIGIN_LONG_BYTES = 300 * 1000 * 1000 };
 
