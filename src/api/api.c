@@ -10,6 +10,7 @@
 
 #include "api/dialect.h"
 #include "api/handlers.h"
+#include "api/openapi_internal.h"
 
 enum { CALL_ARENA_BYTES = 4 * 1024 * 1024 };
 
@@ -152,8 +153,8 @@ is_safe(struct str method)
 
 /* What the gateway's paths need: lists of models are for readers too, and
  * loading by hand is control. */
-static enum authority
-gateway_authority(struct str method, struct str path)
+enum authority
+inference_authority(struct str method, struct str path)
 {
     if (str_is(path, "/models/load") || str_is(path, "/models/unload"))
         return AUTHORITY_CONTROL;
@@ -210,7 +211,7 @@ locate(struct api *api, const struct http_request *request,
     }
     if (is_gateways(api, request)) {
         target->place = PLACE_GATEWAY;
-        target->needs = gateway_authority(request->method, request->path);
+        target->needs = inference_authority(request->method, request->path);
         return 0;
     }
     if (routes_match(api->routes, n_api_rows, request->method, request->path,

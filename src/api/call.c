@@ -78,11 +78,20 @@ on_close(struct http_exchange *exchange, bool is_client_gone)
     call_unref(call);
 }
 
+static void
+on_raw(struct http_exchange *exchange, struct str bytes)
+{
+    struct call *call = http_ctx(exchange);
+    if (call->on_raw != NULL)
+        call->on_raw(call, bytes);
+}
+
 static const struct http_exchange_ops call_ops = {
     .on_body = on_body,
     .on_body_end = on_body_end,
     .on_drain = on_drain,
     .on_close = on_close,
+    .on_raw = on_raw,
 };
 
 static bool

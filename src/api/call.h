@@ -43,6 +43,9 @@ struct call {
     void (*on_close)(struct call *call);
     void (*on_drain)(struct call *call);
     void (*on_end_stream)(struct call *call); /* shutdown: say goodbye */
+    /* After an upgrade (api/socket.h). */
+    void (*on_raw)(struct call *call, struct str bytes);
+    struct socket *socket;
     void *state; /* the handler's own, in the arena */
 };
 

@@ -1,7 +1,7 @@
 /* GET /api/openapi.json: the rows, printed (OpenAPI 3.1.0). */
 #include <string.h>
 
-#include "api/handlers.h"
+#include "api/openapi_internal.h"
 
 static const char *const query_types[] = {
     [QUERY_TEXT] = "string",
@@ -69,6 +69,7 @@ write_parameters(const struct api_row *row, struct json_writer *out)
     for (const struct query_param *p = row->query; p != NULL && p->name != NULL;
          p++)
         write_query(p, out);
+    openapi_write_shared(row, out);
     json_array_end(out);
 }
 
@@ -169,7 +170,7 @@ write_responses(const struct api_row *row, struct json_writer *out)
         json_key_str(out, status);
         json_object_begin(out);
         member_text(out, "description", http_status_reason((int)number));
-        if (number != 204)
+        if (number != 204 && number != 101)
             write_content(row, out);
         json_object_end(out);
     }
@@ -182,6 +183,12 @@ static const char *const authority_names[] = {
     [AUTHORITY_INFERENCE] = "inference", [AUTHORITY_MODELS] = "models",
     [AUTHORITY_CONTROL] = "control",     [AUTHORITY_EXECUTE] = "execute",
 };
+
+const char *
+openapi_authority_name(enum authority needs)
+{
+    return authority_names[needs];
+}
 
 static void
 write_operation(const struct api_row *row, struct json_writer *out)
@@ -219,6 +226,7 @@ write_paths(struct json_writer *out)
                 write_operation(&api_rows[j], out);
         json_object_end(out);
     }
+    openapi_write_inference(out);
     json_object_end(out);
 }
 

@@ -25,7 +25,8 @@ enum row_flag {
     ROW_PLAIN = 1 << 1,       /* answers with text */
     ROW_BARE = 1 << 2,        /* answers with the data itself, no envelope */
     ROW_CORE_CHECKS = 1 << 3, /* core checks the body, by its own tables */
-    ROW_BODY_OPTIONAL = 1 << 4
+    ROW_BODY_OPTIONAL = 1 << 4,
+    ROW_WEBSOCKET = 1 << 5 /* answers 101 to a handshake (api/socket.h) */
 };
 
 struct api_row {

@@ -82,6 +82,10 @@ extern const struct schema schema_keys, schema_key, schema_new_key;
 extern const struct schema schema_key_input;
 extern const struct schema schema_session, schema_session_input, schema_link;
 extern const struct schema schema_model, schema_models, schema_scan;
+extern const struct schema schema_inference_request;
+extern const struct schema schema_inference_model, schema_inference_models;
+extern const struct schema schema_inference_change;
+extern const struct schema schema_openai_error, schema_anthropic_error;
 extern const struct schema schema_usage, schema_error, schema_empty;
 
 /* Every schema that has a name. */

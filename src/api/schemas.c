@@ -376,16 +376,122 @@ static const struct schema_field scan_fields[] = {
 const struct schema schema_scan = { .type = SCHEMA_OBJECT,
                                     FIELDS(scan_fields) };
 
+/* ---- inference ---- */
+
+static const struct schema_field inference_request_fields[] = {
+    { "model", &schema_text, OPT,
+      "Profile, alias or library model; or by ?model=." },
+};
+const struct schema schema_inference_request = {
+    "InferenceRequest", SCHEMA_OBJECT, FIELDS(inference_request_fields),
+    .is_open = true
+};
+
+static const char *const loaded_names[] = { "unloaded", "loading", "loaded",
+                                            NULL };
+static const struct schema schema_loaded = { .type = SCHEMA_TEXT,
+                                             .choices = loaded_names };
+static const struct schema_field model_status_fields[] = {
+    { "value", &schema_loaded, 0, NULL },
+    { "failed", &schema_bool, OPT, NULL },
+    { "exit_code", &schema_int, OPT | NUL, NULL },
+};
+static const struct schema schema_model_status = {
+    .type = SCHEMA_OBJECT, FIELDS(model_status_fields)
+};
+static const struct schema_field inference_model_fields[] = {
+    { "id", &schema_text, 0, "What to send as `model`." },
+    { "object", &schema_text, 0, "model" },
+    { "type", &schema_text, 0, "model" },
+    { "created", &schema_int, 0, "Unix time in seconds." },
+    { "created_at", &schema_text, 0, "RFC 3339." },
+    { "owned_by", &schema_text, 0, NULL },
+    { "display_name", &schema_text, 0, NULL },
+    { "aliases", &schema_texts, 0, NULL },
+    { "tags", &schema_texts, 0, NULL },
+    { "status", &schema_model_status, 0, NULL },
+};
+const struct schema schema_inference_model = { "InferenceModel", SCHEMA_OBJECT,
+                                               FIELDS(inference_model_fields) };
+static const struct schema schema_inference_model_array = {
+    .type = SCHEMA_ARRAY, .of = &schema_inference_model
+};
+static const struct schema_field inference_models_fields[] = {
+    { "object", &schema_text, 0, "list" },
+    { "data", &schema_inference_model_array, 0, NULL },
+    { "has_more", &schema_bool, 0, NULL },
+    { "first_id", &schema_text, NUL, NULL },
+    { "last_id", &schema_text, NUL, NULL },
+};
+const struct schema schema_inference_models = {
+    "InferenceModels", SCHEMA_OBJECT, FIELDS(inference_models_fields)
+};
+static const struct schema_field inference_change_fields[] = {
+    { "success", &schema_bool, 0, "true: the change goes on." },
+};
+const struct schema schema_inference_change = {
+    .type = SCHEMA_OBJECT, FIELDS(inference_change_fields)
+};
+
+/* The engines of llama.cpp put a number under `code` and may add members. */
+static const struct schema_field openai_error_fields[] = {
+    { "message", &schema_text, 0, NULL },
+    { "type", &schema_text, 0, NULL },
+    { "param", &schema_text, OPT | NUL, NULL },
+    { "code", &schema_any, OPT, "A word, or the status." },
+};
+static const struct schema schema_openai_error_body = {
+    .type = SCHEMA_OBJECT, FIELDS(openai_error_fields), .is_open = true
+};
+static const struct schema_field openai_envelope_fields[] = {
+    { "error", &schema_openai_error_body, 0, NULL },
+};
+const struct schema schema_openai_error = { "InferenceError", SCHEMA_OBJECT,
+                                            FIELDS(openai_envelope_fields),
+                                            .is_open = true };
+static const struct schema_field anthropic_error_fields[] = {
+    { "type", &schema_text, 0, NULL },
+    { "message", &schema_text, 0, NULL },
+};
+static const struct schema schema_anthropic_error_body = {
+    .type = SCHEMA_OBJECT, FIELDS(anthropic_error_fields), .is_open = true
+};
+static const struct schema_field anthropic_envelope_fields[] = {
+    { "type", &schema_text, OPT, "error; some engines leave it out." },
+    { "error", &schema_anthropic_error_body, 0, NULL },
+};
+const struct schema schema_anthropic_error = {
+    "AnthropicError", SCHEMA_OBJECT, FIELDS(anthropic_envelope_fields),
+    .is_open = true
+};
+
 static const struct schema schema_open = { .type = SCHEMA_OBJECT,
                                            .is_open = true };
 const struct schema schema_usage = { .type = SCHEMA_ARRAY, .of = &schema_open };
 
 const struct schema *const named_schemas[] = {
-    &schema_error,  &schema_detail,      &schema_profile,
-    &schema_cause,  &schema_profile_new, &schema_profile_patch,
-    &schema_server, &schema_change,      &schema_health,
-    &schema_info,   &schema_memory,      &schema_metrics,
-    &schema_engine, &schema_settings,    &schema_settings_patch,
-    &schema_log,    &schema_key,         &schema_model,
+    &schema_error,
+    &schema_detail,
+    &schema_profile,
+    &schema_cause,
+    &schema_profile_new,
+    &schema_profile_patch,
+    &schema_server,
+    &schema_change,
+    &schema_health,
+    &schema_info,
+    &schema_memory,
+    &schema_metrics,
+    &schema_engine,
+    &schema_settings,
+    &schema_settings_patch,
+    &schema_log,
+    &schema_key,
+    &schema_model,
+    &schema_inference_request,
+    &schema_inference_model,
+    &schema_inference_models,
+    &schema_openai_error,
+    &schema_anthropic_error,
 };
 const size_t n_named_schemas = sizeof named_schemas / sizeof *named_schemas;

@@ -28,6 +28,7 @@
     X(URI_TOO_LONG,         "uri_too_long",         414) \
     X(UNSUPPORTED_MEDIA,    "unsupported_media",    415) \
     X(INVALID,              "invalid",              422) \
+    X(UPGRADE_REQUIRED,     "upgrade_required",     426) \
     X(TOO_MANY_REQUESTS,    "too_many_requests",    429) \
     X(HEADERS_TOO_LARGE,    "headers_too_large",    431) \
     X(INTERNAL,             "internal",             500) \

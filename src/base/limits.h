@@ -20,13 +20,14 @@
 #define LIMIT_DRAIN_MS             (10 * SECOND_MS) /* at shutdown */
 
 /* the relay */
-#define LIMIT_PREFIX_BYTES       (256 * KIB) /* body held in memory */
-#define LIMIT_REPLAY_BYTES       (256 * KIB) /* body kept for one retry */
-#define LIMIT_RELAY_WINDOW_BYTES (64 * KIB)  /* answer bytes in flight */
-#define LIMIT_UPSTREAM_POOL      64          /* idle connections per engine */
-#define LIMIT_UPSTREAM_IDLE_MS   (4 * SECOND_MS)
-#define LIMIT_UPSTREAM_REQUESTS  95 /* per connection */
-#define LIMIT_USAGE_RING         1000
+#define LIMIT_PREFIX_BYTES         (256 * KIB) /* body held in memory */
+#define LIMIT_WAITING_BODIES_BYTES (1 * GIB)   /* of all requests that wait */
+#define LIMIT_REPLAY_BYTES         (256 * KIB) /* body kept for one retry */
+#define LIMIT_RELAY_WINDOW_BYTES   (64 * KIB)  /* answer bytes in flight */
+#define LIMIT_UPSTREAM_POOL        64          /* idle connections per engine */
+#define LIMIT_UPSTREAM_IDLE_MS     (4 * SECOND_MS)
+#define LIMIT_UPSTREAM_REQUESTS    95 /* per connection */
+#define LIMIT_USAGE_RING           1000
 
 /* engines */
 #define LIMIT_LOG_RING_LINES   2000

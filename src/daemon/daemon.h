@@ -46,6 +46,7 @@ struct daemon {
     struct loop_signal signals[DAEMON_SIGNALS];
     struct subscription on_setting;
     struct subscription on_profile;
+    struct subscription on_instance;
     struct deferred reconfigure; /* after settings changed in this turn */
     char data_dir[LIMIT_PATH_BYTES];
     char models_dir[LIMIT_PATH_BYTES]; /* when models_dirs names none */

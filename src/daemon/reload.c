@@ -138,6 +138,33 @@ on_setting(struct subscription *subscription, const struct event *event)
     loop_defer(&daemon->loop, &daemon->reconfigure);
 }
 
+/* Its model left the library while it was in use, and it has ended now. */
+static void
+on_instance(struct subscription *subscription, const struct event *event)
+{
+    struct daemon *daemon =
+        LIST_ENTRY(subscription, struct daemon, on_instance);
+    const struct instance_change *change = event->payload;
+    struct instance_view view;
+    if ((change->to == INSTANCE_STOPPED || change->to == INSTANCE_FAILED) &&
+        instances_view(daemon->instances, event->subject, &view) == 0 &&
+        view.profile != NULL &&
+        view.profile->source == PROFILE_SOURCE_LIBRARY &&
+        profiles_get(daemon->profiles, str_from(event->subject)) == NULL)
+        instances_forget(daemon->instances, event->subject, NULL, NULL);
+}
+
+/* What is loaded has read its file: the router ends it when it is idle. */
+static bool
+may_go_on(struct daemon *daemon, const struct profile *gone)
+{
+    struct instance_view view;
+    return gone->source == PROFILE_SOURCE_LIBRARY &&
+           instances_view(daemon->instances, gone->id, &view) == 0 &&
+           (view.state == INSTANCE_READY || view.state == INSTANCE_UNHEALTHY ||
+            view.state == INSTANCE_DRAINING);
+}
+
 /* A running engine keeps what it was started with; that it has to be started
  * anew is for its instance to know, whoever edited the profile. One that left
  * the file, or whose model left the library, takes its engine and its log
@@ -151,7 +178,8 @@ on_profile(struct subscription *subscription, const struct event *event)
         profiles_get(daemon->profiles, str_from(event->subject));
     if (profile != NULL)
         instances_profile_changed(daemon->instances, profile);
-    else if (told->source != PROFILE_SOURCE_DATABASE)
+    else if (told->source != PROFILE_SOURCE_DATABASE &&
+             !may_go_on(daemon, told))
         instances_forget(daemon->instances, event->subject, NULL, NULL);
 }
 
@@ -177,6 +205,8 @@ daemon_watch(struct daemon *daemon, struct error *error)
     events_subscribe(&daemon->events, &daemon->on_profile,
                      EVENT_BIT(PROFILE_UPDATED) | EVENT_BIT(PROFILE_DELETED),
                      on_profile);
+    events_subscribe(&daemon->events, &daemon->on_instance,
+                     EVENT_BIT(INSTANCE_STATE), on_instance);
     return 0;
 }
 
@@ -188,6 +218,7 @@ daemon_unwatch(struct daemon *daemon)
     daemon->has_signals = false;
     events_unsubscribe(&daemon->on_setting);
     events_unsubscribe(&daemon->on_profile);
+    events_unsubscribe(&daemon->on_instance);
     deferred_cancel(&daemon->reconfigure);
     for (int i = 0; i < DAEMON_SIGNALS; i++)
         loop_signal_close(&daemon->signals[i]);

@@ -16,10 +16,12 @@ struct gateway {
     struct body_spares bodies;
     struct list relays; /* under way */
     size_t n_relays;
+    uint64_t n_kept_bytes; /* of bodies that wait, in memory and files */
     struct subscription subscription;
 };
 
-/* One request for one model, from its head to its end: relay.c. */
+/* One request for one model, from its head to its end: relay.c and
+ * relay_engine.c. */
 void relay_start(struct gateway *gateway, struct http_exchange *exchange,
                  const struct path_row *row, enum path_kind kind,
                  const struct auth_answer *who);

@@ -7,7 +7,11 @@
  *
  * FINDING    the body is read until the model's name is known. What was read
  *            is kept (body_buffer.h).
- * WAITING    the router was asked for a lease; reading has stopped.
+ * WAITING    the router was asked for a lease. The body is read on into the
+ *            buffer: whoever leaves in the middle of it is noticed only by
+ *            reading. Beyond LIMIT_WAITING_BODIES_BYTES of all that wait it
+ *            is not. Also: an engine was not there any more when it was to
+ *            be asked, and the news of its end is waited for.
  * SENDING    a call to the engine runs: first what was kept, then the rest
  *            as it comes, and the answer passes piece by piece. More is
  *            asked of either side only after the other one took what there
@@ -22,18 +26,16 @@
  * Promises: no byte of the body changes but the value of the top-level
  * `model`, and that only when the engine wants it; what an engine has begun
  * to work on is never sent a second time (the one retry is for a kept
- * connection that closed before any byte of an answer); an answer that ends
+ * connection that closed before any byte of an answer, and one new lease is
+ * asked for when no connection could be made); an answer that ends
  * early breaks the client's connection; an error of ours is told once, in
  * the dialect of the path. */
 #include <assert.h>
 #include <stdlib.h>
 
 #include "base/limits.h"
-#include "gateway/body_buffer.h"
-#include "gateway/finder.h"
-#include "gateway/gateway_internal.h"
 #include "gateway/headers.h"
-#include "io/timer.h"
+#include "gateway/relay_internal.h"
 
 enum {
     LINGER_MS = 10 * MINUTE_MS,
@@ -41,68 +43,7 @@ enum {
     BREAK_AFTER_MS = 20, /* see break_answer */
     BREAK_TRIES = 250,
     PREFIXES_MAX = 16, /* slashes in /upstream/{model}/... */
-    ERROR_BODY_BYTES = 64 * 1024,
 };
-
-enum relay_state {
-    RELAY_FINDING,
-    RELAY_WAITING,
-    RELAY_SENDING,
-    RELAY_LINGERING,
-    RELAY_ENDED,
-};
-
-struct relay {
-    struct list node;
-    struct gateway *gateway;
-    struct http_exchange *exchange; /* NULL: closed */
-    const struct path_row *row;
-    enum error_dialect dialect;
-    enum relay_state state;
-    char *allow_origin;  /* or NULL */
-    struct str target;   /* what the engine is asked for */
-    struct strbuf model; /* as the client named it */
-
-    struct finder finder; /* is_finding */
-    bool is_finding;      /* the body is looked at */
-    bool is_found;
-    struct body_buffer body;
-    uint64_t n_received; /* of the body */
-    uint64_t cursor;     /* of the body: passed on so far */
-    bool is_body_wanted;
-    bool is_body_ended;
-    bool is_end_sent;
-    bool is_replayable; /* all of the body is in the buffer */
-    bool is_retry;
-
-    bool splices;
-    uint64_t splice_begin, splice_end;
-    struct strbuf replacement;
-
-    struct router_ticket *ticket;
-    struct lease lease; /* id 0: none */
-    struct http_call *call;
-    bool is_stream; /* leaving it cancels it */
-    bool is_tunnel;
-    bool wants_progress;
-    bool has_progress_head; /* 200 and comments were sent */
-    char progress[64];      /* the last comment; told again at each beat */
-    struct timer beat;
-    bool collects_error; /* the answer is to become an error event */
-    struct strbuf error_body;
-
-    struct timer linger; /* in RELAY_ENDED: until the answer breaks */
-    int n_break_tries;
-    struct usage_reader usage;
-    int64_t started_at_ms;    /* the loop's time */
-    int64_t first_byte_at_ms; /* 0: no answer yet */
-    int64_t n_answer_bytes;
-    int status; /* of the answer, 0: none */
-    bool is_whole;
-};
-
-static const struct http_exchange_ops exchange_ops;
-static const struct http_call_ops call_ops;
 
 /* ---- the end ---- */
 
@@ -135,10 +76,8 @@ record(struct relay *relay)
     usage_reader_end(&relay->usage, &entry->usage);
 }
 
-/* Everything that runs for this request is over; only the exchange may
- * still be closing. */
-static void
-end(struct relay *relay, enum lease_outcome outcome)
+void
+relay_end(struct relay *relay, enum lease_outcome outcome)
 {
     if (relay->state == RELAY_ENDED)
         return;
@@ -148,6 +87,9 @@ end(struct relay *relay, enum lease_outcome outcome)
         router_cancel(relay->ticket);
     relay->ticket = NULL;
     timer_stop(&relay->beat);
+    timer_stop(&relay->news);
+    relay->gateway->n_kept_bytes -= relay->n_kept;
+    relay->n_kept = 0;
     if (relay->call != NULL)
         http_call_cancel(relay->call);
     relay->call = NULL;
@@ -160,10 +102,10 @@ end(struct relay *relay, enum lease_outcome outcome)
     usage_reader_release(&relay->usage);
 }
 
-static void
+void
 relay_free(struct relay *relay)
 {
-    end(relay, LEASE_CLIENT_GONE);
+    relay_end(relay, LEASE_CLIENT_GONE);
     timer_stop(&relay->linger);
     list_remove(&relay->node);
     relay->gateway->n_relays--;
@@ -222,10 +164,9 @@ break_answer(struct relay *relay)
         http_abort(relay->exchange);
 }
 
-/* Tells the client what went wrong, as far as it still can be told. */
-static void
-fail(struct relay *relay, const struct error *error, int retry_after_s,
-     enum lease_outcome outcome)
+void
+relay_fail(struct relay *relay, const struct error *error, int retry_after_s,
+           enum lease_outcome outcome)
 {
     struct http_exchange *exchange = relay->exchange;
     bool has_begun = exchange != NULL && http_has_responded(exchange);
@@ -236,343 +177,27 @@ fail(struct relay *relay, const struct error *error, int retry_after_s,
         relay->status = error_http_status(error->code);
         answer_error(exchange, error, relay->allow_origin, retry_after_s);
     }
-    end(relay, outcome);
+    relay_end(relay, outcome);
     if (has_begun)
         break_answer(relay);
 }
 
-static void
-fail_with(struct relay *relay, enum error_code code, const char *message)
+void
+relay_fail_with(struct relay *relay, enum error_code code, const char *message)
 {
     struct error error;
     error_set(&error, code, "%s", message);
-    fail(relay, &error, 0, LEASE_OK);
+    relay_fail(relay, &error, 0, LEASE_OK);
 }
 
-/* ---- the body on its way to the engine ---- */
+/* ---- waiting ---- */
 
-static void
-write_to_call(struct relay *relay, const char *bytes, size_t n)
+bool
+relay_may_read_on(const struct relay *relay)
 {
-    if (n > 0)
-        http_call_write(relay->call, (struct str){ bytes, n });
-}
-
-/* Passes the bytes at the cursor on, with the model's value replaced. */
-static void
-emit(struct relay *relay, struct str bytes)
-{
-    uint64_t from = relay->cursor;
-    uint64_t to = from + bytes.n;
-    relay->cursor = to;
-    if (!relay->splices || to <= relay->splice_begin ||
-        from >= relay->splice_end) {
-        write_to_call(relay, bytes.p, bytes.n);
-        return;
-    }
-    if (from <= relay->splice_begin) {
-        write_to_call(relay, bytes.p, (size_t)(relay->splice_begin - from));
-        write_to_call(relay, relay->replacement.p, relay->replacement.n);
-    }
-    if (to > relay->splice_end) {
-        size_t skip = (size_t)(relay->splice_end - from);
-        write_to_call(relay, bytes.p + skip, bytes.n - skip);
-    }
-}
-
-/* Sends as much as the engine takes; then asks for more, from the buffer or
- * from the client. */
-static void
-pump(struct relay *relay)
-{
-    while (relay->call != NULL && !relay->is_tunnel && !relay->is_end_sent &&
-           http_call_pending(relay->call) <= LIMIT_RELAY_WINDOW_BYTES) {
-        if (relay->cursor < body_buffer_size(&relay->body)) {
-            struct str piece = body_buffer_peek(&relay->body, relay->cursor);
-            if (piece.n > 0) {
-                emit(relay, piece);
-                continue;
-            }
-            if (!body_buffer_is_busy(&relay->body) &&
-                body_buffer_read(&relay->body, relay->cursor) != 0)
-                fail_with(relay, ERR_NO_MEMORY, "out of memory");
-            return;
-        }
-        if (relay->is_body_ended) {
-            relay->is_end_sent = true;
-            http_call_end(relay->call);
-            return;
-        }
-        if (!relay->is_body_wanted) {
-            relay->is_body_wanted = true;
-            http_want_body(relay->exchange);
-        }
-        http_resume_body(relay->exchange);
-        return;
-    }
-}
-
-static void
-on_body_room(void *ctx)
-{
-    struct relay *relay = ctx;
-    if (relay->body.is_broken)
-        fail_with(relay, ERR_IO, "the request's body could not be stored");
-    else if (relay->state == RELAY_FINDING && !relay->is_body_ended)
-        http_resume_body(relay->exchange);
-    else
-        pump(relay);
-}
-
-static void
-on_body_piece(void *ctx, struct str piece)
-{
-    struct relay *relay = ctx;
-    if (relay->call == NULL)
-        return;
-    if (piece.p == NULL) {
-        fail_with(relay, ERR_IO, "the request's body could not be read back");
-        return;
-    }
-    emit(relay, piece);
-    pump(relay);
-}
-
-/* ---- the engine's answer ---- */
-
-/* The answer has begun: nothing will be sent again. */
-static void
-forget_replay(struct relay *relay)
-{
-    relay->is_replayable = false;
-    if (relay->cursor >= body_buffer_size(&relay->body) &&
-        !body_buffer_is_busy(&relay->body))
-        body_buffer_release(&relay->body);
-}
-
-static void
-answer_tunnel(struct relay *relay, const struct header_list *list)
-{
-    struct http_headers headers = { list->at, list->n };
-    relay->is_tunnel = true;
-    if (http_upgrade(relay->exchange, headers) != 0)
-        fail_with(relay, ERR_BAD_GATEWAY,
-                  "the engine changed the protocol unasked");
-}
-
-static void
-on_head(struct http_call *call, const struct http_response *response)
-{
-    struct relay *relay = http_call_ctx(call);
-    relay->first_byte_at_ms = loop_now_ms(relay->gateway->options.loop);
-    relay->status = response->status;
-    if (relay->state == RELAY_LINGERING)
-        return;
-    forget_replay(relay);
-    bool is_events = headers_say_events(response->headers);
-    relay->is_stream |= is_events;
-    /* llama-server closes after a stream, without saying so before, and
-     * reads what has been sent meanwhile only to drop it: a request on that
-     * connection would look begun and could not be sent again. */
-    if (is_events)
-        http_call_retire(call);
-    usage_reader_init(&relay->usage,
-                      http_headers_get(response->headers, "content-type"));
-    if (relay->has_progress_head) {
-        relay->collects_error = response->status != 200 || !is_events;
-        return;
-    }
-    struct header_list list;
-    headers_for_client(response->headers, relay->allow_origin,
-                       response->is_upgrade, &list);
-    if (response->is_upgrade) {
-        answer_tunnel(relay, &list);
-        return;
-    }
-    struct http_headers headers = { list.at, list.n };
-    if (http_respond_head(relay->exchange, response->status, headers,
-                          response->content_length) != 0)
-        fail_with(relay, ERR_BAD_GATEWAY,
-                  "the engine's answer cannot be passed on");
-}
-
-static void
-on_answer(struct http_call *call, struct str bytes)
-{
-    struct relay *relay = http_call_ctx(call);
-    relay->n_answer_bytes += (int64_t)bytes.n;
-    if (relay->state == RELAY_LINGERING)
-        return;
-    if (relay->collects_error) {
-        strbuf_add_str(&relay->error_body, bytes);
-        return;
-    }
-    if (relay->is_tunnel) {
-        http_write_raw(relay->exchange, bytes);
-    } else {
-        usage_reader_feed(&relay->usage, bytes);
-        http_write(relay->exchange, bytes);
-    }
-    if (http_pending(relay->exchange) > LIMIT_RELAY_WINDOW_BYTES)
-        http_call_pause(call);
-}
-
-/* The engine answered an error after our own 200: it becomes an event. */
-static void
-finish_collected(struct relay *relay)
-{
-    struct strbuf event = STRBUF_INIT((size_t)ERROR_BODY_BYTES * 2);
-    if (relay->dialect == ERRORS_ANTHROPIC)
-        strbuf_add_text(&event, "event: error\n");
-    struct str rest = str_trim(strbuf_view(&relay->error_body));
-    do {
-        struct str line = str_split(&rest, '\n');
-        strbuf_add_text(&event, "data: ");
-        strbuf_add_str(&event, line);
-        strbuf_add_byte(&event, '\n');
-    } while (rest.n > 0);
-    strbuf_add_byte(&event, '\n');
-    http_write(relay->exchange, strbuf_view(&event));
-    strbuf_release(&event);
-}
-
-static void
-on_end(struct http_call *call)
-{
-    struct relay *relay = http_call_ctx(call);
-    relay->call = NULL;
-    relay->is_whole = true;
-    if (relay->state == RELAY_LINGERING) {
-        relay_free(relay);
-        return;
-    }
-    if (relay->collects_error)
-        finish_collected(relay);
-    http_finish(relay->exchange);
-    end(relay, LEASE_OK);
-}
-
-static void start_call(struct relay *relay);
-
-static void
-on_error(struct http_call *call, const struct http_call_failure *failure)
-{
-    struct relay *relay = http_call_ctx(call);
-    relay->call = NULL;
-    if (relay->state == RELAY_LINGERING) {
-        relay_free(relay);
-        return;
-    }
-    if (failure->is_stale_reuse && relay->is_replayable && !relay->is_retry) {
-        relay->is_retry = true;
-        relay->cursor = 0;
-        relay->is_end_sent = false;
-        start_call(relay);
-        return;
-    }
-    struct error error;
-    enum error_code code =
-        failure->is_timeout ? ERR_GATEWAY_TIMEOUT : ERR_BAD_GATEWAY;
-    error_set(&error, code, "the engine of model '%s' did not answer: %s",
-              strbuf_text(&relay->model), failure->error.message);
-    fail(relay, &error, 0, LEASE_UPSTREAM_FAILED);
-}
-
-static void
-on_call_drain(struct http_call *call)
-{
-    struct relay *relay = http_call_ctx(call);
-    if (relay->state == RELAY_LINGERING)
-        return;
-    if (relay->is_tunnel)
-        http_resume_raw(relay->exchange);
-    else
-        pump(relay);
-}
-
-static const struct http_call_ops call_ops = {
-    .on_head = on_head,
-    .on_body = on_answer,
-    .on_end = on_end,
-    .on_error = on_error,
-    .on_drain = on_call_drain,
-};
-
-/* ---- asking the engine ---- */
-
-/* What the engine will be sent, or -1: as chunks. */
-static int64_t
-length_for_engine(const struct relay *relay)
-{
-    const struct http_request *request = http_request(relay->exchange);
-    if (!request->has_body)
-        return 0;
-    int64_t n = request->content_length;
-    if (n < 0 && relay->is_body_ended)
-        n = (int64_t)relay->n_received;
-    if (n >= 0 && relay->splices)
-        n += (int64_t)relay->replacement.n -
-             (int64_t)(relay->splice_end - relay->splice_begin);
-    return n;
-}
-
-static void
-start_call(struct relay *relay)
-{
-    const struct http_request *request = http_request(relay->exchange);
-    struct http_pool *pool =
-        upstreams_get(&relay->gateway->upstreams, &relay->lease);
-    if (pool == NULL) {
-        fail_with(relay, ERR_NO_MEMORY, "out of memory");
-        return;
-    }
-    struct header_list list;
-    headers_for_engine(request->headers, &relay->lease, request->is_upgrade,
-                       &list);
-    int64_t length = length_for_engine(relay);
-    struct http_call_options options = {
-        .method = request->is_head ? STR("GET") : request->method,
-        .target = relay->target,
-        .headers = { list.at, list.n },
-        .content_length = length,
-        .is_upgrade = request->is_upgrade,
-        /* A kept connection only for what could be sent once more. */
-        .must_be_fresh = relay->is_retry || request->is_upgrade ||
-                         length > (int64_t)LIMIT_REPLAY_BYTES || length < 0,
-        .ops = &call_ops,
-        .ctx = relay,
-    };
-    struct error error;
-    relay->call = http_call_start(pool, &options, &error);
-    if (relay->call == NULL) {
-        fail(relay, &error, 0, LEASE_OK);
-        return;
-    }
-    relay->state = RELAY_SENDING;
-    pump(relay);
-}
-
-static void
-prepare_splice(struct relay *relay)
-{
-    struct str name = str_from(relay->lease.model);
-    if (!relay->is_finding || !relay->lease.rewrites_model ||
-        str_eq(name, strbuf_view(&relay->model)))
-        return;
-    relay->splices = true;
-    finder_range(&relay->finder, &relay->splice_begin, &relay->splice_end);
-    finder_replacement(&relay->finder, name, &relay->replacement);
-}
-
-/* With the lease. */
-static void
-begin(struct relay *relay)
-{
-    prepare_splice(relay);
-    if (strbuf_failed(&relay->replacement))
-        fail_with(relay, ERR_NO_MEMORY, "out of memory");
-    else
-        start_call(relay);
+    return relay->state == RELAY_FINDING ||
+           (relay->state == RELAY_WAITING &&
+            relay->gateway->n_kept_bytes < LIMIT_WAITING_BODIES_BYTES);
 }
 
 static void
@@ -583,14 +208,15 @@ on_ready(void *ctx, const struct lease *lease, const struct error *error,
     relay->ticket = NULL;
     timer_stop(&relay->beat);
     if (lease == NULL) {
-        fail(relay, error, retry_after_s, LEASE_OK);
+        relay_fail(relay, error, retry_after_s, LEASE_OK);
         return;
     }
     relay->lease = *lease;
-    begin(relay);
+    /* What comes now would overtake what is in the buffer. */
+    if (relay->is_body_wanted && !relay->is_body_ended)
+        http_pause_body(relay->exchange);
+    relay_begin(relay);
 }
-
-/* ---- waiting ---- */
 
 static void
 send_progress_head(struct relay *relay)
@@ -638,9 +264,27 @@ on_progress(void *ctx, enum instance_state state, size_t position)
     tell_progress(relay);
 }
 
-/* Asks for a lease of relay->model; reading stops until there is one. */
+/* Until it is served. A client that asked for a "100 Continue" has sent
+ * nothing yet and is not told to. */
 static void
-acquire(struct relay *relay, bool checks_path)
+read_while_waiting(struct relay *relay)
+{
+    struct http_exchange *exchange = relay->exchange;
+    const struct http_request *request = http_request(exchange);
+    if (!request->has_body || relay->is_body_ended)
+        return;
+    if (!relay_may_read_on(relay) || body_buffer_is_busy(&relay->body)) {
+        http_pause_body(exchange);
+    } else if (relay->is_body_wanted) {
+        http_resume_body(exchange);
+    } else if (http_headers_get(request->headers, "expect").n == 0) {
+        relay->is_body_wanted = true;
+        http_want_body(exchange);
+    }
+}
+
+void
+relay_acquire(struct relay *relay, bool checks_path)
 {
     struct router *router = relay->gateway->options.router;
     const struct http_request *request = http_request(relay->exchange);
@@ -648,7 +292,7 @@ acquire(struct relay *relay, bool checks_path)
     struct error error;
     if (router_resolve(router, strbuf_view(&relay->model), &model, &error) !=
         0) {
-        fail(relay, &error, 0, LEASE_OK);
+        relay_fail(relay, &error, 0, LEASE_OK);
         return;
     }
     if (checks_path && model.manifest != NULL &&
@@ -657,7 +301,7 @@ acquire(struct relay *relay, bool checks_path)
                   "%s, the engine of model '%s', does not serve %.*s",
                   model.manifest->name, strbuf_text(&relay->model),
                   STR_ARG(request->path));
-        fail(relay, &error, 0, LEASE_OK);
+        relay_fail(relay, &error, 0, LEASE_OK);
         return;
     }
     struct router_need need = {
@@ -673,13 +317,16 @@ acquire(struct relay *relay, bool checks_path)
     if (!is_served)
         relay->ticket = router_acquire(router, &need, &error, &retry_after_s);
     if (!is_served && relay->ticket == NULL) {
-        fail(relay, &error, retry_after_s, LEASE_OK);
+        relay_fail(relay, &error, retry_after_s, LEASE_OK);
+        return;
+    }
+    if (!is_served) {
+        read_while_waiting(relay);
         return;
     }
     if (request->has_body && relay->is_body_wanted && !relay->is_body_ended)
         http_pause_body(relay->exchange);
-    if (is_served)
-        begin(relay);
+    relay_begin(relay);
 }
 
 /* ---- the client's side ---- */
@@ -692,18 +339,30 @@ acquire_when_known(struct relay *relay)
     if (relay->wants_progress && !finder_knows_stream(&relay->finder) &&
         !relay->is_body_ended)
         return;
-    acquire(relay, true);
+    relay_acquire(relay, true);
+}
+
+/* A body that names no model, and need not. */
+static void
+acquire_without_name(struct relay *relay)
+{
+    finder_release(&relay->finder);
+    relay->finder = (struct finder){ .is_form = false };
+    relay->is_finding = false;
+    relay->is_stream = true; /* nobody knows */
+    relay_acquire(relay, true);
 }
 
 static void
 take_scan(struct relay *relay, enum model_scan scan)
 {
     struct error error;
+    bool may_lack = relay->is_named && relay->state == RELAY_FINDING;
     switch (scan) {
     case MODEL_FOUND:
-        if (!relay->is_found &&
+        if (!relay->is_found && !relay->is_named &&
             finder_name(&relay->finder, &relay->model) != 0) {
-            fail_with(relay, ERR_NO_MEMORY, "out of memory");
+            relay_fail_with(relay, ERR_NO_MEMORY, "out of memory");
             return;
         }
         relay->is_found = true;
@@ -711,12 +370,18 @@ take_scan(struct relay *relay, enum model_scan scan)
             acquire_when_known(relay);
         break;
     case MODEL_MISSING:
-        fail_with(relay, ERR_BAD_REQUEST,
-                  "the request does not name a \"model\"");
+        if (may_lack)
+            acquire_without_name(relay);
+        else
+            relay_fail_with(relay, ERR_BAD_REQUEST,
+                            "the request does not name a \"model\"");
         break;
     case MODEL_ERROR:
         finder_error(&relay->finder, &error);
-        fail(relay, &error, 0, LEASE_OK);
+        if (may_lack)
+            acquire_without_name(relay);
+        else
+            relay_fail(relay, &error, 0, LEASE_OK);
         break;
     case MODEL_UNKNOWN: break;
     }
@@ -726,10 +391,14 @@ static void
 keep_body(struct relay *relay, struct str bytes)
 {
     if (body_buffer_add(&relay->body, bytes) != 0)
-        fail_with(relay, ERR_NO_MEMORY,
-                  "the request's body could not be stored");
-    else if (body_buffer_is_busy(&relay->body))
+        relay_fail_with(relay, ERR_NO_MEMORY,
+                        "the request's body could not be stored");
+    else if (body_buffer_is_busy(&relay->body) || !relay_may_read_on(relay))
         http_pause_body(relay->exchange);
+    if (relay->state != RELAY_ENDED) {
+        relay->n_kept += bytes.n;
+        relay->gateway->n_kept_bytes += bytes.n;
+    }
 }
 
 static void
@@ -741,7 +410,7 @@ pass_body(struct relay *relay, struct str bytes)
         relay->is_replayable = body_buffer_add(&relay->body, bytes) == 0;
     else
         relay->is_replayable = false;
-    emit(relay, bytes);
+    relay_emit(relay, bytes);
     if (relay->call != NULL &&
         http_call_pending(relay->call) > LIMIT_RELAY_WINDOW_BYTES)
         http_pause_body(relay->exchange);
@@ -771,13 +440,15 @@ on_request_end(struct http_exchange *exchange)
     relay->is_body_ended = true;
     http_resume_body(exchange); /* nothing comes but its going away */
     if (relay->state == RELAY_SENDING) {
-        pump(relay);
+        relay_pump(relay);
     } else if (relay->state == RELAY_FINDING && relay->is_found) {
-        acquire(relay, true);
+        relay_acquire(relay, true);
+    } else if (relay->state == RELAY_FINDING && relay->is_named) {
+        acquire_without_name(relay);
     } else if (relay->state == RELAY_FINDING) {
         struct error error;
         finder_error(&relay->finder, &error);
-        fail(relay, &error, 0, LEASE_OK);
+        relay_fail(relay, &error, 0, LEASE_OK);
     }
 }
 
@@ -871,10 +542,10 @@ start_upstream(struct relay *relay)
                                       request->target.n - ends[n_ends] };
         if (relay->target.n == 0 || relay->target.p[0] != '/')
             relay->target = STR("/");
-        acquire(relay, false);
+        relay_acquire(relay, false);
         return;
     }
-    fail_with(relay, ERR_BAD_REQUEST, "the path does not name a model");
+    relay_fail_with(relay, ERR_BAD_REQUEST, "the path does not name a model");
 }
 
 static void
@@ -883,7 +554,7 @@ start_by_query(struct relay *relay, const char *name, size_t n)
     /* Nobody looks at the body, so nobody knows whether it streams. */
     relay->is_stream = true;
     strbuf_add(&relay->model, name, n);
-    acquire(relay, true);
+    relay_acquire(relay, true);
 }
 
 static void
@@ -892,15 +563,21 @@ start_by_body(struct relay *relay)
     const struct http_request *request = http_request(relay->exchange);
     struct error error;
     if (!request->has_body) {
-        fail_with(relay, ERR_BAD_REQUEST,
-                  "the request has no body that names a \"model\"");
+        relay_fail_with(relay, ERR_BAD_REQUEST,
+                        "the request has no body that names a \"model\"");
         return;
     }
     relay->is_finding = true;
-    if (finder_init(&relay->finder,
+    bool can_find =
+        finder_init(&relay->finder,
                     http_headers_get(request->headers, "content-type"),
-                    &error) != 0) {
-        fail(relay, &error, 0, LEASE_OK);
+                    &error) == 0;
+    if (!can_find && relay->is_named) {
+        acquire_without_name(relay);
+        return;
+    }
+    if (!can_find) {
+        relay_fail(relay, &error, 0, LEASE_OK);
         return;
     }
     relay->wants_progress = str_eq(
@@ -909,6 +586,17 @@ start_by_body(struct relay *relay)
         body_buffer_expect(&relay->body, (uint64_t)request->content_length);
     relay->is_body_wanted = true;
     http_want_body(relay->exchange);
+}
+
+/* An engine that goes by the name in the body has to find its own there. */
+static bool
+needs_body_rewritten(struct relay *relay, struct str name)
+{
+    struct router_model model;
+    return http_request(relay->exchange)->has_body &&
+           router_resolve(relay->gateway->options.router, name, &model, NULL) ==
+               0 &&
+           model.rewrites_model;
 }
 
 static struct relay *
@@ -938,10 +626,11 @@ relay_new(struct gateway *gateway, struct http_exchange *exchange,
     strbuf_init(&relay->replacement, (size_t)MODEL_NAME_BYTES * 6 + 2);
     strbuf_init(&relay->error_body, ERROR_BODY_BYTES);
     body_buffer_init(&relay->body, gateway->options.loop, &gateway->bodies,
-                     gateway->options.spill_dir, on_body_room, on_body_piece,
-                     relay);
+                     gateway->options.spill_dir, relay_on_body_room,
+                     relay_on_body_piece, relay);
     usage_reader_init(&relay->usage, STR(""));
     timer_init(&relay->linger, on_linger_end);
+    timer_init(&relay->news, relay_on_news);
     list_push_back(&gateway->relays, &relay->node);
     gateway->n_relays++;
     return relay;
@@ -966,11 +655,15 @@ relay_start(struct gateway *gateway, struct http_exchange *exchange,
                                  sizeof name);
     if (kind == PATH_UPSTREAM)
         start_upstream(relay);
-    else if (n > 0)
+    else if (n > 0 &&
+             (kind != PATH_BODY ||
+              !needs_body_rewritten(relay, (struct str){ name, (size_t)n })))
         start_by_query(relay, name, (size_t)n);
-    else if (kind == PATH_BODY)
+    else if (kind == PATH_BODY) {
+        relay->is_named = n > 0;
+        strbuf_add(&relay->model, name, n > 0 ? (size_t)n : 0);
         start_by_body(relay);
-    else
-        fail_with(relay, ERR_BAD_REQUEST,
-                  "the request does not name a model (?model=...)");
+    } else
+        relay_fail_with(relay, ERR_BAD_REQUEST,
+                        "the request does not name a model (?model=...)");
 }

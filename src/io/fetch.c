@@ -86,12 +86,45 @@ close_fetcher(struct fetcher *fetcher)
     if (fetcher->wake != NULL)
         uv_close((uv_handle_t *)fetcher->wake, on_wake_closed);
     if (fetcher->multi != NULL)
-        curl_multi_cleanup(fetcher->multi);
+        fetcher->curl.multi_cleanup(fetcher->multi);
+    if (fetcher->is_loaded)
+        fetcher->curl.global_cleanup(); /* counted by libcurl */
     fetch_rules_unref(fetcher->rules);
     pthread_mutex_destroy(&fetcher->lock);
     free(fetcher->user_agent);
     free(fetcher);
-    curl_global_cleanup(); /* counted by libcurl */
+}
+
+/* libcurl is for those who ask for something. */
+static int
+load(struct fetcher *fetcher, struct error *error)
+{
+    if (fetcher->is_loaded)
+        return 0;
+    if (curl_api_load(&fetcher->curl, error) < 0)
+        return -1;
+    if (fetcher->curl.global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK)
+        return error_set(error, ERR_NO_MEMORY, "libcurl does not start");
+    fetcher->is_loaded = true;
+    return 0;
+}
+
+static int
+run(struct fetcher *fetcher, struct error *error)
+{
+    if (fetcher->is_running)
+        return 0;
+    if (load(fetcher, error) < 0)
+        return -1;
+    if (fetcher->multi == NULL)
+        fetcher->multi = fetcher->curl.multi_init();
+    if (fetcher->multi == NULL)
+        return error_set(error, ERR_NO_MEMORY, "out of memory");
+    int status = pthread_create(&fetcher->thread, NULL, fetch_thread, fetcher);
+    if (status != 0)
+        return error_errno(error, status, "cannot start the fetch thread");
+    fetcher->is_running = true;
+    return 0;
 }
 
 static int
@@ -103,12 +136,8 @@ open_fetcher(struct fetcher *fetcher, const struct fetcher_options *options,
         open_wake(fetcher, error) < 0)
         return -1;
     fetcher->user_agent = str_dup(str_from(options->user_agent));
-    fetcher->multi = curl_multi_init();
-    if (fetcher->user_agent == NULL || fetcher->multi == NULL)
+    if (fetcher->user_agent == NULL)
         return error_set(error, ERR_NO_MEMORY, "out of memory");
-    int status = pthread_create(&fetcher->thread, NULL, fetch_thread, fetcher);
-    if (status != 0)
-        return error_errno(error, status, "cannot start the fetch thread");
     return 0;
 }
 
@@ -117,13 +146,9 @@ fetcher_new(const struct fetcher_options *options, struct fetcher **ret_fetcher,
             struct error *error)
 {
     *ret_fetcher = NULL;
-    if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK)
-        return error_set(error, ERR_NO_MEMORY, "libcurl does not start");
     struct fetcher *fetcher = calloc(1, sizeof *fetcher);
-    if (fetcher == NULL) {
-        curl_global_cleanup();
+    if (fetcher == NULL)
         return error_set(error, ERR_NO_MEMORY, "out of memory");
-    }
     fetcher->loop = options->loop;
     fetcher->next_stall_at_ms = INT64_MAX;
     pthread_mutex_init(&fetcher->lock, NULL);
@@ -161,8 +186,10 @@ fetcher_stop(struct fetcher *fetcher)
     pthread_mutex_lock(&fetcher->lock);
     fetcher->is_stopping = true;
     pthread_mutex_unlock(&fetcher->lock);
-    curl_multi_wakeup(fetcher->multi);
-    pthread_join(fetcher->thread, NULL);
+    if (fetcher->is_running) {
+        fetcher->curl.multi_wakeup(fetcher->multi);
+        pthread_join(fetcher->thread, NULL);
+    }
     tell_over(fetcher);
 }
 
@@ -224,6 +251,18 @@ copy_request(struct fetch *fetch, const struct fetch_request *request)
     return copy->body.p == NULL ? -1 : 0;
 }
 
+/* There is no thread that could do it. */
+static void
+end_unasked(struct fetch *fetch)
+{
+    struct fetcher *fetcher = fetch->fetcher;
+    pthread_mutex_lock(&fetcher->lock);
+    fetch->is_over = true;
+    list_push_back(&fetcher->over, &fetch->node);
+    pthread_mutex_unlock(&fetcher->lock);
+    uv_async_send(fetcher->wake);
+}
+
 struct fetch *
 fetch_start(struct fetcher *fetcher, const struct fetch_request *request)
 {
@@ -234,6 +273,7 @@ fetch_start(struct fetcher *fetcher, const struct fetch_request *request)
     if (fetch == NULL)
         return NULL;
     fetch->fetcher = fetcher;
+    fetch->curl = &fetcher->curl;
     list_init(&fetch->node);
     list_init(&fetch->ask);
     arena_init(&fetch->arena, FETCH_REQUEST_BYTES_MAX);
@@ -249,7 +289,10 @@ fetch_start(struct fetcher *fetcher, const struct fetch_request *request)
     }
     if (fetcher->n_fetches++ == 0)
         uv_ref((uv_handle_t *)fetcher->wake);
-    fetch_ask(fetch, FETCH_ASKS_START);
+    if (run(fetcher, &fetch->error) < 0)
+        end_unasked(fetch);
+    else
+        fetch_ask(fetch, FETCH_ASKS_START);
     return fetch;
 }
 
@@ -270,15 +313,16 @@ fetch_resume(struct fetch *fetch)
 }
 
 int
-fetch_check_url(const struct fetcher *fetcher, const char *url,
-                struct error *error)
+fetch_check_url(struct fetcher *fetcher, const char *url, struct error *error)
 {
     struct fetch_place place;
-    CURLU *parsed = curl_url();
+    if (load(fetcher, error) < 0)
+        return -1;
+    CURLU *parsed = fetcher->curl.url();
     if (parsed == NULL)
         return error_set(error, ERR_NO_MEMORY, "out of memory");
-    int status =
-        fetch_rules_check(fetcher->rules, parsed, str_from(url), &place, error);
-    curl_url_cleanup(parsed);
+    int status = fetch_rules_check(fetcher->rules, &fetcher->curl, parsed,
+                                   str_from(url), &place, error);
+    fetcher->curl.url_cleanup(parsed);
     return status;
 }

@@ -145,7 +145,7 @@ struct fetch *fetch_text(struct fetcher *fetcher,
 
 /* Whether the rules above let this URL be asked at all (no look-up): 0, or
  * -1 with ERR_INVALID or ERR_FORBIDDEN. */
-int fetch_check_url(const struct fetcher *fetcher, const char *url,
+int fetch_check_url(struct fetcher *fetcher, const char *url,
                     struct error *error);
 
 #endif

@@ -234,7 +234,7 @@ static const struct {
 static bool
 tell(struct fetch *fetch, CURLoption option, const void *value)
 {
-    return (curl_easy_setopt)(fetch->easy, option, value) == CURLE_OK;
+    return fetch->curl->easy_setopt(fetch->easy, option, value) == CURLE_OK;
 }
 
 static bool
@@ -242,12 +242,14 @@ tell_basics(struct fetch *fetch)
 {
     bool is_ok = true;
     for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; i++)
-        is_ok &= (curl_easy_setopt)(fetch->easy, numbers[i].option,
-                                    numbers[i].value) == CURLE_OK;
-    (curl_easy_setopt)(fetch->easy, CURLOPT_HEADERFUNCTION, on_header);
-    (curl_easy_setopt)(fetch->easy, CURLOPT_WRITEFUNCTION, on_bytes);
-    (curl_easy_setopt)(fetch->easy, CURLOPT_OPENSOCKETFUNCTION, on_open_socket);
-    (curl_easy_setopt)(fetch->easy, CURLOPT_PREREQFUNCTION, on_before_request);
+        is_ok &= fetch->curl->easy_setopt(fetch->easy, numbers[i].option,
+                                          numbers[i].value) == CURLE_OK;
+    fetch->curl->easy_setopt(fetch->easy, CURLOPT_HEADERFUNCTION, on_header);
+    fetch->curl->easy_setopt(fetch->easy, CURLOPT_WRITEFUNCTION, on_bytes);
+    fetch->curl->easy_setopt(fetch->easy, CURLOPT_OPENSOCKETFUNCTION,
+                             on_open_socket);
+    fetch->curl->easy_setopt(fetch->easy, CURLOPT_PREREQFUNCTION,
+                             on_before_request);
     return is_ok && tell(fetch, CURLOPT_PROTOCOLS_STR, "http,https") &&
            tell(fetch, CURLOPT_HEADERDATA, fetch) &&
            tell(fetch, CURLOPT_WRITEDATA, fetch) &&
@@ -261,7 +263,7 @@ tell_basics(struct fetch *fetch)
 static bool
 add_line(struct fetch *fetch, const char *line)
 {
-    struct curl_slist *lines = curl_slist_append(fetch->lines, line);
+    struct curl_slist *lines = fetch->curl->slist_append(fetch->lines, line);
     if (lines == NULL)
         return false;
     fetch->lines = lines;
@@ -282,7 +284,7 @@ tell_headers(struct fetch *fetch)
 {
     const struct fetch_request *request = &fetch->request;
     char range[80];
-    curl_slist_free_all(fetch->lines);
+    fetch->curl->slist_free_all(fetch->lines);
     fetch->lines = NULL;
     if (!add_line(fetch, "Accept-Encoding: identity") ||
         !add_line(fetch, "Expect:") || !add_lines(fetch, request->headers))
@@ -316,13 +318,16 @@ tell_method(struct fetch *fetch)
 {
     struct str method = str_from(fetch->method);
     if (str_is(method, "HEAD"))
-        return (curl_easy_setopt)(fetch->easy, CURLOPT_NOBODY, 1L) == CURLE_OK;
+        return fetch->curl->easy_setopt(fetch->easy, CURLOPT_NOBODY, 1L) ==
+               CURLE_OK;
     if (!str_is(method, "POST"))
-        return (curl_easy_setopt)(fetch->easy, CURLOPT_HTTPGET, 1L) == CURLE_OK;
+        return fetch->curl->easy_setopt(fetch->easy, CURLOPT_HTTPGET, 1L) ==
+               CURLE_OK;
     const struct str body = fetch->request.body;
-    return (curl_easy_setopt)(fetch->easy, CURLOPT_POST, 1L) == CURLE_OK &&
-           (curl_easy_setopt)(fetch->easy, CURLOPT_POSTFIELDSIZE_LARGE,
-                              (curl_off_t)body.n) == CURLE_OK &&
+    return fetch->curl->easy_setopt(fetch->easy, CURLOPT_POST, 1L) ==
+               CURLE_OK &&
+           fetch->curl->easy_setopt(fetch->easy, CURLOPT_POSTFIELDSIZE_LARGE,
+                                    (curl_off_t)body.n) == CURLE_OK &&
            tell(fetch, CURLOPT_POSTFIELDS, body.n > 0 ? body.p : "");
 }
 
@@ -340,17 +345,17 @@ static int
 prepare(struct fetch *fetch)
 {
     char *text = NULL;
-    if (curl_url_get(fetch->url, CURLUPART_URL, &text, 0) != CURLUE_OK)
+    if (fetch->curl->url_get(fetch->url, CURLUPART_URL, &text, 0) != CURLUE_OK)
         return set_no_memory(fetch);
     strbuf_clear(&fetch->url_text);
     strbuf_add_text(&fetch->url_text, text);
-    curl_free(text);
+    fetch->curl->free(text);
     if (strbuf_failed(&fetch->url_text))
         return set_no_memory(fetch);
     if (fetch->easy == NULL)
-        fetch->easy = curl_easy_init();
+        fetch->easy = fetch->curl->easy_init();
     else
-        curl_easy_reset(fetch->easy);
+        fetch->curl->easy_reset(fetch->easy);
     if (fetch->easy == NULL || !tell_basics(fetch) || !tell_headers(fetch) ||
         !tell_method(fetch) ||
         !tell(fetch, CURLOPT_URL, strbuf_text(&fetch->url_text)) ||
@@ -403,7 +408,7 @@ fetch_hop_first(struct fetch *fetch)
 {
     const struct fetch_request *request = &fetch->request;
     struct error error;
-    fetch->url = curl_url();
+    fetch->url = fetch->curl->url();
     if (fetch->url == NULL)
         return set_no_memory(fetch);
     if (check_request(request, &error) < 0) {
@@ -411,8 +416,8 @@ fetch_hop_first(struct fetch *fetch)
         return -1;
     }
     fetch->method = request->method == NULL ? "GET" : request->method;
-    if (fetch_rules_check(fetch->rules, fetch->url, str_from(request->url),
-                          &fetch->place, &error) < 0) {
+    if (fetch_rules_check(fetch->rules, fetch->curl, fetch->url,
+                          str_from(request->url), &fetch->place, &error) < 0) {
         fail(fetch, &error);
         return -1;
     }
@@ -441,8 +446,8 @@ fetch_hop_next(struct fetch *fetch)
         str_is(str_from(fetch->method), "POST"))
         fetch->method = "GET";
     struct fetch_place place;
-    if (fetch_rules_check(fetch->rules, fetch->url, location, &place, &error) <
-        0) {
+    if (fetch_rules_check(fetch->rules, fetch->curl, fetch->url, location,
+                          &place, &error) < 0) {
         if (error.code == ERR_INVALID)
             error.code = ERR_BAD_GATEWAY;
         fail(fetch, &error);
@@ -486,8 +491,9 @@ set_verdict(struct fetch *fetch, CURLcode code)
             what = verdicts[i].what;
         }
     }
-    const char *words = fetch->curl_words[0] != '\0' ? fetch->curl_words
-                                                     : curl_easy_strerror(code);
+    const char *words = fetch->curl_words[0] != '\0'
+                            ? fetch->curl_words
+                            : fetch->curl->easy_strerror(code);
     error_set(&fetch->error, becomes, "%.200s:%d: %s (%.200s)",
               fetch->place.host, fetch->place.port, what, words);
 }
@@ -514,10 +520,10 @@ fetch_hop_judge(struct fetch *fetch, CURLcode code)
 void
 fetch_hop_release(struct fetch *fetch)
 {
-    curl_easy_cleanup(fetch->easy);
+    fetch->curl->easy_cleanup(fetch->easy);
     fetch->easy = NULL;
-    curl_url_cleanup(fetch->url);
+    fetch->curl->url_cleanup(fetch->url);
     fetch->url = NULL;
-    curl_slist_free_all(fetch->lines);
+    fetch->curl->slist_free_all(fetch->lines);
     fetch->lines = NULL;
 }

@@ -14,13 +14,13 @@
 #ifndef IO_FETCH_INTERNAL_H
 #define IO_FETCH_INTERNAL_H
 
-#include <curl/curl.h>
 #include <pthread.h>
 #include <sys/socket.h>
 
 #include "base/arena.h"
 #include "base/list.h"
 #include "base/strbuf.h"
+#include "io/curl.h"
 #include "io/fetch.h"
 
 enum {
@@ -52,7 +52,8 @@ bool fetch_place_is_same(const struct fetch_place *a,
 
 /* Reads `url` (relative to what `parsed` holds, if that is not empty) into
  * `parsed` and checks it. */
-int fetch_rules_check(const struct fetch_rules *rules, CURLU *parsed,
+int fetch_rules_check(const struct fetch_rules *rules,
+                      const struct curl_api *curl, CURLU *parsed,
                       struct str url, struct fetch_place *ret_place,
                       struct error *error);
 /* False for everything that is not of the public internet. */
@@ -103,8 +104,9 @@ enum fetch_asks {
 
 struct fetch {
     struct fetcher *fetcher;
-    struct list node; /* of the thread's fetches, or of `over` */
-    struct list ask;  /* of `asking` */
+    const struct curl_api *curl; /* the fetcher's */
+    struct list node;            /* of the thread's fetches, or of `over` */
+    struct list ask;             /* of `asking` */
     unsigned asks;
     bool is_over;
 
@@ -141,7 +143,10 @@ struct fetcher {
     char *user_agent;
     struct fetch_rules *rules;
     size_t n_fetches; /* the loop's count */
-    bool is_stopped;  /* the loop's: the thread is gone */
+    bool is_stopped;  /* the loop's: for good */
+    bool is_loaded;   /* curl is there */
+    bool is_running;  /* multi and thread are, too */
+    struct curl_api curl;
 
     pthread_t thread;
     CURLM *multi;

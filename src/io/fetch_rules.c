@@ -248,23 +248,23 @@ fetch_text_is_clean(struct str text)
 }
 
 static bool
-copy_part(CURLU *parsed, CURLUPart part, unsigned flags, char *ret_text,
-          size_t size)
+copy_part(const struct curl_api *curl, CURLU *parsed, CURLUPart part,
+          unsigned flags, char *ret_text, size_t size)
 {
     char *text = NULL;
-    if (curl_url_get(parsed, part, &text, flags) != CURLUE_OK)
+    if (curl->url_get(parsed, part, &text, flags) != CURLUE_OK)
         return false;
     int n = snprintf(ret_text, size, "%s", text);
-    curl_free(text);
+    curl->free(text);
     return n > 0 && (size_t)n < size;
 }
 
 static bool
-has_part(CURLU *parsed, CURLUPart part)
+has_part(const struct curl_api *curl, CURLU *parsed, CURLUPart part)
 {
     char *text = NULL;
-    CURLUcode code = curl_url_get(parsed, part, &text, 0);
-    curl_free(text);
+    CURLUcode code = curl->url_get(parsed, part, &text, 0);
+    curl->free(text);
     return code == CURLUE_OK;
 }
 
@@ -275,23 +275,23 @@ is_plain(const struct fetch_place *place)
 }
 
 static int
-read_place(const struct fetch_rules *rules, CURLU *parsed,
-           struct fetch_place *ret_place, struct error *error)
+read_place(const struct fetch_rules *rules, const struct curl_api *curl,
+           CURLU *parsed, struct fetch_place *ret_place, struct error *error)
 {
     char port[8];
-    if (!copy_part(parsed, CURLUPART_SCHEME, 0, ret_place->scheme,
+    if (!copy_part(curl, parsed, CURLUPART_SCHEME, 0, ret_place->scheme,
                    sizeof ret_place->scheme) ||
         (!is_plain(ret_place) && !str_is(str_from(ret_place->scheme), "https")))
         return error_set(error, ERR_FORBIDDEN,
                          "only https is spoken, not the scheme of this URL");
-    if (!copy_part(parsed, CURLUPART_HOST, 0, ret_place->host,
+    if (!copy_part(curl, parsed, CURLUPART_HOST, 0, ret_place->host,
                    sizeof ret_place->host) ||
-        !copy_part(parsed, CURLUPART_PORT, CURLU_DEFAULT_PORT, port,
+        !copy_part(curl, parsed, CURLUPART_PORT, CURLU_DEFAULT_PORT, port,
                    sizeof port) ||
         !read_port(str_from(port), &ret_place->port))
         return error_set(error, ERR_INVALID, "the URL names no host or port");
-    bool has_user = has_part(parsed, CURLUPART_USER) ||
-                    has_part(parsed, CURLUPART_PASSWORD);
+    bool has_user = has_part(curl, parsed, CURLUPART_USER) ||
+                    has_part(curl, parsed, CURLUPART_PASSWORD);
     if (has_user)
         return error_set(error, ERR_INVALID,
                          "the URL of %.200s holds a user name or password",
@@ -321,7 +321,8 @@ check_place(const struct fetch_place *place, struct error *error)
 }
 
 static int
-parse(CURLU *parsed, struct str url, struct error *error)
+parse(const struct curl_api *curl, CURLU *parsed, struct str url,
+      struct error *error)
 {
     if (url.n == 0)
         return error_set(error, ERR_INVALID, "the URL is empty");
@@ -337,27 +338,27 @@ parse(CURLU *parsed, struct str url, struct error *error)
     char *text = str_dup(url);
     if (text == NULL)
         return error_set(error, ERR_NO_MEMORY, "out of memory");
-    CURLUcode code = curl_url_set(parsed, CURLUPART_URL, text,
-                                  CURLU_NON_SUPPORT_SCHEME |
-                                      (is_ascii ? 0U : CURLU_URLENCODE));
+    CURLUcode code = curl->url_set(parsed, CURLUPART_URL, text,
+                                   CURLU_NON_SUPPORT_SCHEME |
+                                       (is_ascii ? 0U : CURLU_URLENCODE));
     free(text);
     if (code == CURLUE_OK)
-        code = curl_url_set(parsed, CURLUPART_FRAGMENT, NULL, 0);
+        code = curl->url_set(parsed, CURLUPART_FRAGMENT, NULL, 0);
     if (code == CURLUE_OUT_OF_MEMORY)
         return error_set(error, ERR_NO_MEMORY, "out of memory");
     if (code != CURLUE_OK)
         return error_set(error, ERR_INVALID, "not a URL: %s",
-                         curl_url_strerror(code));
+                         curl->url_strerror(code));
     return 0;
 }
 
 int
-fetch_rules_check(const struct fetch_rules *rules, CURLU *parsed,
-                  struct str url, struct fetch_place *ret_place,
+fetch_rules_check(const struct fetch_rules *rules, const struct curl_api *curl,
+                  CURLU *parsed, struct str url, struct fetch_place *ret_place,
                   struct error *error)
 {
-    if (parse(parsed, url, error) < 0 ||
-        read_place(rules, parsed, ret_place, error) < 0)
+    if (parse(curl, parsed, url, error) < 0 ||
+        read_place(rules, curl, parsed, ret_place, error) < 0)
         return -1;
     return check_place(ret_place, error);
 }

@@ -23,7 +23,7 @@ fetch_ask(struct fetch *fetch, unsigned asks)
     }
     pthread_mutex_unlock(&fetcher->lock);
     if (is_wanted)
-        curl_multi_wakeup(fetcher->multi);
+        fetcher->curl.multi_wakeup(fetcher->multi);
 }
 
 /* The last thing that this thread does with a fetch. */
@@ -32,7 +32,7 @@ end_fetch(struct fetch *fetch)
 {
     struct fetcher *fetcher = fetch->fetcher;
     if (fetch->is_added)
-        curl_multi_remove_handle(fetcher->multi, fetch->easy);
+        fetcher->curl.multi_remove_handle(fetcher->multi, fetch->easy);
     fetch->is_added = false;
     fetch_hop_release(fetch);
     list_remove(&fetch->node);
@@ -56,11 +56,13 @@ watch_stall(struct fetch *fetch)
 static void
 add_hop(struct fetch *fetch)
 {
-    CURLMcode code = curl_multi_add_handle(fetch->fetcher->multi, fetch->easy);
+    CURLMcode code =
+        fetch->curl->multi_add_handle(fetch->fetcher->multi, fetch->easy);
     if (code != CURLM_OK) {
         error_set(&fetch->error,
                   code == CURLM_OUT_OF_MEMORY ? ERR_NO_MEMORY : ERR_INTERNAL,
-                  "cannot begin a request: %s", curl_multi_strerror(code));
+                  "cannot begin a request: %s",
+                  fetch->curl->multi_strerror(code));
         end_fetch(fetch);
         return;
     }
@@ -88,7 +90,7 @@ resume(struct fetch *fetch)
     fetch->progress_at_ms = fetch_now_ms();
     watch_stall(fetch);
     /* What was kept comes during this call. */
-    CURLcode code = curl_easy_pause(fetch->easy, CURLPAUSE_CONT);
+    CURLcode code = fetch->curl->easy_pause(fetch->easy, CURLPAUSE_CONT);
     if (code != CURLE_OK) {
         fetch_hop_judge(fetch, code);
         end_fetch(fetch);
@@ -135,7 +137,7 @@ static void
 on_transfer_end(struct fetch *fetch, CURLcode code)
 {
     if (fetch->error.code == ERR_OK && fetch->is_redirect) {
-        curl_multi_remove_handle(fetch->fetcher->multi, fetch->easy);
+        fetch->curl->multi_remove_handle(fetch->fetcher->multi, fetch->easy);
         fetch->is_added = false;
         if (fetch_hop_next(fetch) < 0)
             end_fetch(fetch);
@@ -152,12 +154,14 @@ gather_ended(struct fetcher *fetcher)
 {
     int n_left;
     CURLMsg *message;
-    while ((message = curl_multi_info_read(fetcher->multi, &n_left)) != NULL) {
+    while ((message = fetcher->curl.multi_info_read(fetcher->multi, &n_left)) !=
+           NULL) {
         char *owner = NULL;
         CURLcode code = message->data.result;
         if (message->msg != CURLMSG_DONE)
             continue;
-        (curl_easy_getinfo)(message->easy_handle, CURLINFO_PRIVATE, &owner);
+        fetcher->curl.easy_getinfo(message->easy_handle, CURLINFO_PRIVATE,
+                                   &owner);
         on_transfer_end((struct fetch *)(void *)owner, code);
     }
 }
@@ -210,10 +214,11 @@ fetch_thread(void *arg)
     block_signals();
     while (do_asked(fetcher)) {
         int n_running;
-        curl_multi_perform(fetcher->multi, &n_running);
+        fetcher->curl.multi_perform(fetcher->multi, &n_running);
         gather_ended(fetcher);
         end_stalled(fetcher);
-        curl_multi_poll(fetcher->multi, NULL, 0, wait_ms(fetcher), NULL);
+        fetcher->curl.multi_poll(fetcher->multi, NULL, 0, wait_ms(fetcher),
+                                 NULL);
     }
     struct list *node;
     while ((node = list_first(&fetcher->fetches)) != NULL)

@@ -23,11 +23,11 @@ numbered(const struct log_file *file, int i, char path[PATH_BYTES])
 }
 
 static void
-open_newest(struct log_file *file)
+open_newest(struct log_file *file, int flags)
 {
     struct stat info;
-    file->fd =
-        open(file->path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+    file->fd = open(file->path,
+                    O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | flags, 0600);
     file->size = 0;
     if (file->fd >= 0 && fstat(file->fd, &info) == 0)
         file->size = (uint64_t)info.st_size;
@@ -47,7 +47,9 @@ rotate(struct log_file *file)
         numbered(file, i, to);
         rename(from, to); /* a gap in the row is no harm */
     }
-    open_newest(file);
+    /* One that is still in its place would grow without end: it begins anew
+     * there. */
+    open_newest(file, O_TRUNC);
 }
 
 /* Writes all, or counts what did not go. */
@@ -57,7 +59,7 @@ put(struct log_file *file, const char *bytes, size_t n)
     if (file->size + n > file->max_bytes)
         rotate(file);
     if (file->fd < 0)
-        open_newest(file);
+        open_newest(file, 0);
     while (n > 0) {
         ssize_t done = file->fd < 0 ? -1 : write(file->fd, bytes, n);
         if (done < 0 && file->fd >= 0 && errno == EINTR)

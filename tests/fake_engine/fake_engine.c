@@ -49,6 +49,8 @@
     X(signal_number, "signal-number", 6, "with this signal")                \
     X(hang_after_ms, "hang-after-ms", -1,                                   \
       "/health stays well, all else hangs")                                 \
+    X(fail_after_ms, "fail-after-ms", -1,                                   \
+      "/health stays well, all else is 500")                                \
     X(hang_all_after_ms, "hang-all-after-ms", -1, "every request hangs")    \
     X(stop_after_ms, "stop-after-ms", -1, "stops itself by SIGSTOP")        \
     X(ignore_term, "ignore-term", 0, "1: SIGTERM and SIGINT do nothing")    \
@@ -640,6 +642,10 @@ serve(struct connection *connection, struct request *request)
         request->options[R_hang] = 1;
     if (request->options[R_hang])
         sleep_ms(3600 * 1000);
+    if (!is_health && has_passed(P_fail_after_ms))
+        return answer_json(fd, request, 500,
+                           "{\"error\":{\"message\":\"broken inside\","
+                           "\"type\":\"server_error\",\"code\":500}}");
     if (fake.process[P_never_ready] ||
         age_ms() < fake.process[P_load_ms] + fake.process[P_bind_delay_ms])
         return answer_json(fd, request, 503,

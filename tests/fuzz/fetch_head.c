@@ -14,22 +14,23 @@ must(bool is_so)
 
 /* True when the redirect is followed. */
 static bool
-follow(struct fetch_heads *heads, const struct fetch_rules *rules, CURLU *url)
+follow(struct fetch_heads *heads, const struct fetch_rules *rules, CURLU *url,
+       const struct curl_api *curl)
 {
     struct str location;
     struct fetch_place place;
     struct error error;
     if (fetch_heads_location(heads, &location, &error) < 0 ||
-        fetch_rules_check(rules, url, location, &place, &error) < 0)
+        fetch_rules_check(rules, curl, url, location, &place, &error) < 0)
         return false;
     must(str_is(str_from(place.scheme), "https"));
     must(place.port == 443 || place.port == 80);
     must(!place.is_allowed_http && place.host[0] != '\0');
     char *text = NULL;
-    must(curl_url_get(url, CURLUPART_URL, &text, 0) == CURLUE_OK);
+    must(curl->url_get(url, CURLUPART_URL, &text, 0) == CURLUE_OK);
     must(fetch_text_is_clean(str_from(text)));
     must(str_starts_with(str_from(text), STR("https://")));
-    curl_free(text);
+    curl->free(text);
     fetch_heads_next_hop(heads);
     return true;
 }
@@ -59,10 +60,13 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
     struct fetch_rules *rules;
     struct fetch_place place;
     struct error error;
-    CURLU *url = curl_url();
+    struct curl_api api;
+    const struct curl_api *curl = &api;
+    must(curl_api_load(&api, &error) == 0);
+    CURLU *url = curl->url();
     must(url != NULL && fetch_rules_new(NULL, 0, &rules, &error) == 0);
-    must(fetch_rules_check(rules, url, STR("https://example.com/a/b?c"), &place,
-                           &error) == 0);
+    must(fetch_rules_check(rules, curl, url, STR("https://example.com/a/b?c"),
+                           &place, &error) == 0);
     fetch_heads_init(&heads);
     struct str rest = { (const char *)data, n };
     while (rest.n > 0) {
@@ -75,13 +79,13 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
         if (!heads.is_whole)
             continue;
         bool is_redirect = heads.status >= 300 && heads.status < 400;
-        if (!is_redirect || !follow(&heads, rules, url)) {
+        if (!is_redirect || !follow(&heads, rules, url, curl)) {
             look(&heads);
             break;
         }
     }
     fetch_heads_release(&heads);
     fetch_rules_unref(rules);
-    curl_url_cleanup(url);
+    curl->url_cleanup(url);
     return 0;
 }

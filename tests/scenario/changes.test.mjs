@@ -1,7 +1,9 @@
 // What changes beneath a daemon that runs: files that come and go, its own
 // configuration, what it is asked to store. With a real llama-server.
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
 import fs from 'node:fs';
+import http from 'node:http';
 import os from 'node:os';
 import path from 'node:path';
 import { after, test } from 'node:test';
@@ -36,6 +38,55 @@ test('a model whose file goes takes its engine along, and may come back', async 
   assert.notEqual(again.pid, before.pid);
   assert.equal((await hearth.api('POST', '/api/servers/red/stop?wait=1')).status, 200);
   assert.ok(!isAlive(again.pid));
+});
+
+// A request that holds its place until finish() sends the rest of its body.
+async function hold(hearth, model) {
+  const body = JSON.stringify({ messages: [{ role: 'user', content: 'hi' }], max_tokens: 8 });
+  const req = http.request({ host: '127.0.0.1', port: hearth.port, method: 'POST', agent: false,
+    path: `/upstream/${model}/v1/chat/completions`,
+    headers: { 'Content-Type': 'application/json', 'Content-Length': Buffer.byteLength(body) } });
+  const answered = once(req, 'response');
+  req.write(body.slice(0, 9));
+  await until('it to have a place', async () => (await hearth.server(model)).queue.active === 1);
+  return { async finish() {
+    req.end(body.slice(9));
+    const [answer] = await answered;
+    answer.resume();
+    await once(answer, 'end');
+    return answer.statusCode;
+  } };
+}
+
+test('a model whose file goes finishes what it has begun', async () => {
+  const hearth = await start({ models: { red: RED } });
+  const file = path.join(hearth.models, 'red.gguf');
+  assert.equal((await hearth.api('POST', '/api/servers/red/start?wait=1')).status, 200);
+  const { pid } = await hearth.server('red');
+  const held = await hold(hearth, 'red');
+  fs.renameSync(file, `${file}.part`);
+  assert.equal((await hearth.api('POST', '/api/models/scan')).status, 200);
+  assert.equal((await hearth.chat('red')).status, 404);
+  assert.ok(isAlive(pid));
+  assert.equal(await held.finish(), 200);
+  await until('the idle engine to end', () => !isAlive(pid));
+  await until('its row to go', async () => !(await hearth.server('red')));
+});
+
+test('a model whose file comes back in time keeps its engine', async () => {
+  const hearth = await start({ models: { red: RED } });
+  const file = path.join(hearth.models, 'red.gguf');
+  assert.equal((await hearth.api('POST', '/api/servers/red/start?wait=1')).status, 200);
+  const { pid } = await hearth.server('red');
+  const held = await hold(hearth, 'red');
+  fs.renameSync(file, `${file}.part`);
+  assert.equal((await hearth.api('POST', '/api/models/scan')).status, 200);
+  fs.renameSync(`${file}.part`, file);
+  assert.equal((await hearth.api('POST', '/api/models/scan')).status, 200);
+  assert.equal((await hearth.chat('red')).status, 200);
+  assert.equal(await held.finish(), 200);
+  assert.equal((await hearth.chat('red')).status, 200);
+  assert.equal((await hearth.server('red')).pid, pid);
 });
 
 test('SIGHUP names the keys that wait for a restart', async () => {

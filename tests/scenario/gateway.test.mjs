@@ -209,6 +209,19 @@ describe('the body on its way to the engine', () => {
     assert.equal((await talk(post('rewrite-key', escaped))).status, 200);
     assert.equal((await got('rewrite-key')).body.toString(), escaped.replace('"gpt"', name));
   });
+  test('changes in `model` also when ?model= names the engine', async () => {
+    const name = JSON.stringify(picky.model_name);
+    const target = '/v1/chat/completions?model=gpt';
+    for (const [i, [body, want]] of [
+      [odd, odd.replace('"wire"', name)], ['{"model":"whatever"}', `{"model":${name}}`],
+      ['{"a":1}', '{"a":1}'], ['[1]', '[1]'], ['not json', 'not json'], ['{"a":', '{"a":'],
+    ].entries()) {
+      assert.equal((await talk(post(`query${i}`, body, { target }))).status, 200, body);
+      assert.equal((await got(`query${i}`)).body.toString(), want);
+    }
+    assert.equal((await talk(post('query-form', 'x', { target, type: 'multipart/form-data' }))).status, 200);
+    assert.equal((await got('query-form')).body.toString(), 'x');
+  });
   test('with `model` twice is refused', async () => {
     for (const body of ['{"model":"wire","model":"picky"}', '{"model":"wire","a":[],"m\\u006fdel":"wire"}']) {
       const answer = await talk(post('twice', body));

@@ -1,22 +1,70 @@
-/* SHA-256 by OpenSSL's EVP: see digest.h. */
+/* SHA-256 by OpenSSL's EVP, which is loaded when the first digest is asked
+ * for: see digest.h and platform/library.h. */
 #include "core/digest/digest.h"
 
 #include <openssl/evp.h>
+#include <stdio.h>
 #include <stdlib.h>
 
+#include "platform/library.h"
+
+enum { CRYPTO_VERSION = 3 };
+
+#define CRYPTO_FUNCTIONS(X) \
+    X(EVP_MD_CTX_new)       \
+    X(EVP_MD_CTX_free)      \
+    X(EVP_MD_CTX_copy_ex)   \
+    X(EVP_DigestInit_ex)    \
+    X(EVP_DigestUpdate)     \
+    X(EVP_DigestFinal_ex)   \
+    X(EVP_Digest)           \
+    X(EVP_EncodeBlock)      \
+    X(EVP_DecodeBlock)      \
+    X(EVP_sha256)           \
+    X(EVP_sha1)
+
+struct crypto {
+#define X(name) __typeof__(&name) name;
+    CRYPTO_FUNCTIONS(X)
+#undef X
+};
+
 struct sha256 {
+    struct crypto crypto;
     EVP_MD_CTX *context;
 };
 
+static int
+load(struct crypto *ret_crypto, struct error *error)
+{
+    void *library;
+    if (library_load("crypto", CRYPTO_VERSION, &library, error) < 0)
+        return -1;
+#define X(name)                                                         \
+    if (library_function(library, #name, &ret_crypto->name, error) < 0) \
+        return -1;
+    CRYPTO_FUNCTIONS(X)
+#undef X
+    return 0;
+}
+
 struct sha256 *
-sha256_new(void)
+sha256_new(struct error *error)
 {
     struct sha256 *digest = calloc(1, sizeof *digest);
-    if (digest == NULL)
+    if (digest == NULL) {
+        error_set(error, ERR_NO_MEMORY, "there is no memory for a digest");
         return NULL;
-    digest->context = EVP_MD_CTX_new();
+    }
+    if (load(&digest->crypto, error) < 0) {
+        free(digest);
+        return NULL;
+    }
+    digest->context = digest->crypto.EVP_MD_CTX_new();
     if (digest->context == NULL ||
-        EVP_DigestInit_ex(digest->context, EVP_sha256(), NULL) != 1) {
+        digest->crypto.EVP_DigestInit_ex(
+            digest->context, digest->crypto.EVP_sha256(), NULL) != 1) {
+        error_set(error, ERR_NO_MEMORY, "there is no memory for a digest");
         sha256_free(digest);
         return NULL;
     }
@@ -28,7 +76,7 @@ sha256_free(struct sha256 *digest)
 {
     if (digest == NULL)
         return;
-    EVP_MD_CTX_free(digest->context);
+    digest->crypto.EVP_MD_CTX_free(digest->context);
     free(digest);
 }
 
@@ -36,20 +84,21 @@ void
 sha256_add(struct sha256 *digest, const void *bytes, size_t n)
 {
     if (n > 0)
-        EVP_DigestUpdate(digest->context, bytes, n);
+        digest->crypto.EVP_DigestUpdate(digest->context, bytes, n);
 }
 
 int
 sha256_hex(const struct sha256 *digest, char ret_hex[SHA256_HEX_BYTES])
 {
     static const char digits[] = "0123456789abcdef";
+    const struct crypto *crypto = &digest->crypto;
     unsigned char raw[EVP_MAX_MD_SIZE];
     unsigned n = 0;
-    EVP_MD_CTX *copy = EVP_MD_CTX_new();
+    EVP_MD_CTX *copy = crypto->EVP_MD_CTX_new();
     bool is_done = copy != NULL &&
-                   EVP_MD_CTX_copy_ex(copy, digest->context) == 1 &&
-                   EVP_DigestFinal_ex(copy, raw, &n) == 1;
-    EVP_MD_CTX_free(copy);
+                   crypto->EVP_MD_CTX_copy_ex(copy, digest->context) == 1 &&
+                   crypto->EVP_DigestFinal_ex(copy, raw, &n) == 1;
+    crypto->EVP_MD_CTX_free(copy);
     if (!is_done || n != (SHA256_HEX_BYTES - 1) / 2)
         return -1;
     for (unsigned i = 0; i < n; i++) {
@@ -63,7 +112,8 @@ sha256_hex(const struct sha256 *digest, char ret_hex[SHA256_HEX_BYTES])
 void
 sha256_reset(struct sha256 *digest)
 {
-    EVP_DigestInit_ex(digest->context, EVP_sha256(), NULL);
+    digest->crypto.EVP_DigestInit_ex(digest->context,
+                                     digest->crypto.EVP_sha256(), NULL);
 }
 
 bool
@@ -77,4 +127,38 @@ sha256_is_hex(struct str text)
             return false;
     }
     return true;
+}
+
+enum { KEY_TEXT_BYTES = 24, KEY_BYTES = 16 };
+
+static int
+refuse_key(struct error *error)
+{
+    return error_set(error, ERR_BAD_REQUEST,
+                     "Sec-WebSocket-Key: 16 bytes in base64 are expected");
+}
+
+int
+websocket_accept(struct str key, char ret_accept[WEBSOCKET_ACCEPT_BYTES],
+                 struct error *error)
+{
+    static const char fixed[] = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
+    struct crypto crypto;
+    unsigned char raw[EVP_MAX_MD_SIZE], decoded[KEY_TEXT_BYTES];
+    unsigned n = 0;
+    char text[KEY_TEXT_BYTES + sizeof fixed];
+    if (key.n != KEY_TEXT_BYTES || key.p[KEY_TEXT_BYTES - 1] != '=' ||
+        key.p[KEY_TEXT_BYTES - 2] != '=' || key.p[KEY_TEXT_BYTES - 3] == '=')
+        return refuse_key(error);
+    if (load(&crypto, error) < 0)
+        return -1;
+    if (crypto.EVP_DecodeBlock(decoded, (const unsigned char *)key.p,
+                               KEY_TEXT_BYTES) != KEY_BYTES + 2)
+        return refuse_key(error);
+    snprintf(text, sizeof text, "%.*s%s", STR_ARG(key), fixed);
+    if (crypto.EVP_Digest(text, strlen(text), raw, &n, crypto.EVP_sha1(),
+                          NULL) != 1)
+        return error_set(error, ERR_NO_MEMORY, "there is no memory for this");
+    crypto.EVP_EncodeBlock((unsigned char *)ret_accept, raw, (int)n);
+    return 0;
 }

@@ -1,5 +1,5 @@
-/* SHA-256 (FIPS 180-4) of files and streams. Any thread; a struct is used by
- * one at a time. */
+/* SHA-256 (FIPS 180-4) of files and streams, and the one use of SHA-1 there
+ * is. Any thread; a struct is used by one at a time. */
 #ifndef CORE_DIGEST_H
 #define CORE_DIGEST_H
 
@@ -10,12 +10,20 @@ enum { SHA256_HEX_BYTES = 65 }; /* lower case and the zero */
 
 struct sha256; /* a running digest */
 
-struct sha256 *sha256_new(void);         /* NULL when out of memory */
+/* NULL with `error`: no memory, or libcrypto is not installed. */
+struct sha256 *sha256_new(struct error *error);
 void sha256_free(struct sha256 *digest); /* accepts NULL */
 void sha256_add(struct sha256 *digest, const void *bytes, size_t n);
 /* The digest so far; more may be added after it. 0, or -1: no memory. */
 int sha256_hex(const struct sha256 *digest, char ret_hex[SHA256_HEX_BYTES]);
 void sha256_reset(struct sha256 *digest);
+
+/* The answer to a client's Sec-WebSocket-Key (RFC 6455, 4.2.2): SHA-1 of the
+ * key and a fixed text, in base64, with its zero. 0, or -1 with ERR_BAD_REQUEST
+ * when the key is not 16 bytes in base64. */
+enum { WEBSOCKET_ACCEPT_BYTES = 29 };
+int websocket_accept(struct str key, char ret_accept[WEBSOCKET_ACCEPT_BYTES],
+                     struct error *error);
 
 /* True for 64 hexadecimal digits, upper or lower case. */
 bool sha256_is_hex(struct str text);

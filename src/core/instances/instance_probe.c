@@ -139,7 +139,24 @@ on_probe_timer(struct timer *timer)
         ask_ready_path(instance);
 }
 
+void
+instance_probe_now(struct instance *instance)
+{
+    if (is_watched(instance) && instance->call == NULL)
+        (void)timer_start(instance->all->options.loop, &instance->probe_timer,
+                          0);
+}
+
 /* ---- health ---- */
+
+/* No answer is a failure, and so is an engine that says that it broke. Others
+ * are answers: the request may not suit this model (4xx), the engine may not
+ * serve the path (501) or be busy (503). */
+static bool
+is_failed_request(int status)
+{
+    return status == 0 || status == 500 || status == 502 || status == 504;
+}
 
 static void
 become_unhealthy(struct instance *instance, const char *why)
@@ -160,14 +177,15 @@ become_unhealthy(struct instance *instance, const char *why)
 static void
 on_real_answer(struct instance *instance, int status)
 {
-    /* Whatever it says, it says something: it does not hang. */
+    bool has_failed = is_failed_request(status);
     instance->n_probe_failures =
-        status != 0 ? 0 : instance->n_probe_failures + 1;
+        has_failed ? instance->n_probe_failures + 1 : 0;
     if (instance->n_probe_failures >= PROBE_FAILURES) {
-        become_unhealthy(instance, "does not answer requests");
+        become_unhealthy(instance, status == 0 ? "does not answer requests"
+                                               : "fails every request");
         return;
     }
-    if (status == 0)
+    if (has_failed)
         instance->real_probe_at_ms = 0; /* again at the next turn of it */
     else if (instance->state == INSTANCE_UNHEALTHY)
         instance_set_state(instance, INSTANCE_READY, NULL, "it answers again");

@@ -457,6 +457,14 @@ instances_set_leases(struct instances *instances, const char *profile_id,
 }
 
 void
+instances_suspect(struct instances *instances, const char *profile_id)
+{
+    struct instance *instance = instance_find(instances, profile_id);
+    if (instance != NULL)
+        instance_probe_now(instance);
+}
+
+void
 instances_profile_changed(struct instances *instances, struct profile *profile)
 {
     struct instance *instance = instance_find(instances, profile->id);

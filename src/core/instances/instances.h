@@ -134,6 +134,9 @@ int instances_undrain(struct instances *instances, const char *profile_id);
  * runs only at zero. */
 void instances_set_leases(struct instances *instances, const char *profile_id,
                           int n_leases);
+/* A request found the engine not answering: it is probed now instead of at
+ * its next time. */
+void instances_suspect(struct instances *instances, const char *profile_id);
 /* The profile was edited: keeps the new one, sets restart_required. */
 void instances_profile_changed(struct instances *instances,
                                struct profile *profile);

@@ -141,8 +141,10 @@ void instance_set_address(struct instance *instance, int port);
 void instance_drop_link(struct instance *instance); /* without a release */
 
 /* instance_probe.c */
-void instance_probe_begin(struct instance *instance);  /* the process runs */
-void instance_probe_end(struct instance *instance);    /* none of it goes on */
+void instance_probe_begin(struct instance *instance); /* the process runs */
+void instance_probe_end(struct instance *instance);   /* none of it goes on */
+/* While ready: asks at once instead of at its time. */
+void instance_probe_now(struct instance *instance);
 void instance_health_begin(struct instance *instance); /* it became READY */
 void instance_leases_changed(struct instance *instance);
 

@@ -17,7 +17,11 @@
 #include "base/units.h"
 #include "core/router/router_internal.h"
 
-enum { STABLE_MS = 10 * SECOND_MS, RETRY_MAX_MS = 30 * SECOND_MS };
+enum {
+    STABLE_MS = 10 * SECOND_MS,
+    RETRY_MAX_MS = 30 * SECOND_MS,
+    RETIRED_TTL_MS = 1,
+};
 
 static int64_t
 now_ms(struct router *router)
@@ -53,8 +57,8 @@ slot_configure(struct router *router, struct router_slot *slot,
     int64_t ttl_s = profile->ttl_s;
     if (profile->source == PROFILE_SOURCE_LIBRARY && ttl_s == 0)
         ttl_s = router->options.default_ttl_s;
-    row->ttl_ms = ttl_s * SECOND_MS;
-    row->is_pinned = profile->is_pinned;
+    row->ttl_ms = slot->is_retired ? RETIRED_TTL_MS : ttl_s * SECOND_MS;
+    row->is_pinned = profile->is_pinned && !slot->is_retired;
 }
 
 static int
@@ -90,6 +94,7 @@ slot_of(struct router *router, struct profile *profile)
     struct router_slot *slot = find_slot(router, profile->id);
     if (slot != NULL) {
         if (slot->profile != profile) {
+            slot->is_retired = false;
             slot_configure(router, slot, profile);
             slot->is_deleted = false; /* its model is back in the library */
             slot->is_unwanted = false;
@@ -258,6 +263,22 @@ on_instance_state(struct router *router, const struct instance_change *change)
     mark_dirty(router);
 }
 
+/* The file of a library model is gone; its engine has read it and needs it no
+ * more. Whoever it serves, and whoever waits for that, loses nothing; it ends
+ * once it is idle. If the file comes back before that, it just goes on. */
+static bool
+try_retire(struct router *router, struct router_slot *slot)
+{
+    enum instance_state state = router->rows[slot->at].state;
+    if (slot->profile->source != PROFILE_SOURCE_LIBRARY ||
+        (state != INSTANCE_READY && state != INSTANCE_UNHEALTHY &&
+         state != INSTANCE_DRAINING))
+        return false;
+    slot->is_retired = true;
+    slot_configure(router, slot, slot->profile);
+    return true;
+}
+
 static void
 on_profile(struct router *router, const struct event *event)
 {
@@ -273,7 +294,7 @@ on_profile(struct router *router, const struct event *event)
         slot_configure(router, slot, payload.shared);
     } else if (event->type == EVENT_PROFILE_DELETED) {
         slot->is_deleted = true;
-        slot->is_dropped = true;
+        slot->is_dropped = !try_retire(router, slot);
         slot->is_unwanted =
             !router_state_occupies(router->rows[slot->at].state);
     }
@@ -659,7 +680,6 @@ void
 router_release(struct router *router, const struct lease *lease,
                enum lease_outcome outcome)
 {
-    (void)outcome; /* the instance's own probes judge its health */
     assert(lease->id != 0 && router->n_leases > 0);
     router->n_leases--;
     struct router_slot *slot = find_slot(router, lease->profile_id);
@@ -670,6 +690,8 @@ router_release(struct router *router, const struct lease *lease,
         row->last_used_ms = now_ms(router);
         router->effects.set_leases(router->effects.ctx, lease->profile_id,
                                    (int)row->n_active);
+        if (outcome == LEASE_UPSTREAM_FAILED)
+            router->effects.suspect(router->effects.ctx, lease->profile_id);
         if (row->n_active == 0)
             slot->idle_since_wall_ms =
                 router->effects.wall_ms(router->effects.ctx);
@@ -813,6 +835,7 @@ router_status(struct router *router, const char *profile_id,
     const struct router_slot *slot = find_slot(router, profile_id);
     if (slot == NULL)
         return;
+    ret_status->state = router->rows[slot->at].state;
     ret_status->n_active = router->rows[slot->at].n_active;
     ret_status->n_waiting = router->rows[slot->at].n_waiting;
     ret_status->idle_since_ms = slot->idle_since_wall_ms;

@@ -85,6 +85,8 @@ struct router_ticket *router_acquire(struct router *router,
  * after on_ready, with which the ticket ends. */
 void router_cancel(struct router_ticket *ticket);
 
+/* How the request went. An engine that failed one is probed at once; its
+ * probes decide what becomes of it. */
 enum lease_outcome { LEASE_OK, LEASE_UPSTREAM_FAILED, LEASE_CLIENT_GONE };
 void router_release(struct router *router, const struct lease *lease,
                     enum lease_outcome outcome);
@@ -106,6 +108,7 @@ int router_preload(struct router *router, struct profile *profile,
 
 /* What a profile's queue looks like now. */
 struct router_status {
+    enum instance_state state;
     size_t n_active; /* leases out */
     size_t n_waiting;
     int64_t idle_since_ms; /* Unix time of the last lease's end, 0 */

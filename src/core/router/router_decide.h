@@ -55,7 +55,6 @@ struct router_row {
     int64_t retry_at_ms;      /* failed or in back-off: not before this */
     int64_t drain_by_ms;      /* held: stops then even when busy; 0: never */
     uint64_t clock;           /* tag of the last waiter that was served */
-    uint64_t bytes_needed;    /* memory it takes when up; 0: not known */
 };
 
 enum router_wait {
@@ -76,8 +75,7 @@ struct router_snapshot {
     int64_t now_ms;
     size_t models_max; /* 0: no limit */
     int64_t drain_after_ms;
-    bool is_closing;     /* the daemon is about to end */
-    uint64_t bytes_free; /* memory for models; carried, not yet a rule */
+    bool is_closing; /* the daemon is about to end */
     const struct router_row *rows;
     size_t n_rows;
     const struct router_waiter *waiters; /* in order of arrival */

@@ -39,6 +39,13 @@ do_set_leases(void *ctx, const char *profile_id, int n_leases)
     instances_set_leases(router->options.instances, profile_id, n_leases);
 }
 
+static void
+do_suspect(void *ctx, const char *profile_id)
+{
+    struct router *router = ctx;
+    instances_suspect(router->options.instances, profile_id);
+}
+
 static int
 do_view(void *ctx, const char *profile_id, struct instance_view *ret_view)
 {
@@ -116,6 +123,7 @@ router_real_effects(struct router *router, struct router_effects *ret_effects)
         .drain = do_drain,
         .undrain = do_undrain,
         .set_leases = do_set_leases,
+        .suspect = do_suspect,
         .view = do_view,
         .resolve = do_resolve,
         .manifest = do_manifest,

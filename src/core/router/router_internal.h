@@ -18,6 +18,7 @@ struct router_effects {
     int (*drain)(void *ctx, const char *profile_id, const char *reason);
     int (*undrain)(void *ctx, const char *profile_id);
     void (*set_leases)(void *ctx, const char *profile_id, int n_leases);
+    void (*suspect)(void *ctx, const char *profile_id);
     int (*view)(void *ctx, const char *profile_id,
                 struct instance_view *ret_view);
     struct profile *(*resolve)(void *ctx, struct str name);
@@ -54,6 +55,7 @@ struct router_slot {
     bool has_failed;  /* its waiters are still to be answered */
     bool is_dropped;  /* the same: it was taken away */
     bool is_deleted;  /* the profile is gone */
+    bool is_retired;  /* its model's file is: it goes when it is idle */
     bool is_unwanted; /* so the slot may go too */
 };
 

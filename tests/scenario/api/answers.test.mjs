@@ -12,14 +12,15 @@ import { Document, fill } from './document.mjs';
 const FAKE = process.env.HEARTH_FAKE_ENGINE;
 const engine = (...flags) => ({ engine: 'command', restart_policy: 'never',
                                 command: [FAKE, '--port', '${port}', ...flags] });
-let hearth, document;
+let hearth, small, document;
 
 before(async () => {
   hearth = await Hearth.start({});
+  small = await Hearth.start({ config: 'max_body_bytes: 2000000\n' });
   document = await Document.read(hearth);
   await ask('POST', '/api/profiles', { name: 'known', ...engine() }, 201);
 });
-after(() => hearth?.stop());
+after(async () => { await hearth?.stop(); await small?.stop(); });
 
 const routeOf = (method, target) => {
   const parts = target.split('?')[0].split('/');
@@ -50,7 +51,7 @@ test('bad input on every route', async () => {
     ['{"nonsense_field":1}', 422],
     [' '.repeat(2 * 1024 * 1024), 413],
   ];
-  for (const route of document.routes()) {
+  for (const route of document.ours()) {
     const target = fill(route, 'known');
     for (const [body, status, headers] of bad) {
       const answer = await ask(route.method, target, body, status, headers);
@@ -64,6 +65,49 @@ test('bad input on every route', async () => {
   }
 });
 
+test('bad input on every inference path', async () => {
+  const bad = [
+    // what is sent, the status where a body is read, where ?model= is
+    ['{"model":', 400], ['{"model":17}', 400], ['{"model":null}', 400], ['{"model":["known"]}', 400],
+    ['{"model":{"a":1}}', 400], ['{}', 400], ['[]', 400], ['17', 400], ['"known"', 400], ['', 400],
+    ['{"model":"known","model":"other"}', 400], ['{"model":"nobody"}', 404],
+    [Buffer.concat([Buffer.from('{"model":"'), Buffer.from([0xff, 0xfe]), Buffer.from('"}')]), 400],
+    [`{"model":"nobody","pad":"${'x'.repeat(3 * 1024 * 1024)}"}`, 413],
+  ];
+  const routes = document.inference();
+  assert.ok(routes.length >= 40, `${routes.length}`);
+  for (const route of routes) {
+    const target = fill(route, 'nobody');
+    const judge = async (method, target, options, status) => {
+      const answer = await request(small.base, method, target, { socketPath: small.socket, ...options });
+      const what = `${method} ${target} ${String(options.body ?? '').slice(0, 40)}`;
+      assert.ok([status].flat().includes(answer.status), `${what}: ${answer.status} ${answer.text.slice(0, 300)}`);
+      assert.equal(document.complaint(route, answer), null, `${what}: ${answer.text.slice(0, 300)}`);
+      return answer;
+    };
+    const [body] = Object.values(route.operation.requestBody?.content ?? {});
+    if (body && !route.path.startsWith('/upstream/')) {
+      // A list's changes take a small body of their own and know no size but that.
+      for (const [sent, status] of bad)
+        await judge(route.method, target, { body: sent }, status);
+      await judge(route.method, target, { body: '{"model":"nobody"}', headers: { 'Content-Type': 'multipart/form-data; boundary=x' } }, [400, 404]);
+    } else if (route.path.includes('{model}')) {
+      await judge(route.method, target, {}, 404);
+      await judge(route.method, route.path.replace('{model}', '%00').replace('{rest}', 'x'), {}, [400, 404]);
+    } else if (!['/models', '/v1/models'].includes(route.path)) {
+      if (route.path !== '/props') await judge(route.method, target, {}, 400);
+      await judge(route.method, `${target}?model=nobody`, {}, 404);
+      await judge(route.method, `${target}?model=`, {}, [400, 404, ...(route.path === '/props' ? [200] : [])]);
+    } else {
+      await judge(route.method, target, {}, 200);
+    }
+    const methods = document.routes().filter(({ path }) => path === route.path).map(({ method }) => method);
+    const answer = await judge(methods.includes('PATCH') ? 'TRACE' : 'PATCH', target, {}, [405, 501]);
+    if (answer.status === 405)
+      for (const method of methods) assert.ok(answer.headers.allow.includes(method), answer.headers.allow);
+  }
+});
+
 test('unknown routes are JSON, in the dialect of the path', async () => {
   for (const [target, code] of [['/api/nothing', 'not_found'], ['/v1/nothing', 'not_found']]) {
     const answer = await request(hearth.base, 'GET', target, { socketPath: hearth.socket });
@@ -73,7 +117,7 @@ test('unknown routes are JSON, in the dialect of the path', async () => {
 });
 
 test('every list answers as the document says', async () => {
-  for (const route of document.routes()) {
+  for (const route of document.ours()) {
     if (route.method !== 'GET' || route.path.includes('{') || route.path === '/api/events') continue;
     await ask('GET', route.path, undefined, 200);
   }

@@ -22,15 +22,25 @@ export class Document {
         ({ method: method.toUpperCase(), path, operation })));
   }
 
+  // Those of the control plane, and those whose answers engines give.
+  ours() {
+    return this.routes().filter(({ path }) => /^\/(api\/|health$|metrics$)/.test(path));
+  }
+  inference() {
+    return this.routes().filter(({ path }) => !/^\/(api\/|health$|metrics$)/.test(path));
+  }
+
   // null when the answer fits, else what does not.
   complaint(route, answer) {
     const { responses } = route.operation;
-    const status = answer.status in responses ? String(answer.status)
-      : answer.status >= 400 ? 'default' : null;
+    const status = [String(answer.status), `${String(answer.status)[0]}XX`].find((key) => key in responses)
+      ?? (answer.status >= 400 ? 'default' : null);
     if (!status) return `${answer.status} is not in the document`;
     if (!responses[status].content) return answer.text === '' ? null : 'a body where there is none';
-    const type = (answer.headers['content-type'] ?? '').split(';')[0];
-    if (!responses[status].content[type]) return `type ${type} is not in the document`;
+    const { content } = responses[status];
+    const said = (answer.headers['content-type'] ?? '').split(';')[0];
+    const type = said in content ? said : '*/*';
+    if (!content[type]) return `type ${said} is not in the document`;
     if (type !== 'application/json') return null;
     const at = ['paths', route.path, route.method.toLowerCase(), 'responses', status, 'content', type, 'schema'];
     const validate = this.ajv.compile({ $ref: `document#/${at.map(escape).join('/').replaceAll('{', '%7B').replaceAll('}', '%7D')}` });

@@ -280,6 +280,14 @@ effect_set_leases(void *ctx, const char *profile_id, int n_leases)
     assert_true(n_leases >= 0);
 }
 
+static void
+effect_suspect(void *ctx, const char *profile_id)
+{
+    struct fixture *f = ctx;
+    assert_string_equal(profile_id, f->profile->id);
+    f->n_suspected++;
+}
+
 static int
 effect_view(void *ctx, const char *profile_id, struct instance_view *ret_view)
 {
@@ -417,6 +425,7 @@ fixture_open(struct fixture *f)
         .drain = effect_drain,
         .undrain = effect_undrain,
         .set_leases = effect_set_leases,
+        .suspect = effect_suspect,
         .view = effect_view,
         .resolve = effect_resolve,
         .manifest = effect_manifest,
@@ -459,6 +468,12 @@ fixture_end_engine(struct fixture *f)
     http_server_close(f->engine, on_server_closed, &n_closed);
     assert_true(run_until(f, is_one_closed, &n_closed));
     f->engine = NULL;
+}
+
+void
+fixture_begin_engine(struct fixture *f)
+{
+    f->engine = open_server(f, on_engine_request, &f->engine_at);
 }
 
 void

@@ -40,6 +40,7 @@ struct fixture {
     int n_requests; /* that the engine got */
     int n_gone;     /* of them, left by their client */
     int n_answered;
+    int n_suspected; /* times that the engine was to be probed */
     int64_t n_large_written;
     struct strbuf seen; /* of the last: method, target, headers */
     struct strbuf seen_body;
@@ -50,6 +51,8 @@ void fixture_open(struct fixture *f);
 void fixture_close(struct fixture *f);
 /* The engine's process ends; nothing takes its place. */
 void fixture_end_engine(struct fixture *f);
+/* One begins in its place, at another port. */
+void fixture_begin_engine(struct fixture *f);
 /* The simulated engine becomes ready, or fails. */
 void fixture_set_state(struct fixture *f, enum instance_state to);
 /* The hanging request is answered now. */

@@ -392,6 +392,7 @@ test_death_before_the_answer(void **state)
     assert_int_equal(client_status(&client), 502);
     assert_true(client_has(&client, "\"code\":\"bad_gateway\""));
     assert_int_equal(f->n_requests, 1);
+    assert_int_equal(f->n_suspected, 1);
     client_close(&client);
     f->mode = ENGINE_ECHO;
     client_post(&client, f, CHAT, JSON_TYPE, STR("{\"model\":\"real\"}"));

@@ -16,7 +16,7 @@ test_known_answers(void **state)
     static const char abc[] =
         "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
     char hex[SHA256_HEX_BYTES];
-    struct sha256 *digest = sha256_new();
+    struct sha256 *digest = sha256_new(NULL);
     assert_non_null(digest);
     sha256_add(digest, "ab", 2);
     assert_int_equal(sha256_hex(digest, hex), 0); /* a look changes nothing */
@@ -50,12 +50,29 @@ test_hex(void **state)
     (void)state;
 }
 
+static void
+test_websocket_accept(void **state)
+{
+    char accept[WEBSOCKET_ACCEPT_BYTES];
+    /* RFC 6455, 1.3 */
+    assert_int_equal(
+        websocket_accept(STR("dGhlIHNhbXBsZSBub25jZQ=="), accept, NULL), 0);
+    assert_string_equal(accept, "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=");
+    static const char *const bad[] = { "", "dGhlIHNhbXBsZSBub25jZQ=",
+                                       "dGhlIHNhbXBsZSBub25jZQA=",
+                                       "dGhlIHNhbXBsZSBub25j!Q==" };
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
+        assert_int_equal(websocket_accept(str_from(bad[i]), accept, NULL), -1);
+    (void)state;
+}
+
 int
 main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_known_answers),
         cmocka_unit_test(test_hex),
+        cmocka_unit_test(test_websocket_accept),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

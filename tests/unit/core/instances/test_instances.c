@@ -353,6 +353,36 @@ test_hung_engine_is_noticed_by_a_real_request(void **state)
 }
 
 static void
+test_broken_engine_is_noticed_by_a_real_request(void **state)
+{
+    struct rig *rig = *state;
+    struct instance_view view;
+    rig_open(rig);
+    struct profile *profile = rig_profile(rig, "broken", "--fail-after-ms 300");
+    rig_start(rig, profile);
+    assert_true(rig_wait_state(rig, profile, INSTANCE_READY, 10000));
+    assert_true(rig_wait_state(rig, profile, INSTANCE_UNHEALTHY, 10000));
+    rig_view(rig, profile, &view);
+    assert_int_equal(view.error.code, ERR_ENGINE_UNHEALTHY);
+    assert_non_null(strstr(view.error.message, "fails every request"));
+}
+
+/* The next probe would come only after the test's patience. */
+static void
+test_a_suspected_engine_is_probed_at_once(void **state)
+{
+    struct rig *rig = *state;
+    rig_open(rig);
+    struct profile *profile = rig_profile(rig, "suspect", "--fail-after-ms 0");
+    rig_start(rig, profile);
+    assert_true(rig_wait_state(rig, profile, INSTANCE_READY, 10000));
+    for (int i = 0; i < 20; i++)
+        instances_suspect(rig->instances, profile->id);
+    instances_suspect(rig->instances, "nobody");
+    assert_true(rig_wait_state(rig, profile, INSTANCE_UNHEALTHY, 10000));
+}
+
+static void
 test_hung_engine_is_left_alone_while_in_use(void **state)
 {
     struct rig *rig = *state;
@@ -892,6 +922,8 @@ main(int argc, char **argv)
         TEST(test_never_listens),
         TEST(test_accepts_and_says_nothing),
         TEST(test_hung_engine_is_noticed_by_a_real_request),
+        TEST(test_broken_engine_is_noticed_by_a_real_request),
+        TEST(test_a_suspected_engine_is_probed_at_once),
         TEST(test_hung_engine_is_left_alone_while_in_use),
         TEST(test_unhealthy_is_restarted_by_policy),
         TEST(test_unhealthy_can_recover),

@@ -20,7 +20,10 @@ struct decide_case {
     size_t models_max;
     int64_t drain_after_ms;
     bool is_closing;
-    struct router_row rows[4];
+    struct {
+        bool has_defaults;
+        struct router_row row;
+    } rows[4];
     struct router_waiter waiters[6];
     struct router_event event;
     const char *expected;
@@ -44,14 +47,14 @@ struct decide_case {
     }
 
 /* A row made by these has capacity 1 and queue size 100 where it says
- * nothing (bytes_needed marks it). */
-#define ROW(s, ...)                                           \
-    {                                                         \
-        .state = INSTANCE_##s, .bytes_needed = 1, __VA_ARGS__ \
+ * nothing. */
+#define ROW(s, ...)                                                        \
+    {                                                                      \
+        .has_defaults = true, .row = {.state = INSTANCE_##s, __VA_ARGS__ } \
     }
-#define ROW_PLAIN(s)                             \
-    {                                            \
-        .state = INSTANCE_##s, .bytes_needed = 1 \
+#define ROW_PLAIN(s)                                          \
+    {                                                         \
+        .has_defaults = true, .row = {.state = INSTANCE_##s } \
     }
 /* since: how long ago. */
 #define WAITS(r, c, t, ago)                                            \
@@ -103,11 +106,13 @@ static const struct decide_case cases[] = {
       .event = ARRIVED(0),
       .expected = "refuse new A queue_full 1000;" },
     { .name = "queue size 0 still lets one ask for the load",
-      .rows = { { .state = INSTANCE_STOPPED, .capacity = 1 } },
+      .rows = { { .row = { .state = INSTANCE_STOPPED, .capacity = 1 } } },
       .event = ARRIVED(0),
       .expected = "queue A tag=1;" },
     { .name = "queue size 0 refuses what the load would not serve",
-      .rows = { { .state = INSTANCE_LOADING, .capacity = 1, .n_waiting = 1 } },
+      .rows = { { .row = { .state = INSTANCE_LOADING,
+                           .capacity = 1,
+                           .n_waiting = 1 } } },
       .event = ARRIVED(0),
       .expected = "refuse new A queue_full 1000;" },
     { .name = "back-off refuses with the time left",
@@ -442,11 +447,11 @@ static size_t
 fill_rows(const struct decide_case *c, struct router_row rows[4])
 {
     size_t n = 0;
-    while (n < 4 && (c->rows[n].bytes_needed > 0 || c->rows[n].capacity > 0)) {
-        rows[n] = c->rows[n];
-        if (rows[n].bytes_needed > 0 && rows[n].capacity == 0)
+    while (n < 4 && (c->rows[n].has_defaults || c->rows[n].row.capacity > 0)) {
+        rows[n] = c->rows[n].row;
+        if (c->rows[n].has_defaults && rows[n].capacity == 0)
             rows[n].capacity = 1;
-        if (rows[n].bytes_needed > 0 && rows[n].queue_size == 0)
+        if (c->rows[n].has_defaults && rows[n].queue_size == 0)
             rows[n].queue_size = 100;
         n++;
     }

@@ -186,6 +186,13 @@ sim_set_leases(void *ctx, const char *profile_id, int n_leases)
     assert_true(n_leases <= model->profile->max_concurrency);
 }
 
+/* The simulated engines fail by themselves, not by being asked. */
+static void
+sim_suspect(void *ctx, const char *profile_id)
+{
+    assert_non_null(find_model(ctx, profile_id));
+}
+
 static int
 sim_view(void *ctx, const char *profile_id, struct instance_view *ret_view)
 {
@@ -430,6 +437,7 @@ sim_open(struct sim *sim, uint64_t seed, size_t n_models, size_t models_max,
         .drain = sim_drain,
         .undrain = sim_undrain,
         .set_leases = sim_set_leases,
+        .suspect = sim_suspect,
         .view = sim_view,
         .resolve = sim_resolve,
         .manifest = sim_manifest,

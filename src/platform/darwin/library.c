@@ -1,0 +1,11 @@
+/* What a shared library's file is called. */
+#include "platform/library_internal.h"
+
+#include <stdio.h>
+
+void
+library_file_name(const char *name, int version,
+                  char ret_file[LIBRARY_FILE_BYTES])
+{
+    snprintf(ret_file, LIBRARY_FILE_BYTES, "lib%s.%d.dylib", name, version);
+}
