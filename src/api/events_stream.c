@@ -23,7 +23,8 @@ struct watcher {
 static bool
 is_droppable(enum event_type type)
 {
-    return type == EVENT_LOG || type == EVENT_INSTANCE_LOG;
+    return type == EVENT_LOG || type == EVENT_INSTANCE_LOG ||
+           type == EVENT_LIBRARY_SCAN;
 }
 
 static void
@@ -91,6 +92,7 @@ write_payload(struct api *api, const struct event *event,
     }
     case EVENT_INSTANCE_STATE: write_state(api, event->payload, out); break;
     case EVENT_INSTANCE_LOG: write_line(event->payload, out); break;
+    case EVENT_LIBRARY_SCAN: scan_write(event->payload, out); break;
     case EVENT_LOG: log_entry_write(event->payload, out); break;
     default: json_null(out); break;
     }

@@ -60,6 +60,14 @@ void session_link(struct call *call);
 void models_list(struct call *call);
 void models_show(struct call *call);
 void models_scan(struct call *call);
+void models_scan_show(struct call *call);
+void models_duplicates(struct call *call);
+void models_update(struct call *call);
+
+/* model_files.c */
+void models_remove(struct call *call);
+void models_move(struct call *call);
+void models_bulk_move(struct call *call);
 
 /* events_stream.c */
 void events_follow(struct call *call);
@@ -100,6 +108,10 @@ void profile_write(struct api *api, struct profile *profile,
 void change_write(const struct instance_view *view, struct json_writer *out);
 void model_write(struct api *api, const struct model *model,
                  struct json_writer *out);
+/* The model that `{id}` names, or NULL when it has answered 404. */
+const struct model *call_model(struct call *call);
+void scan_write(const struct library_progress *progress,
+                struct json_writer *out);
 void log_entry_write(const struct log_entry *entry, struct json_writer *out);
 /* key, value pairs of the commonest kinds */
 void member_text(struct json_writer *out, const char *key, const char *text);

@@ -1,68 +1,280 @@
-/* /api/models: the files of the library. */
+/* /api/models: the library. Reads come from memory. */
 #include "api/handlers.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+static void
+write_field(const struct model *model, const struct model_field *field,
+            struct json_writer *out)
+{
+    const void *at = (const char *)model + field->offset;
+    json_key(out, field->name);
+    switch (field->type) {
+    case MODEL_TEXT: json_text(out, *(char *const *)at); break;
+    case MODEL_INT: json_int(out, *(const int64_t *)at); break;
+    case MODEL_BOOL: json_bool(out, *(const bool *)at); break;
+    case MODEL_CHOICE:
+        json_text(out, field->choices[*(const unsigned *)at]);
+        break;
+    case MODEL_LIST: {
+        const struct text_list *list = at;
+        json_array_begin(out);
+        for (size_t i = 0; i < list->n; i++)
+            json_text(out, list->at[i]);
+        json_array_end(out);
+        break;
+    }
+    }
+}
 
 void
 model_write(struct api *api, const struct model *model, struct json_writer *out)
 {
     struct instance_view view = { .state = INSTANCE_STOPPED };
-    struct profile *profile =
-        profiles_get(api->options.profiles, str_from(model->id));
-    if (profile != NULL)
-        server_view(api, profile, &view);
+    instances_view(api->options.instances, model->id, &view);
     json_object_begin(out);
     member_text(out, "id", model->id);
-    member_text(out, "name", model->name);
-    member_text(out, "path", model->path);
-    member_int(out, "size_bytes", model->size_bytes);
-    member_int(out, "modified_at_ms", model->modified_at_ms);
+    for (size_t i = 0; i < n_model_fields; i++)
+        if ((model_fields[i].flags & MODEL_HIDDEN) == 0)
+            write_field(model, &model_fields[i], out);
     member_text(out, "state", instance_state_name(view.state));
     json_object_end(out);
+}
+
+const struct model *
+call_model(struct call *call)
+{
+    struct str id = call->params[0];
+    const struct model *model = library_find(call->api->options.library, id);
+    if (model == NULL)
+        reply_errorf(call, ERR_NOT_FOUND,
+                     "there is no model \"%.*s\" in the library",
+                     (int)(id.n > 200 ? 200 : id.n), id.p);
+    return model;
+}
+
+/* -1 when it was not asked for. */
+static int
+query_choice(struct call *call, const char *name, const char *const *choices)
+{
+    struct str text = query_text(call, name);
+    return text.n == 0 ? -1 : model_choice(choices, text);
 }
 
 void
 models_list(struct call *call)
 {
-    struct library *library = call->api->options.library;
+    const struct library_query query = {
+        .text = query_text(call, "q"),
+        .architecture = query_text(call, "arch"),
+        .quantization = query_text(call, "quant"),
+        .tag = query_text(call, "tag"),
+        .kind = query_choice(call, "kind", model_kind_names),
+        .source = query_choice(call, "source", model_source_names),
+        .category = query_choice(call, "category", model_category_names),
+        .favourite = query_text(call, "favourite").n == 0
+                         ? -1
+                         : query_bool(call, "favourite", false),
+        .sort = query_text(call, "sort"),
+        .is_descending = str_is(query_text(call, "order"), "desc"),
+    };
+    const struct model **models;
+    size_t n;
+    if (library_select(call->api->options.library, &query, &models, &n) < 0) {
+        reply_errorf(call, ERR_NO_MEMORY, "out of memory");
+        return;
+    }
+    size_t first = (size_t)query_int(call, "offset", 0);
+    size_t limit = (size_t)query_int(call, "limit", INT64_MAX);
     struct json_writer *w = reply_begin(call);
     json_array_begin(w);
-    for (size_t i = 0; i < library_count(library); i++)
-        model_write(call->api, library_at(library, i), w);
+    for (size_t i = first; i < n && i - first < limit; i++)
+        model_write(call->api, models[i], w);
     json_array_end(w);
-    reply_end(call, 200);
+    free(models);
+    char total[24];
+    snprintf(total, sizeof total, "%zu", n);
+    const struct http_header header = { STR("X-Total-Count"), str_from(total) };
+    reply_end_with(call, 200, &header);
 }
 
 void
 models_show(struct call *call)
 {
-    struct str id = call->params[0];
-    const struct model *model = library_find(call->api->options.library, id);
-    if (model == NULL) {
-        reply_errorf(call, ERR_NOT_FOUND,
-                     "there is no model \"%.*s\" in the library",
-                     (int)(id.n > 200 ? 200 : id.n), id.p);
+    const struct model *model = call_model(call);
+    if (model == NULL)
         return;
-    }
     model_write(call->api, model, reply_begin(call));
     reply_end(call, 200);
+}
+
+/* ---- duplicates ---- */
+
+static int
+by_digest(const void *a, const void *b)
+{
+    const struct model *const *x = a, *const *y = b;
+    int order = strcmp((*x)->sha256, (*y)->sha256);
+    return order != 0 ? order : strcmp((*x)->name, (*y)->name);
+}
+
+static void
+write_group(struct api *api, const struct model *const *models, size_t n,
+            struct json_writer *out)
+{
+    json_object_begin(out);
+    member_text(out, "sha256", models[0]->sha256);
+    member_int(out, "size_bytes", models[0]->size_bytes);
+    json_key(out, "models");
+    json_array_begin(out);
+    for (size_t i = 0; i < n; i++)
+        model_write(api, models[i], out);
+    json_array_end(out);
+    json_object_end(out);
+}
+
+void
+models_duplicates(struct call *call)
+{
+    struct library *library = call->api->options.library;
+    size_t n_all = library_count(library), n = 0;
+    const struct model **models = calloc(n_all + 1, sizeof *models);
+    if (models == NULL) {
+        reply_errorf(call, ERR_NO_MEMORY, "out of memory");
+        return;
+    }
+    for (size_t i = 0; i < n_all; i++)
+        if (library_at(library, i)->sha256[0] != '\0')
+            models[n++] = library_at(library, i);
+    qsort(models, n, sizeof *models, by_digest);
+    struct json_writer *w = reply_begin(call);
+    json_array_begin(w);
+    for (size_t i = 0, next; i < n; i = next) {
+        next = i + 1;
+        while (next < n && strcmp(models[i]->sha256, models[next]->sha256) == 0)
+            next++;
+        if (next - i > 1)
+            write_group(call->api, &models[i], next - i, w);
+    }
+    json_array_end(w);
+    free(models);
+    reply_end(call, 200);
+}
+
+/* ---- scanning ---- */
+
+void
+scan_write(const struct library_progress *progress, struct json_writer *out)
+{
+    json_object_begin(out);
+    member_bool(out, "is_running", progress->is_running);
+    member_int(out, "n_models", (int64_t)progress->n_found);
+    member_int(out, "n_read", (int64_t)progress->n_read);
+    member_int(out, "n_to_read", (int64_t)progress->n_to_read);
+    member_int(out, "n_errors", (int64_t)progress->n_errors);
+    member_int(out, "finished_at_ms", progress->finished_at_ms);
+    json_object_end(out);
+}
+
+static void
+reply_scan(struct call *call, int status)
+{
+    struct library_progress progress;
+    library_progress(call->api->options.library, &progress);
+    scan_write(&progress, reply_begin(call));
+    reply_end(call, status);
 }
 
 static void
 on_scanned(void *ctx)
 {
     struct call *call = ctx;
-    if (call->exchange != NULL) {
-        struct json_writer *w = reply_begin(call);
-        json_object_begin(w);
-        member_int(w, "n_models",
-                   (int64_t)library_count(call->api->options.library));
-        json_object_end(w);
-        reply_end(call, 200);
-    }
+    if (call->exchange != NULL && !call->api->is_closed)
+        reply_scan(call, 200);
     call_unref(call);
+}
+
+void
+models_scan_show(struct call *call)
+{
+    reply_scan(call, 200);
 }
 
 void
 models_scan(struct call *call)
 {
-    library_scan(call->api->options.library, on_scanned, call_ref(call));
+    if (query_bool(call, "wait", true)) {
+        library_scan(call->api->options.library, on_scanned, call_ref(call));
+        return;
+    }
+    library_scan(call->api->options.library, NULL, NULL);
+    reply_scan(call, 202);
+}
+
+/* ---- what the user says ---- */
+
+static void
+on_changed(void *ctx, const struct model *model, const struct error *error)
+{
+    struct call *call = ctx;
+    if (call->exchange != NULL && error != NULL) {
+        reply_error(call, error);
+    } else if (call->exchange != NULL) {
+        model_write(call->api, model, reply_begin(call));
+        reply_end(call, 200);
+    }
+    call_unref(call);
+}
+
+static int
+read_tags(struct call *call, struct text_list *tags, struct error *error)
+{
+    enum { TAGS_MAX = 64 };
+    const struct json *list = json_get(call->input, "tags");
+    if (json_count(list) > TAGS_MAX)
+        return error_field(error, "tags", "are more than %d", TAGS_MAX);
+    for (size_t i = 0; i < json_count(list); i++) {
+        struct str tag = STR("");
+        json_as_text(json_at(list, i), &tag);
+        if (!text_list_has(tags, tag) && text_list_add(tags, tag) < 0)
+            return error_set(error, ERR_NO_MEMORY, "out of memory");
+    }
+    return 0;
+}
+
+void
+models_update(struct call *call)
+{
+    const struct model *model = call_model(call);
+    struct library_patch patch = { .is_favourite = -1 };
+    struct text_list tags = { NULL, 0 };
+    struct error error;
+    bool is_favourite;
+    if (model == NULL)
+        return;
+    if (json_as_bool(json_get(call->input, "is_favourite"), &is_favourite))
+        patch.is_favourite = is_favourite;
+    if (json_get(call->input, "tags") != NULL)
+        patch.tags = &tags;
+    struct str url;
+    char *owned = NULL;
+    if (json_as_text(json_get(call->input, "civitai_url"), &url))
+        patch.civitai_url = owned = arena_str(&call->arena, url);
+    int result = read_tags(call, &tags, &error);
+    if (result == 0 && owned != NULL && owned[0] != '\0' &&
+        !str_starts_with(url, STR("https://")))
+        result = error_field(&error, "civitai_url",
+                             "must begin with https:// or be empty");
+    if (result == 0)
+        result = library_update(call->api->options.library, model->id, &patch,
+                                on_changed, call_ref(call), &error);
+    else
+        call_ref(call);
+    text_list_release(&tags);
+    if (result < 0) {
+        reply_error(call, &error);
+        call_unref(call);
+    }
 }

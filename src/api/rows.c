@@ -53,6 +53,29 @@ static const struct query_param events_query[] = {
     { NULL },
 };
 
+static const char *const order_choices[] = { "asc", "desc", NULL };
+static const struct query_param models_query[] = {
+    { "q", QUERY_TEXT, 0, 255, NULL,
+      "Words that name, title, path, architecture or tags contain." },
+    { "kind", QUERY_CHOICE, 0, 0, model_kind_names, NULL },
+    { "source", QUERY_CHOICE, 0, 0, model_source_names, NULL },
+    { "category", QUERY_CHOICE, 0, 0, model_category_names, NULL },
+    { "arch", QUERY_TEXT, 0, 128, NULL, "The architecture." },
+    { "quant", QUERY_TEXT, 0, 64, NULL, "The quantization." },
+    { "tag", QUERY_TEXT, 0, 128, NULL, NULL },
+    { "favourite", QUERY_BOOL, 0, 0, NULL, NULL },
+    { "sort", QUERY_CHOICE, 0, 0, library_sort_keys, "By which field (name)." },
+    { "order", QUERY_CHOICE, 0, 0, order_choices, "asc" },
+    { "limit", QUERY_INT, 1, 100000, NULL, "Models in a page (all)." },
+    { "offset", QUERY_INT, 0, 1000000, NULL, "Models before it (0)." },
+    { NULL },
+};
+
+static const struct query_param delete_model_query[] = {
+    { "dry_run", QUERY_BOOL, 0, 0, NULL, "Only say what would be deleted." },
+    { NULL },
+};
+
 #define READ    AUTHORITY_READ
 #define CONTROL AUTHORITY_CONTROL
 #define EXECUTE AUTHORITY_EXECUTE
@@ -97,12 +120,32 @@ const struct api_row api_rows[] = {
       "Follow the output of a server", "200", NULL, NULL, follow_query,
       ROW_STREAM },
     /* the library */
-    { "GET", "/api/models", READ, models_list, "List the library", "200", NULL,
-      &schema_models, NULL, 0 },
+    { "GET", "/api/models", READ, models_list,
+      "List the library; X-Total-Count says how many fit in all", "200", NULL,
+      &schema_models, models_query, 0 },
+    { "GET", "/api/models/duplicates", READ, models_duplicates,
+      "Models that are the same byte for byte", "200", NULL,
+      &schema_model_groups, NULL, 0 },
+    { "GET", "/api/models/scan", READ, models_scan_show,
+      "How far a scan of the model folders is", "200", NULL, &schema_scan, NULL,
+      0 },
     { "POST", "/api/models/scan", CONTROL, models_scan,
-      "Search the model folders anew", "200", NULL, &schema_scan, NULL, 0 },
+      "Search the model folders anew; waits unless wait=0", "200 202", NULL,
+      &schema_scan, wait_query, 0 },
+    { "POST", "/api/models/bulk-move", CONTROL, models_bulk_move,
+      "Move models to the archive or back", "200", &schema_bulk_move,
+      &schema_bulk_moved, NULL, 0 },
     { "GET", "/api/models/{id}", READ, models_show, "Show a library model",
       "200", NULL, &schema_model, NULL, 0 },
+    { "PUT", "/api/models/{id}", CONTROL, models_update,
+      "Change what the user says of a model", "200", &schema_model_patch,
+      &schema_model, NULL, 0 },
+    { "DELETE", "/api/models/{id}", CONTROL, models_remove,
+      "Delete a model's files", "200", NULL, &schema_model_files,
+      delete_model_query, 0 },
+    { "POST", "/api/models/{id}/move", CONTROL, models_move,
+      "Move a model to the archive or back", "200", &schema_move, &schema_moved,
+      NULL, 0 },
     /* the system */
     { "GET", "/health", PUBLIC, system_health, "Is Hearth up?", "200", NULL,
       &schema_health, NULL, ROW_BARE },

@@ -110,12 +110,52 @@ print_field(const struct schema_field *field, struct json_writer *out)
 }
 
 static void
+print_model_type(const struct model_field *field, struct json_writer *out)
+{
+    static const enum schema_type types[] = {
+        [MODEL_TEXT] = SCHEMA_TEXT,   [MODEL_INT] = SCHEMA_INT,
+        [MODEL_BOOL] = SCHEMA_BOOL,   [MODEL_LIST] = SCHEMA_ARRAY,
+        [MODEL_CHOICE] = SCHEMA_TEXT,
+    };
+    json_object_begin(out);
+    json_key(out, "type");
+    json_text(out, type_names[types[field->type]]);
+    if (field->type == MODEL_LIST) {
+        json_key(out, "items");
+        schema_print(&schema_text, false, out);
+    } else if (field->type == MODEL_CHOICE) {
+        print_choices(field->choices, out);
+    }
+    if (field->help != NULL) {
+        json_key(out, "description");
+        json_text(out, field->help);
+    }
+    json_object_end(out);
+}
+
+static void
+print_model_properties(struct json_writer *out)
+{
+    json_key(out, "id");
+    schema_print(&schema_text, false, out);
+    for (size_t i = 0; i < n_model_fields; i++) {
+        if ((model_fields[i].flags & MODEL_HIDDEN) != 0)
+            continue;
+        json_key(out, model_fields[i].name);
+        print_model_type(&model_fields[i], out);
+    }
+}
+
+static void
 print_properties(const struct schema *schema, struct json_writer *out)
 {
     json_key(out, "properties");
     json_object_begin(out);
-    for (size_t i = 0; schema->record != RECORD_NONE && i < n_profile_fields;
-         i++) {
+    if (schema->record == RECORD_MODEL)
+        print_model_properties(out);
+    bool is_profile =
+        schema->record != RECORD_NONE && schema->record != RECORD_MODEL;
+    for (size_t i = 0; is_profile && i < n_profile_fields; i++) {
         if (!is_shown(&profile_fields[i], schema->record))
             continue;
         json_key(out, profile_fields[i].name);
@@ -137,6 +177,12 @@ print_required(const struct schema *schema, struct json_writer *out)
     for (size_t i = 0; schema->record == RECORD_PROFILE && i < n_profile_fields;
          i++)
         json_text(out, profile_fields[i].name);
+    if (schema->record == RECORD_MODEL)
+        json_text(out, "id");
+    for (size_t i = 0; schema->record == RECORD_MODEL && i < n_model_fields;
+         i++)
+        if ((model_fields[i].flags & MODEL_HIDDEN) == 0)
+            json_text(out, model_fields[i].name);
     if (schema->record == RECORD_PROFILE_NEW)
         json_text(out, "name");
     for (size_t i = 0; i < schema->n_fields; i++)

@@ -23,7 +23,8 @@ enum schema_record {
     RECORD_NONE,
     RECORD_PROFILE,       /* as shown: all fields, then `fields` */
     RECORD_PROFILE_INPUT, /* as sent: those that are not read-only */
-    RECORD_PROFILE_NEW    /* the same, `name` required */
+    RECORD_PROFILE_NEW,   /* the same, `name` required */
+    RECORD_MODEL          /* fields of the model's table, then `fields` */
 };
 
 struct schema_field;
@@ -82,6 +83,10 @@ extern const struct schema schema_keys, schema_key, schema_new_key;
 extern const struct schema schema_key_input;
 extern const struct schema schema_session, schema_session_input, schema_link;
 extern const struct schema schema_model, schema_models, schema_scan;
+extern const struct schema schema_model_patch, schema_model_files;
+extern const struct schema schema_move, schema_moved;
+extern const struct schema schema_bulk_move, schema_bulk_moved;
+extern const struct schema schema_model_groups;
 extern const struct schema schema_inference_request;
 extern const struct schema schema_inference_model, schema_inference_models;
 extern const struct schema schema_inference_change;

@@ -358,24 +358,95 @@ const struct schema schema_link = { .type = SCHEMA_OBJECT,
 
 /* ---- the library ---- */
 
-static const struct schema_field model_fields[] = {
-    { "id", &schema_text, 0, NULL },
-    { "name", &schema_text, 0, NULL },
-    { "path", &schema_text, 0, NULL },
-    { "size_bytes", &schema_int, 0, NULL },
-    { "modified_at_ms", &schema_int, 0, "Unix time." },
+static const struct schema_field model_more[] = {
     { "state", &schema_state, 0, "Of its own server." },
 };
-const struct schema schema_model = { "Model", SCHEMA_OBJECT,
-                                     FIELDS(model_fields) };
+const struct schema schema_model = { "Model", SCHEMA_OBJECT, FIELDS(model_more),
+                                     .record = RECORD_MODEL };
 const struct schema schema_models = { .type = SCHEMA_ARRAY,
                                       .of = &schema_model };
 static const struct schema_field scan_fields[] = {
+    { "is_running", &schema_bool, 0, NULL },
     { "n_models", &schema_int, 0, NULL },
+    { "n_read", &schema_int, 0, "Heads that were read." },
+    { "n_to_read", &schema_int, 0, NULL },
+    { "n_errors", &schema_int, 0, "Models that could not be read." },
+    { "finished_at_ms", &schema_int, 0, "Unix time; 0: never." },
 };
 const struct schema schema_scan = { .type = SCHEMA_OBJECT,
                                     FIELDS(scan_fields) };
 
+static const struct schema schema_tag = { .type = SCHEMA_TEXT,
+                                          .min = 1,
+                                          .max = 128 };
+static const struct schema schema_tags = { .type = SCHEMA_ARRAY,
+                                           .of = &schema_tag };
+static const struct schema schema_url = { .type = SCHEMA_TEXT,
+                                          .min = 0,
+                                          .max = 2048 };
+static const struct schema_field model_patch_fields[] = {
+    { "is_favourite", &schema_bool, OPT, NULL },
+    { "tags", &schema_tags, OPT, NULL },
+    { "civitai_url", &schema_url, OPT, "Its page; empty: none." },
+};
+const struct schema schema_model_patch = { .type = SCHEMA_OBJECT,
+                                           FIELDS(model_patch_fields) };
+static const struct schema_field model_files_fields[] = {
+    { "is_deleted", &schema_bool, 0, "False for a dry run." },
+    { "files", &schema_texts, 0, NULL },
+    { "size_bytes", &schema_int, 0, "What becomes free." },
+};
+const struct schema schema_model_files = { .type = SCHEMA_OBJECT,
+                                           FIELDS(model_files_fields) };
+static const struct schema schema_category = { .type = SCHEMA_TEXT,
+                                               .choices =
+                                                   model_category_names };
+static const struct schema_field move_fields[] = {
+    { "category", &schema_category, 0, "Where to." },
+};
+const struct schema schema_move = { .type = SCHEMA_OBJECT,
+                                    FIELDS(move_fields) };
+static const struct schema_field moved_fields[] = {
+    { "moved_count", &schema_int, 0, NULL },
+    { "old_path", &schema_text, 0, NULL },
+    { "new_path", &schema_text, 0, NULL },
+    { "message", &schema_text, 0, NULL },
+};
+const struct schema schema_moved = { .type = SCHEMA_OBJECT,
+                                     FIELDS(moved_fields) };
+static const struct schema_field bulk_move_fields[] = {
+    { "model_ids", &schema_texts, 0, "At most 1,000." },
+    { "category", &schema_category, 0, "Where to." },
+};
+const struct schema schema_bulk_move = { .type = SCHEMA_OBJECT,
+                                         FIELDS(bulk_move_fields) };
+static const struct schema_field move_detail_fields[] = {
+    { "id", &schema_text, 0, NULL },
+    { "status", &schema_text, 0, "moved or failed" },
+    { "new_path", &schema_text, OPT, NULL },
+    { "error", &schema_text, OPT, NULL },
+};
+static const struct schema schema_move_detail = { .type = SCHEMA_OBJECT,
+                                                  FIELDS(move_detail_fields) };
+static const struct schema schema_move_details = { .type = SCHEMA_ARRAY,
+                                                   .of = &schema_move_detail };
+static const struct schema_field bulk_moved_fields[] = {
+    { "moved_count", &schema_int, 0, NULL },
+    { "failed_count", &schema_int, 0, NULL },
+    { "details", &schema_move_details, 0, NULL },
+    { "message", &schema_text, 0, NULL },
+};
+const struct schema schema_bulk_moved = { .type = SCHEMA_OBJECT,
+                                          FIELDS(bulk_moved_fields) };
+static const struct schema_field model_group_fields[] = {
+    { "sha256", &schema_text, 0, NULL },
+    { "size_bytes", &schema_int, 0, "Of each." },
+    { "models", &schema_models, 0, NULL },
+};
+static const struct schema schema_model_group = { .type = SCHEMA_OBJECT,
+                                                  FIELDS(model_group_fields) };
+const struct schema schema_model_groups = { .type = SCHEMA_ARRAY,
+                                            .of = &schema_model_group };
 /* ---- inference ---- */
 
 static const struct schema_field inference_request_fields[] = {

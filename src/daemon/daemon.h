@@ -3,6 +3,7 @@
  *
  *   serve.c     the phases of start-up, the words it prints
  *   wiring.c    opens each module and hands it to the next
+ *   places.c    where the library looks
  *   reload.c    SIGHUP and changed settings: who has to hear of it
  *   shutdown.c  SIGTERM and SIGINT: drain, stop the engines, close */
 #ifndef DAEMON_DAEMON_H
@@ -48,6 +49,7 @@ struct daemon {
     struct subscription on_profile;
     struct subscription on_instance;
     struct deferred reconfigure; /* after settings changed in this turn */
+    char *const *environment;
     char data_dir[LIMIT_PATH_BYTES];
     char models_dir[LIMIT_PATH_BYTES]; /* when models_dirs names none */
     char socket_path[LIMIT_PATH_BYTES];
@@ -84,6 +86,17 @@ void daemon_stop(struct daemon *daemon);
  * <data_dir>/models. Views into `settings`; at most `max`. */
 size_t daemon_model_roots(const struct daemon *daemon, struct str *ret_roots,
                           size_t max);
+/* Those folders, the other programs' stores, and what else the library is
+ * told; views into itself and `settings`. */
+enum { DAEMON_ROOTS_MAX = 64, DAEMON_PLACES_MAX = 32 };
+struct daemon_library {
+    struct library_options options;
+    struct str roots[DAEMON_ROOTS_MAX];
+    struct library_place places[DAEMON_PLACES_MAX];
+    char texts[DAEMON_PLACES_MAX][LIMIT_PATH_BYTES];
+};
+void daemon_library_options(struct daemon *daemon,
+                            struct daemon_library *ret_library);
 /* Options of modules that can be changed while running. */
 void daemon_router_options(struct daemon *daemon,
                            struct router_options *ret_options);

@@ -122,9 +122,9 @@ reconfigure(struct deferred *deferred)
         0)
         events_log(&daemon->events, LOG_ERROR, "settings", "%s", error.message);
 
-    struct str roots[64];
-    size_t n = daemon_model_roots(daemon, roots, 64);
-    if (library_set_roots(daemon->library, roots, n, &error) < 0)
+    struct daemon_library library;
+    daemon_library_options(daemon, &library);
+    if (library_configure(daemon->library, &library.options, &error) < 0)
         events_log(&daemon->events, LOG_ERROR, "library", "%s", error.message);
     else
         library_scan(daemon->library, NULL, NULL);

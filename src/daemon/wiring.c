@@ -120,15 +120,9 @@ open_fetcher(struct daemon *daemon, struct error *error)
 static int
 open_models(struct daemon *daemon, struct error *error)
 {
-    struct str roots[64];
-    const struct library_options library = {
-        .loop = &daemon->loop,
-        .events = &daemon->events,
-        .store = daemon->store,
-        .roots = roots,
-        .n_roots = daemon_model_roots(daemon, roots, 64),
-    };
-    if (library_new(&library, &daemon->library, error) < 0)
+    struct daemon_library library;
+    daemon_library_options(daemon, &library);
+    if (library_new(&library.options, &daemon->library, error) < 0)
         return -1;
     const struct profiles_options profiles = {
         .loop = &daemon->loop,
@@ -298,6 +292,7 @@ daemon_open(struct daemon *daemon, const struct settings_sources *sources,
             struct error *error)
 {
     daemon->started_at_ms = loop_wall_ms();
+    daemon->environment = sources->environment;
     if (settings_load(sources, &daemon->settings, error) < 0 ||
         open_folders(daemon, error) < 0 || loop_init(&daemon->loop, error) < 0)
         return -1;

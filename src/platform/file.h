@@ -2,6 +2,7 @@
 #ifndef PLATFORM_FILE_H
 #define PLATFORM_FILE_H
 
+#include <stddef.h>
 #include <stdint.h>
 
 #include "base/error.h"
@@ -15,6 +16,10 @@ int file_write_atomic(const char *path, struct str bytes, int mode,
                       struct error *error);
 /* Appends the whole file to `out`; more than its ceiling is an error. */
 int file_read(const char *path, struct strbuf *out, struct error *error);
+/* Reads up to `n` bytes at `offset`: how many there were (0: the end), or
+ * -1. */
+ptrdiff_t file_read_part(const char *path, uint64_t offset, void *ret_bytes,
+                         size_t n, struct error *error);
 /* What changes when a file is replaced or written to. 0, or -1 when it is
  * not there. One system call. */
 struct file_stamp {

@@ -19,11 +19,14 @@ struct folder_file {
 };
 
 struct folder_walk {
-    const char *suffix; /* of names, ASCII case aside: ".gguf" */
+    /* Of names, ASCII case aside, NULL at the end: { ".gguf", NULL }. */
+    const char *const *suffixes;
     int max_depth;      /* folders below the root; 0: none */
     size_t max_entries; /* names looked at in all */
     /* Called for each file; nonzero ends the walk. */
     int (*on_file)(void *ctx, const struct folder_file *file);
+    /* Called for each folder before what is in it; may be NULL. */
+    void (*on_folder)(void *ctx, const char *path);
     void *ctx;
     /* out */
     size_t n_entries;    /* names looked at so far */
@@ -49,5 +52,15 @@ int folder_resolve(const char *path, char *ret_path, size_t size,
 /* Size and time of a regular file; -1 when there is none. */
 int folder_file_facts(const char *path, int64_t *ret_size_bytes,
                       int64_t *ret_modified_at_ms);
+
+/* What two names of one file have in common. */
+struct folder_facts {
+    uint64_t device, inode;
+    int64_t size_bytes;
+    int64_t modified_at_ms;
+    bool is_folder;
+};
+/* Follows links. 0, or -1 with errno when there is nothing. */
+int folder_facts(const char *path, struct folder_facts *ret_facts);
 
 #endif

@@ -2,6 +2,7 @@
 #ifndef PLATFORM_SYSTEM_H
 #define PLATFORM_SYSTEM_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -24,6 +25,10 @@ int system_config_folder(char *ret_path, size_t size, struct error *error);
 
 /* Absolute path of the running program. */
 int system_self_path(char *ret_path, size_t size, struct error *error);
+
+/* Lets this thread's reading and writing wait for everybody else's, or no
+ * more. Where the system has no such thing, nothing happens. */
+void system_io_idle(bool is_idle);
 
 int system_processors(void);       /* that we may run on; >= 1 */
 int64_t system_memory_bytes(void); /* installed, -1: unknown */

@@ -27,6 +27,7 @@
 #include "records/api_key.h"
 #include "records/instance.h"
 #include "records/log_entry.h"
+#include "records/model.h"
 #include "records/profile.h"
 
 struct store;
@@ -65,6 +66,17 @@ void store_put_instance(struct store *store, const struct instance_row *row,
                         store_done_fn *on_done, void *ctx);
 void store_delete_instance(struct store *store, const char *id,
                            store_done_fn *on_done, void *ctx);
+
+/* models: what the library knows, also of files that are gone. `fn` takes the
+ * model over. */
+int store_load_models(struct store *store,
+                      int (*fn)(void *ctx, struct model *model), void *ctx,
+                      struct error *error);
+/* Inserts or updates; all of them in one commit. */
+void store_put_models(struct store *store, const struct model *const *models,
+                      size_t n, store_done_fn *on_done, void *ctx);
+void store_delete_model(struct store *store, const char *id,
+                        store_done_fn *on_done, void *ctx);
 
 /* settings: key -> JSON text; and metadata: anything small of our own
  * (file profiles' and library models' ids: "model_id:<path>") */

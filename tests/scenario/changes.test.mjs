@@ -119,7 +119,7 @@ test('a fixed word of the API is no id', async () => {
   const hearth = await start({});
   for (const [method, target, allow] of [
     ['DELETE', '/api/profiles/next-port', 'GET, HEAD'],
-    ['GET', '/api/models/scan', 'POST'],
+    ['GET', '/api/models/bulk-move', 'POST'],
   ]) {
     const answer = await hearth.api(method, target);
     assert.equal(answer.status, 405, target);

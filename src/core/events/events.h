@@ -22,6 +22,7 @@
     X(INSTANCE_STATE,     "instance.state")    /* struct instance_change */ \
     X(INSTANCE_LOG,       "instance.log")      /* struct instance_line */   \
     X(LIBRARY_CHANGED,    "model.changed")     /* NULL */                   \
+    X(LIBRARY_SCAN,       "model.scan")  /* struct library_progress */      \
     X(SETTINGS_CHANGED,   "settings.changed")  /* key, const char */        \
     X(CONFIG_RELOADED,    "config.reloaded")   /* NULL */                   \
     X(LOG,                "log")               /* struct log_entry */

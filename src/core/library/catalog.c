@@ -1,19 +1,11 @@
-/* Names: a model is called by the stem of its file. Where several files have
- * the same stem, each of them gets as many of its folders in front as tell
- * them apart, so that no name depends on which file was there first. */
+/* Names: a model is called by the last part of its label (the stem of its
+ * file). Where several have the same, each of them gets as many of the parts
+ * in front as tell them apart, so that no name depends on which file was
+ * there first. */
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "core/library/library_internal.h"
-
-/* The path without its ending. */
-static struct str
-bare_path(const char *path)
-{
-    struct str bare = str_from(path);
-    bare.n -= strlen(".gguf");
-    return bare;
-}
 
 /* The last `n_parts` + 1 parts of a path. */
 static struct str
@@ -27,20 +19,23 @@ last_parts(struct str path, size_t n_parts)
 
 struct naming {
     struct str name;
-    size_t index, n_parts;
+    struct model *model;
+    size_t n_parts;
     bool is_shared;
 };
 
+/* Equal names (two ways to one label) in order of path. */
 static int
 by_name(const void *a, const void *b)
 {
-    return str_compare(((const struct naming *)a)->name,
-                       ((const struct naming *)b)->name);
+    const struct naming *x = a, *y = b;
+    int order = str_compare(x->name, y->name);
+    return order != 0 ? order : strcmp(x->model->path, y->model->path);
 }
 
 /* Lengthens every name that another one has too; false when none is left. */
 static bool
-lengthen_shared(struct naming *names, size_t n, const struct found_file *files)
+lengthen_shared(struct naming *names, size_t n)
 {
     bool is_any = false;
     qsort(names, n, sizeof *names, by_name);
@@ -51,8 +46,10 @@ lengthen_shared(struct naming *names, size_t n, const struct found_file *files)
     for (size_t i = 0; i < n; i++) {
         if (!names[i].is_shared)
             continue;
-        struct str path = bare_path(files[names[i].index].path);
-        struct str longer = last_parts(path, ++names[i].n_parts);
+        struct str label = str_from(names[i].model->label);
+        struct str longer = last_parts(label, ++names[i].n_parts);
+        if (longer.n == names[i].name.n && longer.n == label.n)
+            longer = str_from(names[i].model->path); /* no two are equal */
         is_any = is_any || longer.n > names[i].name.n;
         names[i].name = longer;
     }
@@ -60,54 +57,46 @@ lengthen_shared(struct naming *names, size_t n, const struct found_file *files)
 }
 
 static struct naming *
-name_all(const struct found_file *files, size_t n)
+name_all(struct model **models, size_t n)
 {
     struct naming *names = calloc(n + 1, sizeof *names);
     if (names == NULL)
         return NULL;
     for (size_t i = 0; i < n; i++)
         names[i] =
-            (struct naming){ .name = last_parts(bare_path(files[i].path), 0),
-                             .index = i };
-    while (lengthen_shared(names, n, files))
+            (struct naming){ .name = last_parts(str_from(models[i]->label), 0),
+                             .model = models[i] };
+    while (lengthen_shared(names, n))
         ;
     return names;
 }
 
 static int
-fill(struct catalog *catalog, const struct found_file *files,
-     const struct naming *names, size_t n,
-     int (*id_of)(void *ctx, const char *path, char *ret_id), void *ctx)
+fill(struct catalog *catalog, const struct naming *names, size_t n)
 {
     for (size_t i = 0; i < n; i++) {
-        const struct found_file *file = &files[names[i].index];
-        struct model *model = &catalog->models[i];
-        catalog->n = i + 1;
-        model->name = str_dup(names[i].name);
-        model->path = str_dup(str_from(file->path));
-        model->size_bytes = file->size_bytes;
-        model->modified_at_ms = file->modified_at_ms;
-        if (model->name == NULL || model->path == NULL ||
-            id_of(ctx, model->path, model->id) < 0 ||
+        struct model *model = names[i].model;
+        if (model_set_text(&model->name, names[i].name) < 0 ||
             map_put(&catalog->by_id, str_from(model->id), model) < 0 ||
             map_put(&catalog->by_name, str_from(model->name), model) < 0)
             return -1;
+        catalog->models[i] = model;
     }
+    catalog->n = n;
     return 0;
 }
 
 int
-catalog_init(struct catalog *catalog, const struct found_file *files, size_t n,
-             int (*id_of)(void *ctx, const char *path, char *ret_id), void *ctx)
+catalog_init(struct catalog *catalog, struct model **models, size_t n)
 {
     *catalog = (struct catalog){ .n = 0 };
     map_init(&catalog->by_id);
     map_init(&catalog->by_name);
     catalog->models = calloc(n + 1, sizeof *catalog->models);
-    struct naming *names = name_all(files, n);
+    struct naming *names = name_all(models, n);
     int result = -1;
     if (catalog->models != NULL && names != NULL)
-        result = fill(catalog, files, names, n, id_of, ctx);
+        result = fill(catalog, names, n);
     free(names);
     if (result < 0)
         catalog_release(catalog);
@@ -117,27 +106,10 @@ catalog_init(struct catalog *catalog, const struct found_file *files, size_t n,
 void
 catalog_release(struct catalog *catalog)
 {
-    for (size_t i = 0; i < catalog->n; i++) {
-        free(catalog->models[i].name);
-        free(catalog->models[i].path);
-    }
+    for (size_t i = 0; i < catalog->n; i++)
+        model_free(catalog->models[i]);
     free(catalog->models);
     map_release(&catalog->by_id);
     map_release(&catalog->by_name);
     *catalog = (struct catalog){ .n = 0 };
-}
-
-bool
-catalog_equals(const struct catalog *a, const struct catalog *b)
-{
-    if (a->n != b->n)
-        return false;
-    for (size_t i = 0; i < a->n; i++) {
-        const struct model *x = &a->models[i], *y = &b->models[i];
-        if (strcmp(x->id, y->id) != 0 || strcmp(x->name, y->name) != 0 ||
-            x->size_bytes != y->size_bytes ||
-            x->modified_at_ms != y->modified_at_ms)
-            return false;
-    }
-    return true;
 }

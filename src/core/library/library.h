@@ -1,28 +1,43 @@
 /* The library: the model files that are already on this machine.
  *
- * Every *.gguf under the model folders is a model, named by its stem; the
- * folders are walked on a worker thread. Not models are: hidden names, files
- * that are still downloaded (*.part), the later parts of a split model (the
- * engine finds them by the first), a second name of the same file, and links
- * that lead out of the model folders. An id is minted once and kept by path
- * over rescans and restarts; what was known at the last end is there right
- * after library_new(), if its file still is. Loop thread only. */
+ * Model folders and the stores of other programs are searched in place, on a
+ * worker; nothing is copied or imported. A model is a *.gguf, *.safetensors,
+ * *.ckpt, *.pt, *.pth (a *.bin only in a folder that says what it is) or a
+ * folder of the transformers layout. Not models are: hidden names, files that
+ * are still being downloaded, the later parts of a split model and the
+ * projector of another one (they belong to it), a second name of the same
+ * file, and links that lead out of the folders.
+ *
+ * An id is minted once. A file is known again by its path, by device and
+ * inode (renamed, moved), by size and head (moved to another disk), or by a
+ * digest. What was known at the last end is there right after library_new(),
+ * without a look into any file, if it still exists. What lies below a folder
+ * that cannot be read now stays known. Loop thread only.
+ *
+ *     scan.c      walking; each file once
+ *     group.c     files -> models: parts, projectors, folders
+ *     places.c    what is particular to the other programs' stores
+ *     heads.c     what the head of a file tells
+ *     facts.c     what a header, a sidecar or a name tells
+ *     identity.c  found models -> known ones
+ *     catalog.c   names, and finding by them
+ *     query.c     filter, sort, page
+ *     manage.c    move, delete
+ *     hashes.c    digests in the background
+ *     library.c   the owner of all that */
 #ifndef CORE_LIBRARY_H
 #define CORE_LIBRARY_H
 
-#include "base/id.h"
 #include "core/events/events.h"
+#include "records/model.h"
 
 struct library;
 struct store;
 
-struct model {
-    char id[ID_BYTES];
-    char *name; /* the stem; made unique by its folder when it is not */
-    char *path; /* absolute; no link in its folders. The file itself
-                      * may be one: engines read the name, too */
-    int64_t size_bytes;
-    int64_t modified_at_ms;
+/* A store of another program; one that does not exist is no error. */
+struct library_place {
+    struct str path; /* absolute */
+    enum model_source source;
 };
 
 struct library_options {
@@ -31,29 +46,109 @@ struct library_options {
     struct store *store;
     const struct str *roots; /* absolute folders */
     size_t n_roots;
+    const struct library_place *places;
+    size_t n_places;
+    /* Where archived models go; "": the folder `archive` in each root. */
+    struct str archive_dir;
+    bool has_hashes;  /* digests are computed */
+    bool is_watched;  /* looks again when something in a folder changes */
+    int64_t rescan_s; /* and so often in any case; 0: never */
 };
 
 int library_new(const struct library_options *options,
                 struct library **ret_library, struct error *error);
 void library_free(struct library *library);
 
-/* New folders (copied); does not scan. */
-int library_set_roots(struct library *library, const struct str *roots,
-                      size_t n, struct error *error);
-/* Walks the folders on a worker, then publishes EVENT_LIBRARY_CHANGED if
- * anything differs and calls back. A second scan while one runs joins it. */
+/* Other folders, places, archive, digests and interval (copied); does not
+ * scan. */
+int library_configure(struct library *library,
+                      const struct library_options *options,
+                      struct error *error);
+/* Searches on a worker, then publishes EVENT_LIBRARY_CHANGED if anything
+ * differs and calls back. A second scan while one runs joins it. */
 void library_scan(struct library *library, void (*on_done)(void *ctx),
                   void *ctx);
 
+/* How far the scan that runs is; else of the last one. */
+struct library_progress {
+    bool is_running;
+    size_t n_found; /* models */
+    size_t n_read;  /* heads that were read */
+    size_t n_to_read;
+    size_t n_errors;        /* models that could not be read */
+    int64_t finished_at_ms; /* 0: never */
+};
+void library_progress(const struct library *library,
+                      struct library_progress *ret_progress);
+
+/* Those that are there, by name. */
 size_t library_count(const struct library *library);
 const struct model *library_at(const struct library *library, size_t i);
 const struct model *library_find(const struct library *library,
                                  struct str id_or_name);
+
+/* ---- questions (query.c) ---- */
+
+struct library_query {
+    struct str text; /* words that name, title, path or tags contain */
+    struct str architecture, quantization, tag; /* "": any */
+    int kind, source, category;                 /* -1: any */
+    int favourite;                              /* -1, 0, 1 */
+    struct str sort;                            /* field name; "": name */
+    bool is_descending;
+};
+enum { LIBRARY_SORT_KEYS = 8 };
+extern const char *const library_sort_keys[]; /* NULL at the end */
+/* The models that fit the question in its order: *ret_models is an array of
+ * borrowed ones that the caller frees. -1: out of memory. */
+int library_select(const struct library *library,
+                   const struct library_query *query,
+                   const struct model ***ret_models, size_t *ret_n);
+
+/* ---- changes ---- */
+
+/* NULL / -1: as it is. */
+struct library_patch {
+    const struct text_list *tags;
+    const char *civitai_url;
+    int is_favourite;
+};
+typedef void library_done_fn(void *ctx, const struct model *model,
+                             const struct error *error);
+/* Stored, then applied, published and told. -1 with `error`: not called. */
+int library_update(struct library *library, const char *id,
+                   const struct library_patch *patch, library_done_fn *on_done,
+                   void *ctx, struct error *error);
+
+/* What deleting or moving touches. */
+struct library_files {
+    char **paths; /* absolute */
+    size_t n;
+    int64_t size_bytes; /* that are freed */
+};
+typedef void library_files_fn(void *ctx, const struct library_files *files,
+                              const struct error *error);
+/* Deletes the model's files with its sidecars, on a worker; with `is_dry` it
+ * only says which. A blob of another program's store that something else
+ * refers to stays. Callers make sure that no engine runs it. */
+void library_delete(struct library *library, const char *id, bool is_dry,
+                    library_files_fn *on_done, void *ctx);
+
+/* Moves a model with its sidecars to the archive or back. `new_path` is what
+ * it is now, `existing` a path that is in the way (ERR_CONFLICT). */
+typedef void library_moved_fn(void *ctx, const struct model *model,
+                              const char *old_path, const struct error *error);
+void library_move(struct library *library, const char *id,
+                  enum model_category category, library_moved_fn *on_done,
+                  void *ctx);
+
+/* ---- paths ---- */
+
 /* Where a path, symlinks resolved, lies. Reads the file system (one realpath
  * for it and for each root). */
-enum library_place { LIBRARY_INSIDE, LIBRARY_OUTSIDE, LIBRARY_MISSING };
-enum library_place library_locate(const struct library *library,
-                                  const char *path);
+enum library_place_of { LIBRARY_INSIDE, LIBRARY_OUTSIDE, LIBRARY_MISSING };
+enum library_place_of library_locate(const struct library *library,
+                                     const char *path);
 /* True when the path, symlinks resolved, is there and no regular file. */
 bool library_is_folder(const char *path);
 /* True when it is inside a root. */

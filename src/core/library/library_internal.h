@@ -2,57 +2,189 @@
 #ifndef CORE_LIBRARY_INTERNAL_H
 #define CORE_LIBRARY_INTERNAL_H
 
+#include <stdatomic.h>
+
 #include "base/limits.h"
 #include "base/map.h"
+#include "base/strbuf.h"
 #include "core/library/library.h"
+#include "io/timer.h"
+#include "io/watch.h"
+#include "platform/folder.h"
 
 enum {
     SCAN_DEPTH_MAX = 16,
     SCAN_ENTRIES_MAX = 1000000,
     SCAN_MODELS_MAX = 100000,
+    SCAN_ROOTS_MAX = 128,
     SCAN_PROBLEM_BYTES = 256,
 };
 
 /* ---- scan.c: what a walk found; blocking, any thread ---- */
 
+struct scan_root {
+    char *path;     /* as configured */
+    char *resolved; /* without links; NULL: not there */
+    enum model_source source;
+    bool is_optional; /* that it is not there is no problem */
+    bool is_archive;
+    bool is_incomplete; /* out: something below could not be read */
+};
+
 struct found_file {
-    char *path; /* as struct model's */
+    char *path;  /* as struct model's */
+    char *label; /* what its name is made of, without the ending */
+    const struct scan_root *root;
     uint64_t device, inode;
     int64_t size_bytes;
     int64_t modified_at_ms;
+    char sha256[65]; /* where the store's name for it is one; or "" */
     bool is_link;
+    bool is_taken;  /* group.c: belongs to another one, or is none */
+    bool is_folder; /* group.c: a config.json that stands for its folder */
+    struct text_list other_paths;
+};
+
+/* What a file was when its head was read. */
+struct known_file {
+    int64_t size_bytes, modified_at_ms, device, inode;
+};
+
+struct found_model {
+    struct model *model;
+    bool is_known; /* not read: it is what it was */
 };
 
 struct scan {
-    char **roots; /* in: absolute folders, owned */
+    struct scan_root *roots; /* in, owned */
     size_t n_roots;
-    struct found_file *files; /* out: by path, each file once */
+    char *archive_dir; /* resolved, or "" */
+    struct map known;  /* in: path -> struct known_file, owned */
+    struct found_file *files;
     size_t n_files;
+    struct found_model *models; /* out: by path */
+    size_t n_models;
+    char **folders; /* out: that were looked through */
+    size_t n_folders;
     size_t n_left_out;                /* unreadable, outside, or past a limit */
     char problem[SCAN_PROBLEM_BYTES]; /* the first reason, or "" */
     bool is_out_of_memory;
+    /* Set by others while it runs. */
+    _Atomic bool is_cancelled;
+    _Atomic size_t n_found, n_to_read, n_read;
+    void (*on_progress)(void *ctx); /* same thread; may be NULL */
+    void *ctx;
 };
 
 void scan_run(struct scan *scan);
-/* The same for paths that are known instead of for folders. */
-void scan_known(struct scan *scan, char *const *paths, size_t n);
 void scan_release(struct scan *scan);
+void scan_leave_out(struct scan *scan, const char *what, const char *why);
+/* Takes over nothing; 0, or -1 when out of memory. */
+int scan_add_file(struct scan *scan, const struct found_file *file);
+/* Notes a folder, to be watched. */
+void scan_add_folder(struct scan *scan, const char *path);
+/* Whether the path, without links, lies below a root. */
+bool scan_is_inside(const struct scan *scan, const char *path);
+bool path_is_below(const char *path, const char *folder);
+bool path_is_printable(struct str text);
+
+/* ---- group.c ---- */
+
+/* Makes scan->models of scan->files. -1: out of memory. */
+int scan_group(struct scan *scan);
+
+/* ---- places.c ---- */
+
+/* Whether a file of the hub's cache is of the revision in use; and what its
+ * name is made of ("org/repo/file"), in `ret_label`. */
+struct hub_cache {
+    char repo[LIMIT_PATH_BYTES]; /* the last one that was looked at */
+    char revision[128];          /* of its refs/main, or "" */
+};
+bool hub_cache_takes(struct hub_cache *cache, const char *root,
+                     const char *path, char *ret_label, size_t size);
+/* The models of Ollama's manifests. */
+void ollama_scan(struct scan *scan, struct scan_root *root);
+
+/* ---- facts.c ---- */
+
+/* Reads what the head, the sidecars and the name tell. Blocks. Failures are
+ * the model's `error`; -1 only when out of memory. */
+int facts_read(struct model *model);
+/* heads.c: the same of a GGUF file's head alone. */
+int heads_read_gguf(struct model *model);
+/* What the folders of a path say: "loras" -> lora. */
+enum model_kind facts_kind_of_folders(const char *path);
+
+/* ---- identity.c ---- */
+
+/* The record that each found model is, or NULL: a new one. `records` is
+ * every known model, those that are gone too. 0, or -1: out of memory. */
+int identity_match(const struct found_model *found, size_t n,
+                   struct model *const *records, size_t n_records,
+                   struct model **ret_matches);
 
 /* ---- catalog.c: models and how to find them; no I/O ---- */
 
 struct catalog {
-    struct model *models; /* by name */
+    struct model **models; /* by name; owned */
     size_t n;
     struct map by_id, by_name;
 };
 
-/* Makes the models of the files: names are unique. `id_of(ctx, path, id)`
- * gives each its id. 0, or -1 when out of memory (nothing is made). */
-int catalog_init(struct catalog *catalog, const struct found_file *files,
-                 size_t n,
-                 int (*id_of)(void *ctx, const char *path, char *ret_id),
-                 void *ctx);
+/* Takes the models over, in any order, and names them. -1 when out of
+ * memory: then they are still the caller's. */
+int catalog_init(struct catalog *catalog, struct model **models, size_t n);
 void catalog_release(struct catalog *catalog);
-bool catalog_equals(const struct catalog *a, const struct catalog *b);
+
+/* ---- the owner (library.c) and its changes (manage.c, hashes.c) ---- */
+
+struct walk_job;
+struct hash_job;
+
+struct library {
+    struct loop *loop;
+    struct events *events;
+    struct store *store;
+    struct scan_root *roots; /* path, source, flags */
+    size_t n_roots;
+    char *archive_dir;
+    bool has_hashes;
+    int64_t rescan_s;
+    uint64_t roots_version;
+    struct catalog catalog; /* of those that are there */
+    struct list gone;       /* struct gone: records without a file */
+    size_t n_gone;
+    struct map legacy_ids; /* path -> id, owned: of earlier versions */
+    struct walk_job *job;  /* while one runs */
+    struct hash_job *hash; /* while one runs */
+    struct map unhashable; /* ids whose file could not be read; until a scan */
+    struct list waiters;
+    struct list manage_jobs; /* struct manage_job */
+    struct library_progress progress;
+    struct timer rescan;
+    struct watch *watch; /* NULL: not watched */
+};
+
+struct gone {
+    struct list node;
+    struct model *model;
+};
+
+/* The model, to be changed; NULL when it is not there. */
+struct model *library_get(struct library *library, const char *id);
+/* Stores these and tells that the library has changed. */
+void library_changed(struct library *library, const struct model *const *models,
+                     size_t n);
+/* Renames everything after a path changed. -1: out of memory, nothing done. */
+int library_rename_all(struct library *library);
+/* A model whose files were deleted: the record goes. */
+void library_forget(struct library *library, const char *id);
+
+void manage_detach(struct library *library); /* library_free */
+
+/* Starts the next digest, if one is wanted and none is on its way. */
+void hashes_next(struct library *library);
+void hashes_detach(struct library *library); /* library_free */
 
 #endif

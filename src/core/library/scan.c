@@ -7,55 +7,51 @@
 #include <stdlib.h>
 
 #include "core/library/library_internal.h"
-#include "platform/folder.h"
 
 struct collector {
     struct scan *scan;
-    char **roots; /* resolved; NULL where a root is not there */
+    struct scan_root *root;
+    struct hub_cache hub;
     char folder[LIMIT_PATH_BYTES];   /* of the file before */
     char resolved[LIMIT_PATH_BYTES]; /* the same without links; "" outside */
 };
 
-static void
-leave_out(struct scan *scan, const char *what, const char *why)
+static const char *const all_suffixes[] = {
+    ".gguf", ".safetensors", ".ckpt", ".pt", ".pth", ".bin", "config.json", NULL
+};
+static const char *const hub_suffixes[] = { ".gguf", ".safetensors",
+                                            "config.json", NULL };
+static const char *const gguf_suffixes[] = { ".gguf", NULL };
+
+void
+scan_leave_out(struct scan *scan, const char *what, const char *why)
 {
     if (scan->n_left_out++ == 0)
         snprintf(scan->problem, sizeof scan->problem, "%s%s%s", what,
                  why[0] == '\0' ? "" : ": ", why);
 }
 
-static bool
-is_inside(const struct collector *c, const char *path)
+bool
+path_is_below(const char *path, const char *folder)
 {
-    for (size_t i = 0; i < c->scan->n_roots; i++) {
-        const char *root = c->roots[i];
-        size_t n = root == NULL ? 0 : strlen(root);
-        if (root == NULL || strncmp(path, root, n) != 0)
-            continue;
-        if (path[n] == '/' || path[n] == '\0' || strcmp(root, "/") == 0)
+    size_t n = strlen(folder);
+    if (strncmp(path, folder, n) != 0)
+        return false;
+    return path[n] == '/' || path[n] == '\0' || strcmp(folder, "/") == 0;
+}
+
+bool
+scan_is_inside(const struct scan *scan, const char *path)
+{
+    for (size_t i = 0; i < scan->n_roots; i++)
+        if (scan->roots[i].resolved != NULL &&
+            path_is_below(path, scan->roots[i].resolved))
             return true;
-    }
     return false;
 }
 
-/* "x-00002-of-00003.gguf" and on: the engine finds them by the first. */
-static bool
-is_later_part(struct str name)
-{
-    enum { TAIL = 20 }; /* "-00002-of-00003.gguf" */
-    if (name.n <= TAIL)
-        return false;
-    const char *at = name.p + name.n - TAIL;
-    if (at[0] != '-' || strncmp(at + 6, "-of-", 4) != 0)
-        return false;
-    for (size_t i = 1; i < 15; i++)
-        if ((i < 6 || i > 9) && (at[i] < '0' || at[i] > '9'))
-            return false;
-    return strncmp(at + 1, "00001", 5) != 0;
-}
-
-static bool
-is_printable(struct str text)
+bool
+path_is_printable(struct str text)
 {
     for (size_t i = 0; i < text.n; i++)
         if ((unsigned char)text.p[i] < 0x20 || text.p[i] == 0x7F)
@@ -77,23 +73,31 @@ resolve_folder(struct collector *c, const char *path, size_t n)
         c->folder[n] = '\0';
         if (folder_resolve(c->folder, c->resolved, sizeof c->resolved, &error) <
                 0 ||
-            !is_inside(c, c->resolved))
+            !scan_is_inside(c->scan, c->resolved))
             c->resolved[0] = '\0';
     }
     return c->resolved[0] == '\0' ? NULL : c->resolved;
 }
 
 static bool
-leads_outside(const struct collector *c, const char *path)
+leads_outside(const struct scan *scan, const char *path)
 {
     char target[LIMIT_PATH_BYTES];
     struct error error;
     return folder_resolve(path, target, sizeof target, &error) < 0 ||
-           !is_inside(c, target);
+           !scan_is_inside(scan, target);
 }
 
-static int
-add_file(struct scan *scan, const char *path, const struct folder_file *file)
+static void
+release_file(struct found_file *file)
+{
+    free(file->path);
+    free(file->label);
+    text_list_release(&file->other_paths);
+}
+
+int
+scan_add_file(struct scan *scan, const struct found_file *file)
 {
     if ((scan->n_files & (scan->n_files - 1)) == 0) {
         size_t room = scan->n_files == 0 ? 1 : scan->n_files * 2;
@@ -103,18 +107,90 @@ add_file(struct scan *scan, const char *path, const struct folder_file *file)
             return -1;
         scan->files = files;
     }
-    char *copy = str_dup(str_from(path));
-    if (copy == NULL)
+    struct found_file copy = *file;
+    copy.path = str_dup(str_from(file->path));
+    copy.label = str_dup(str_from(file->label));
+    if (copy.path == NULL || copy.label == NULL) {
+        release_file(&copy);
         return -1;
-    scan->files[scan->n_files++] = (struct found_file){
-        .path = copy,
+    }
+    scan->files[scan->n_files++] = copy;
+    atomic_fetch_add(&scan->n_found, 1);
+    return 0;
+}
+
+static bool
+ends_with(struct str text, struct str end)
+{
+    return text.n >= end.n &&
+           str_eq_nocase((struct str){ text.p + text.n - end.n, end.n }, end);
+}
+
+/* The path without the ending of the file's name. */
+static void
+copy_bare(const char *path, char *ret_bare, size_t size)
+{
+    snprintf(ret_bare, size, "%s", path);
+    char *slash = strrchr(ret_bare, '/');
+    char *dot = strrchr(ret_bare, '.');
+    if (dot != NULL && (slash == NULL || dot > slash + 1))
+        *dot = '\0';
+}
+
+void
+scan_add_folder(struct scan *scan, const char *path)
+{
+    if (scan->n_folders == WATCH_FOLDERS_MAX)
+        return;
+    if ((scan->n_folders & (scan->n_folders - 1)) == 0) {
+        size_t room = scan->n_folders == 0 ? 1 : scan->n_folders * 2;
+        char **folders = reallocarray(scan->folders, room, sizeof *folders);
+        if (folders == NULL)
+            return; /* not watched, then */
+        scan->folders = folders;
+    }
+    char *copy = str_dup(str_from(path));
+    if (copy != NULL)
+        scan->folders[scan->n_folders++] = copy;
+}
+
+static void
+on_folder(void *ctx, const char *path)
+{
+    struct collector *c = ctx;
+    scan_add_folder(c->scan, path);
+}
+
+static int
+take_file(struct collector *c, const char *folder,
+          const struct folder_file *file)
+{
+    char path[LIMIT_PATH_BYTES * 2], label[LIMIT_PATH_BYTES * 2];
+    snprintf(path, sizeof path, "%s/%s", strcmp(folder, "/") == 0 ? "" : folder,
+             file->name.p);
+    if (c->root->source == MODEL_SOURCE_HUGGINGFACE) {
+        char named[LIMIT_PATH_BYTES];
+        if (!hub_cache_takes(&c->hub, c->root->resolved, file->path, named,
+                             sizeof named))
+            return 0;
+        copy_bare(named, label, sizeof label);
+    } else {
+        copy_bare(path, label, sizeof label);
+    }
+    const struct found_file found = {
+        .path = path,
+        .label = label,
+        .root = c->root,
         .device = file->device,
         .inode = file->inode,
         .size_bytes = file->size_bytes,
         .modified_at_ms = file->modified_at_ms,
         .is_link = file->is_link,
     };
-    return 0;
+    if (scan_add_file(c->scan, &found) == 0)
+        return 0;
+    c->scan->is_out_of_memory = true;
+    return 1;
 }
 
 static int
@@ -122,29 +198,28 @@ on_file(void *ctx, const struct folder_file *file)
 {
     struct collector *c = ctx;
     struct scan *scan = c->scan;
-    if (is_later_part(file->name))
+    if (atomic_load(&scan->is_cancelled))
+        return 1;
+    if (scan->on_progress != NULL)
+        scan->on_progress(scan->ctx);
+    if (ends_with(file->name, STR("config.json")) &&
+        !str_is(file->name, "config.json"))
         return 0;
-    if (!is_printable(str_from(file->path))) {
-        leave_out(scan, "a file name is not plain UTF-8 text", "");
+    if (!path_is_printable(file->name)) {
+        scan_leave_out(scan, "a name that is no plain UTF-8", "");
         return 0;
     }
     size_t n_folder = (size_t)(file->name.p - file->path) - 1;
     const char *folder = resolve_folder(c, file->path, n_folder);
-    if (folder == NULL || (file->is_link && leads_outside(c, file->path))) {
-        leave_out(scan, file->path, "leads out of the model folders");
+    if (folder == NULL || (file->is_link && leads_outside(scan, file->path))) {
+        scan_leave_out(scan, file->path, "leads out of the model folders");
         return 0;
     }
     if (scan->n_files == SCAN_MODELS_MAX) {
-        leave_out(scan, "there are more than 100,000 models", "");
+        scan_leave_out(scan, "there are more than 100,000 models", "");
         return 1;
     }
-    char path[LIMIT_PATH_BYTES * 2];
-    snprintf(path, sizeof path, "%s/%s", strcmp(folder, "/") == 0 ? "" : folder,
-             file->name.p);
-    if (add_file(scan, path, file) == 0)
-        return 0;
-    scan->is_out_of_memory = true;
-    return 1;
+    return take_file(c, folder, file);
 }
 
 static int
@@ -157,7 +232,8 @@ by_file(const void *a, const void *b)
         return x->inode < y->inode ? -1 : 1;
     if (x->is_link != y->is_link)
         return x->is_link ? 1 : -1;
-    return strcmp(x->path, y->path);
+    int order = strcmp(x->path, y->path);
+    return order != 0 ? order : strcmp(x->label, y->label);
 }
 
 static int
@@ -175,105 +251,142 @@ keep_each_once(struct scan *scan)
     qsort(scan->files, scan->n_files, sizeof *scan->files, by_file);
     size_t n = 1;
     for (size_t i = 1; i < scan->n_files; i++) {
-        if (scan->files[i].device == scan->files[n - 1].device &&
-            scan->files[i].inode == scan->files[n - 1].inode)
-            free(scan->files[i].path);
-        else
-            scan->files[n++] = scan->files[i];
+        struct found_file *kept = &scan->files[n - 1], *file = &scan->files[i];
+        if (file->device != kept->device || file->inode != kept->inode) {
+            scan->files[n++] = *file;
+            continue;
+        }
+        /* One path twice: below two roots that overlap. */
+        if (strcmp(file->path, kept->path) != 0 &&
+            !text_list_has(&kept->other_paths, str_from(file->path)) &&
+            text_list_add(&kept->other_paths, str_from(file->path)) < 0)
+            scan->is_out_of_memory = true;
+        if (kept->sha256[0] == '\0')
+            memcpy(kept->sha256, file->sha256, sizeof kept->sha256);
+        release_file(file);
     }
     scan->n_files = n;
     qsort(scan->files, n, sizeof *scan->files, by_path);
 }
 
-static int
-collector_init(struct collector *c, struct scan *scan)
+static void
+resolve_roots(struct scan *scan)
 {
-    *c = (struct collector){ .scan = scan };
-    c->roots = calloc(scan->n_roots + 1, sizeof *c->roots);
-    if (c->roots == NULL) {
-        scan->is_out_of_memory = true;
-        return -1;
-    }
     for (size_t i = 0; i < scan->n_roots; i++) {
+        struct scan_root *root = &scan->roots[i];
         char resolved[LIMIT_PATH_BYTES];
         struct error error;
-        if (folder_resolve(scan->roots[i], resolved, sizeof resolved, &error) <
-            0)
-            leave_out(scan, error.message, "");
-        else if ((c->roots[i] = str_dup(str_from(resolved))) == NULL)
+        if (folder_resolve(root->path, resolved, sizeof resolved, &error) < 0) {
+            root->is_incomplete = true;
+            if (!root->is_optional)
+                scan_leave_out(scan, error.message, "");
+            continue;
+        }
+        free(root->resolved);
+        root->resolved = str_dup(str_from(resolved));
+        if (root->resolved == NULL)
             scan->is_out_of_memory = true;
     }
-    return scan->is_out_of_memory ? -1 : 0;
 }
 
 static void
-collector_release(struct collector *c)
+walk_root(struct collector *c, struct scan_root *root)
 {
-    for (size_t i = 0; c->roots != NULL && i < c->scan->n_roots; i++)
-        free(c->roots[i]);
-    free(c->roots);
-}
-
-static void
-walk_root(struct collector *c, const char *root, struct folder_walk *walk)
-{
+    struct folder_walk walk = { .suffixes = all_suffixes,
+                                .max_depth = SCAN_DEPTH_MAX,
+                                .max_entries = SCAN_ENTRIES_MAX,
+                                .on_file = on_file,
+                                .on_folder = on_folder,
+                                .ctx = c };
+    if (root->source == MODEL_SOURCE_HUGGINGFACE ||
+        root->source == MODEL_SOURCE_LMSTUDIO)
+        walk.suffixes = hub_suffixes;
+    else if (root->source == MODEL_SOURCE_LLAMA_CPP)
+        walk.suffixes = gguf_suffixes;
     struct error error;
-    size_t n_before = walk->n_unreadable;
-    if (folder_walk(root, walk, &error) < 0) {
+    c->root = root;
+    if (folder_walk(root->resolved, &walk, &error) < 0) {
         if (error.code == ERR_NO_MEMORY)
             c->scan->is_out_of_memory = true;
-        leave_out(c->scan, error.message, "");
+        root->is_incomplete = true;
+        scan_leave_out(c->scan, error.message, "");
     }
-    if (walk->n_unreadable > n_before)
-        leave_out(c->scan, walk->first_unreadable.message, "");
+    if (walk.n_unreadable > 0) {
+        root->is_incomplete = true;
+        scan_leave_out(c->scan, walk.first_unreadable.message, "");
+    }
+    if (walk.is_cut) {
+        root->is_incomplete = true;
+        scan_leave_out(c->scan, root->path, "too deep or too full");
+    }
+}
+
+/* Heads of what is new or has changed. */
+static void
+read_heads(struct scan *scan)
+{
+    size_t n_to_read = 0;
+    for (size_t i = 0; i < scan->n_models; i++)
+        n_to_read += !scan->models[i].is_known;
+    atomic_store(&scan->n_to_read, n_to_read);
+    atomic_store(&scan->n_found, scan->n_models);
+    for (size_t i = 0; i < scan->n_models; i++) {
+        if (atomic_load(&scan->is_cancelled))
+            return;
+        if (scan->models[i].is_known)
+            continue;
+        if (facts_read(scan->models[i].model) < 0) {
+            scan->is_out_of_memory = true;
+            return;
+        }
+        atomic_fetch_add(&scan->n_read, 1);
+        if (scan->on_progress != NULL)
+            scan->on_progress(scan->ctx);
+    }
 }
 
 void
 scan_run(struct scan *scan)
 {
-    struct collector c;
-    struct folder_walk walk = { .suffix = ".gguf",
-                                .max_depth = SCAN_DEPTH_MAX,
-                                .max_entries = SCAN_ENTRIES_MAX,
-                                .on_file = on_file,
-                                .ctx = &c };
-    if (collector_init(&c, scan) == 0) {
-        for (size_t i = 0; i < scan->n_roots && !scan->is_out_of_memory; i++)
-            if (c.roots[i] != NULL)
-                walk_root(&c, c.roots[i], &walk);
-        if (walk.is_cut)
-            leave_out(scan, "the model folders are too deep or too full", "");
+    struct collector c = { .scan = scan };
+    resolve_roots(scan);
+    for (size_t i = 0; i < scan->n_roots && !scan->is_out_of_memory; i++) {
+        struct scan_root *root = &scan->roots[i];
+        if (root->resolved == NULL)
+            continue;
+        if (root->source == MODEL_SOURCE_OLLAMA)
+            ollama_scan(scan, root);
+        else
+            walk_root(&c, root);
     }
-    collector_release(&c);
     keep_each_once(scan);
-}
-
-void
-scan_known(struct scan *scan, char *const *paths, size_t n)
-{
-    struct collector c;
-    if (collector_init(&c, scan) == 0) {
-        for (size_t i = 0; i < n && i < SCAN_MODELS_MAX; i++) {
-            struct folder_file file = { .inode = i };
-            if (!is_inside(&c, paths[i]) ||
-                folder_file_facts(paths[i], &file.size_bytes,
-                                  &file.modified_at_ms) < 0)
-                continue; /* gone since; it may come back */
-            if (add_file(scan, paths[i], &file) < 0)
-                scan->is_out_of_memory = true;
-        }
-    }
-    collector_release(&c);
-    keep_each_once(scan);
+    if (!scan->is_out_of_memory && scan_group(scan) < 0)
+        scan->is_out_of_memory = true;
+    if (!scan->is_out_of_memory)
+        read_heads(scan);
 }
 
 void
 scan_release(struct scan *scan)
 {
-    for (size_t i = 0; i < scan->n_roots; i++)
-        free(scan->roots[i]);
+    for (size_t i = 0; scan->roots != NULL && i < scan->n_roots; i++) {
+        free(scan->roots[i].path);
+        free(scan->roots[i].resolved);
+    }
     free(scan->roots);
+    free(scan->archive_dir);
+    for (size_t i = 0; i < scan->n_folders; i++)
+        free(scan->folders[i]);
+    free(scan->folders);
     for (size_t i = 0; i < scan->n_files; i++)
-        free(scan->files[i].path);
+        release_file(&scan->files[i]);
     free(scan->files);
+    for (size_t i = 0; i < scan->n_models; i++)
+        model_free(scan->models[i].model);
+    free(scan->models);
+    size_t at = 0;
+    const struct map_slot *slot;
+    while ((slot = map_next(&scan->known, &at)) != NULL)
+        free(slot->value);
+    map_release(&scan->known);
 }

@@ -57,7 +57,7 @@ is_changed(const struct edit *edit, const char *name)
 static bool
 is_allowed_path(const struct edit *edit, const char *path)
 {
-    enum library_place place =
+    enum library_place_of place =
         library_locate(edit->profiles->options.library, path);
     return place == LIBRARY_INSIDE ||
            (place == LIBRARY_MISSING && edit->may_lack_model);

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/sysctl.h>
 
 static int
@@ -58,4 +59,12 @@ system_memory_bytes(void)
     if (sysctlbyname("hw.memsize", &bytes, &n, NULL, 0) != 0)
         return -1;
     return (int64_t)bytes;
+}
+
+/* setiopolicy_np(3) */
+void
+system_io_idle(bool is_idle)
+{
+    setiopolicy_np(IOPOL_TYPE_DISK, IOPOL_SCOPE_THREAD,
+                   is_idle ? IOPOL_THROTTLE : IOPOL_DEFAULT);
 }

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/syscall.h>
 #include <sys/sysinfo.h>
 #include <unistd.h>
 
@@ -60,4 +61,13 @@ system_memory_bytes(void)
     if (sysinfo(&info) != 0)
         return -1;
     return (int64_t)info.totalram * info.mem_unit;
+}
+
+/* ioprio_set(2): class in the upper three bits of 16; there is no wrapper. */
+void
+system_io_idle(bool is_idle)
+{
+    enum { WHO_THREAD = 1, CLASS_SHIFT = 13, CLASS_NONE = 0, CLASS_IDLE = 3 };
+    syscall(SYS_ioprio_set, WHO_THREAD, 0,
+            (is_idle ? CLASS_IDLE : CLASS_NONE) << CLASS_SHIFT);
 }

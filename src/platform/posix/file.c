@@ -100,6 +100,22 @@ file_read(const char *path, struct strbuf *out, struct error *error)
     return 0;
 }
 
+ptrdiff_t
+file_read_part(const char *path, uint64_t offset, void *ret_bytes, size_t n,
+               struct error *error)
+{
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0)
+        return error_errno(error, errno, "%s", path);
+    ssize_t got;
+    do
+        got = pread(fd, ret_bytes, n, (off_t)offset);
+    while (got < 0 && errno == EINTR);
+    int saved = errno;
+    close(fd);
+    return got < 0 ? error_errno(error, saved, "%s", path) : got;
+}
+
 int
 file_stamp(const char *path, struct file_stamp *ret_stamp)
 {

@@ -78,12 +78,19 @@ modified_at_ms(const struct stat *facts)
     return (int64_t)time->tv_sec * 1000 + time->tv_nsec / 1000000;
 }
 
+/* A name that is nothing but a suffix (".gguf") begins with a dot, and is
+ * passed over for that. */
 static bool
-has_suffix(struct str name, struct str suffix)
+has_suffix(struct str name, const char *const *suffixes)
 {
-    return name.n > suffix.n &&
-           str_eq_nocase((struct str){ name.p + name.n - suffix.n, suffix.n },
-                         suffix);
+    for (; *suffixes != NULL; suffixes++) {
+        struct str suffix = str_from(*suffixes);
+        if (name.n >= suffix.n &&
+            str_eq_nocase((struct str){ name.p + name.n - suffix.n, suffix.n },
+                          suffix))
+            return true;
+    }
+    return false;
 }
 
 static int
@@ -106,7 +113,7 @@ look_at(struct state *s, const struct place *place, int fd,
         const struct dirent *entry)
 {
     struct str name = str_from(entry->d_name);
-    bool may_be_file = has_suffix(name, str_from(s->walk->suffix));
+    bool may_be_file = has_suffix(name, s->walk->suffixes);
     if (name.p[0] == '.' || (entry->d_type == DT_REG && !may_be_file))
         return 0;
     char path[PATH_MAX];
@@ -157,6 +164,8 @@ read_folder(struct state *s, const struct place *place)
     const struct dirent *entry;
     int seen = is_seen(s, &facts);
     int result = seen < 0 ? -1 : 0;
+    if (seen == 0 && s->walk->on_folder != NULL)
+        s->walk->on_folder(s->walk->ctx, place->path);
     while (seen == 0 && result == 0 && (entry = readdir(folder)) != NULL) {
         if (s->walk->n_entries++ >= s->walk->max_entries) {
             s->walk->is_cut = true;
@@ -216,5 +225,21 @@ folder_file_facts(const char *path, int64_t *ret_size_bytes,
         return -1;
     *ret_size_bytes = facts.st_size;
     *ret_modified_at_ms = modified_at_ms(&facts);
+    return 0;
+}
+
+int
+folder_facts(const char *path, struct folder_facts *ret_facts)
+{
+    struct stat facts;
+    if (stat(path, &facts) != 0)
+        return -1;
+    *ret_facts = (struct folder_facts){
+        .device = facts.st_dev,
+        .inode = facts.st_ino,
+        .size_bytes = facts.st_size,
+        .modified_at_ms = modified_at_ms(&facts),
+        .is_folder = S_ISDIR(facts.st_mode),
+    };
     return 0;
 }

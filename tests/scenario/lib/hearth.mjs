@@ -91,6 +91,16 @@ export function request(base, method, target, { body, headers = {}, socketPath }
   });
 }
 
+// A home of its own, and none of the variables that name model stores: what
+// the machine has must not be in a test's library.
+function ownHome(dir) {
+  const home = path.join(dir, 'home');
+  fs.mkdirSync(home, { recursive: true });
+  return { HOME: home, XDG_CONFIG_HOME: path.join(dir, 'config'), XDG_CACHE_HOME: undefined,
+           XDG_DATA_HOME: undefined, HF_HOME: undefined, HF_HUB_CACHE: undefined,
+           LLAMA_CACHE: undefined, OLLAMA_MODELS: undefined };
+}
+
 export class Hearth {
   // options: { models: {stem: demo-model options}, config: yaml text,
   //            env, args, dir: a folder to go on with }; $MODELS in config
@@ -99,6 +109,7 @@ export class Hearth {
     const hearth = new Hearth();
     hearth.options = options;
     hearth.dir = options.dir ?? fs.mkdtempSync(path.join(os.tmpdir(), 'hearth-test-'));
+    hearth.home = path.join(hearth.dir, 'home');
     hearth.models = path.join(hearth.dir, 'models');
     hearth.data = path.join(hearth.dir, 'data');
     hearth.socket = path.join(hearth.data, 'hearth.sock');
@@ -123,7 +134,7 @@ export class Hearth {
     this.child = spawn(HEARTH, ['serve', '--config', file, '--port', String(this.port),
                                 '--data-dir', this.data, ...args], {
       stdio: ['ignore', this.log, this.log],
-      env: { ...process.env, XDG_CONFIG_HOME: path.join(this.dir, 'config'),
+      env: { ...process.env, ...ownHome(this.dir),
              PATH: (llama ? `${path.dirname(llama)}:` : '') + process.env.PATH, ...env },
     });
     fs.closeSync(this.log);

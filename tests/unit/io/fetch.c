@@ -686,6 +686,7 @@ test_a_name_cannot_lead_inside(void **state)
     const struct curl_api *curl = &world.fetcher->curl; /* it is loaded now */
     for (int i = 0; i < 3; i++) {
         struct fetch fetch = {
+            .curl = curl,
             .fetcher = world.fetcher,
             .rules = world.fetcher->rules,
             .request = { .url = url, .range_first = -1, .range_last = -1 }

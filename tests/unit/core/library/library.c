@@ -51,6 +51,14 @@ open_library(struct fixture *f)
         fail_msg("%s", error.message);
 }
 
+static int
+set_roots(struct fixture *f, const struct str *roots, size_t n,
+          struct error *error)
+{
+    const struct library_options options = { .roots = roots, .n_roots = n };
+    return library_configure(f->library, &options, error);
+}
+
 static void
 open_store(struct fixture *f)
 {
@@ -347,11 +355,11 @@ test_new_roots_while_scanning(void **state)
     struct str root = str_from(other);
     struct error error;
     library_scan(f->library, on_scanned, f);
-    assert_int_equal(library_set_roots(f->library, &root, 1, &error), 0);
+    assert_int_equal(set_roots(f, &root, 1, &error), 0);
     loop_run(&f->loop);
     assert_names(f, "b"); /* of the new folder only */
     struct str wrong = STR("relative/path");
-    assert_int_equal(library_set_roots(f->library, &wrong, 1, &error), -1);
+    assert_int_equal(set_roots(f, &wrong, 1, &error), -1);
     assert_string_equal(error.field, "models_dirs");
 }
 
@@ -362,7 +370,7 @@ test_a_missing_root_is_told(void **state)
     struct str roots[] = { STR("/does/not/exist"), str_from(f->root) };
     struct error error;
     put(f, "a.gguf", "x");
-    assert_int_equal(library_set_roots(f->library, roots, 2, &error), 0);
+    assert_int_equal(set_roots(f, roots, 2, &error), 0);
     scan(f);
     assert_names(f, "a");
     assert_non_null(strstr(f->warning, "/does/not/exist"));

@@ -1,0 +1,84 @@
+/* What is known of one model: its head, then the folders it lies in. */
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "core/library/library_internal.h"
+#include "platform/file.h"
+
+enum { HEAD_BYTES = 16 * 1024 };
+
+static const struct {
+    const char *folder;
+    enum model_kind kind;
+} folder_rows[] = {
+    { "lora", MODEL_KIND_LORA },
+    { "loras", MODEL_KIND_LORA },
+    { "lycoris", MODEL_KIND_LORA },
+    { "checkpoints", MODEL_KIND_CHECKPOINT },
+    { "stable-diffusion", MODEL_KIND_CHECKPOINT },
+    { "diffusion_models", MODEL_KIND_CHECKPOINT },
+    { "unet", MODEL_KIND_CHECKPOINT },
+    { "vae", MODEL_KIND_VAE },
+    { "embeddings", MODEL_KIND_EMBEDDING_SD },
+    { "controlnet", MODEL_KIND_CONTROLNET },
+    { "upscale_models", MODEL_KIND_UPSCALER },
+    { "esrgan", MODEL_KIND_UPSCALER },
+    { "text_encoders", MODEL_KIND_TEXT_ENCODER },
+    { "clip", MODEL_KIND_TEXT_ENCODER },
+};
+
+/* The folder nearest to the file counts. */
+enum model_kind
+facts_kind_of_folders(const char *path)
+{
+    enum model_kind kind = MODEL_KIND_UNKNOWN;
+    struct str rest = str_from(path);
+    while (rest.n > 0) {
+        struct str part = str_split(&rest, '/');
+        if (rest.p == NULL)
+            break; /* the file itself */
+        for (size_t i = 0; i < sizeof folder_rows / sizeof *folder_rows; i++)
+            if (str_eq_nocase(part, str_from(folder_rows[i].folder)))
+                kind = folder_rows[i].kind;
+    }
+    return kind;
+}
+
+/* What tells files of one size apart: their first bytes. A file that is not
+ * what its name says has none, so that it is never taken for another one. */
+static int
+take_fingerprint(struct model *model, const char *path)
+{
+    char head[HEAD_BYTES], hex[24];
+    struct error error;
+    ptrdiff_t n = file_read_part(path, 0, head, sizeof head, &error);
+    if (n < 0)
+        return model_set_text(&model->error, str_from(error.message));
+    bool is_gguf = n >= 4 && memcmp(head, "GGUF", 4) == 0;
+    if (model->format == MODEL_FORMAT_GGUF && !is_gguf)
+        return model_set_text(&model->error,
+                              STR("it is no GGUF file: the first four bytes "
+                                  "are not \"GGUF\""));
+    uint64_t hash = str_hash((struct str){ head, (size_t)n });
+    snprintf(hex, sizeof hex, "%016" PRIx64, hash);
+    return model_set_text(&model->fingerprint, str_from(hex));
+}
+
+int
+facts_read(struct model *model)
+{
+    char config[LIMIT_PATH_BYTES + 16];
+    bool is_folder = model->format == MODEL_FORMAT_TRANSFORMERS;
+    snprintf(config, sizeof config, "%s%s", model->path,
+             is_folder ? "/config.json" : "");
+    if (model->kind == MODEL_KIND_UNKNOWN)
+        model->kind = facts_kind_of_folders(model->path);
+    if (take_fingerprint(model, config) < 0)
+        return -1;
+    if (model->error[0] != '\0')
+        return 0;
+    if (model->format == MODEL_FORMAT_GGUF)
+        return heads_read_gguf(model);
+    return 0;
+}

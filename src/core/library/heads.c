@@ -1,0 +1,200 @@
+/* What the head of a GGUF file tells. */
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "core/library/library_internal.h"
+#include "formats/gguf.h"
+#include "platform/file.h"
+
+/* ---- a file as a source of bytes ---- */
+
+static int
+read_file(void *ctx, uint64_t offset, void *ret_bytes, size_t n,
+          struct error *error)
+{
+    char *to = ret_bytes;
+    while (n > 0) {
+        ptrdiff_t got = file_read_part(ctx, offset, to, n, error);
+        if (got < 0)
+            return -1;
+        if (got == 0)
+            return error_set(error, ERR_INVALID,
+                             "the file ends at byte %llu: it is cut short",
+                             (unsigned long long)offset);
+        to += got;
+        offset += (uint64_t)got;
+        n -= (size_t)got;
+    }
+    return 0;
+}
+
+/* 0, or -1 when there is no such file. */
+static int
+open_source(char *path, struct byte_source *ret_source)
+{
+    struct folder_facts facts;
+    if (folder_facts(path, &facts) < 0 || facts.is_folder)
+        return -1;
+    *ret_source = (struct byte_source){
+        .read = read_file, .ctx = path, .size_bytes = (uint64_t)facts.size_bytes
+    };
+    return 0;
+}
+
+/* Out of memory is ours to tell; everything else is what the file is. */
+static int
+note_failure(struct model *model, const struct error *error)
+{
+    if (error->code == ERR_NO_MEMORY)
+        return -1;
+    return model_set_text(&model->error, str_from(error->message));
+}
+
+/* ---- GGUF ---- */
+
+static const struct {
+    const char *architecture;
+    enum model_kind kind;
+    const char *base_model;
+} architecture_rows[] = {
+    { "bert", MODEL_KIND_EMBEDDING, "" },
+    { "nomic-bert", MODEL_KIND_EMBEDDING, "" },
+    { "nomic-bert-moe", MODEL_KIND_EMBEDDING, "" },
+    { "jina-bert-v2", MODEL_KIND_EMBEDDING, "" },
+    { "jina-bert-v3", MODEL_KIND_EMBEDDING, "" },
+    { "modern-bert", MODEL_KIND_EMBEDDING, "" },
+    { "neo-bert", MODEL_KIND_EMBEDDING, "" },
+    { "gemma-embedding", MODEL_KIND_EMBEDDING, "" },
+    { "t5encoder", MODEL_KIND_TEXT_ENCODER, "" },
+    { "clip", MODEL_KIND_VISION, "" },
+    { "whisper", MODEL_KIND_AUDIO, "" },
+    { "wavtokenizer-dec", MODEL_KIND_AUDIO, "" },
+    { "sd1", MODEL_KIND_CHECKPOINT, "SD1.5" },
+    { "sd2", MODEL_KIND_CHECKPOINT, "SD2" },
+    { "sdxl", MODEL_KIND_CHECKPOINT, "SDXL" },
+    { "sd3", MODEL_KIND_CHECKPOINT, "SD3" },
+    { "flux", MODEL_KIND_CHECKPOINT, "Flux" },
+};
+
+static int
+set_utf8(char **field, struct str text)
+{
+    enum { FACT_BYTES = 256 };
+    if (text.n == 0 || text.n > FACT_BYTES || !str_is_utf8(text))
+        return 0;
+    return model_set_text(field, text);
+}
+
+static int64_t
+number_of(const struct gguf_value *value)
+{
+    uint64_t number = 0;
+    if (!gguf_as_u64(value, &number) || number > INT64_MAX)
+        return 0;
+    return (int64_t)number;
+}
+
+static void
+take_numbers(struct model *model, const struct gguf_info *info)
+{
+    const struct gguf_value *tokens = gguf_get(info, "tokenizer.ggml.tokens");
+    model->context_length = number_of(gguf_get_arch(info, "context_length"));
+    model->n_layers = number_of(gguf_get_arch(info, "block_count"));
+    model->n_heads = number_of(gguf_get_arch(info, "attention.head_count"));
+    model->n_kv_heads =
+        number_of(gguf_get_arch(info, "attention.head_count_kv"));
+    model->embedding_length =
+        number_of(gguf_get_arch(info, "embedding_length"));
+    model->vocabulary = number_of(gguf_get_arch(info, "vocab_size"));
+    if (model->vocabulary == 0 && tokens != NULL &&
+        tokens->type == GGUF_VALUE_ARRAY && tokens->n_items <= INT64_MAX)
+        model->vocabulary = (int64_t)tokens->n_items;
+    model->has_template = gguf_get(info, "tokenizer.chat_template") != NULL;
+    if (info->n_parameters <= INT64_MAX)
+        model->n_parameters = (int64_t)info->n_parameters;
+}
+
+static int
+take_quantization(struct model *model, const struct gguf_info *info)
+{
+    const struct gguf_value *value = gguf_get(info, "general.file_type");
+    const struct ggml_type_row *row = ggml_type_find(info->most_bytes_type);
+    uint64_t ftype;
+    const char *name = NULL;
+    if (gguf_as_u64(value, &ftype))
+        name = llama_ftype_name(ftype);
+    if (name == NULL && row != NULL)
+        name = row->name;
+    return name == NULL ? 0
+                        : model_set_text(&model->quantization, str_from(name));
+}
+
+static int
+take_gguf_kind(struct model *model, const struct gguf_info *info)
+{
+    struct str type = STR("");
+    enum model_kind kind = MODEL_KIND_LLM;
+    gguf_as_text(gguf_get(info, "general.type"), &type);
+    if (gguf_get_arch(info, "pooling_type") != NULL)
+        kind = MODEL_KIND_EMBEDDING;
+    for (size_t i = 0; i < sizeof architecture_rows / sizeof *architecture_rows;
+         i++) {
+        if (strcmp(model->architecture, architecture_rows[i].architecture) != 0)
+            continue;
+        kind = architecture_rows[i].kind;
+        if (model_set_text(&model->base_model,
+                           str_from(architecture_rows[i].base_model)) < 0)
+            return -1;
+    }
+    if (str_is(type, "adapter"))
+        kind = MODEL_KIND_LORA;
+    if (kind == MODEL_KIND_LLM && model->mmproj_path[0] != '\0')
+        kind = MODEL_KIND_VISION;
+    if (model->kind == MODEL_KIND_UNKNOWN || kind != MODEL_KIND_LLM)
+        model->kind = kind;
+    return 0;
+}
+
+/* The other parts have tensors, too. */
+static int
+add_parts(struct model *model)
+{
+    for (size_t i = 0; i < model->shards.n; i++) {
+        struct byte_source source;
+        struct gguf_info info;
+        struct error error;
+        if (open_source(model->shards.at[i], &source) < 0)
+            continue; /* gone: the next scan sees it */
+        if (gguf_read(&source, NULL, &info, &error) < 0)
+            return note_failure(model, &error);
+        if (info.n_parameters <= INT64_MAX / 2 &&
+            model->n_parameters <= INT64_MAX / 2)
+            model->n_parameters += (int64_t)info.n_parameters;
+        gguf_info_release(&info);
+    }
+    return 0;
+}
+
+int
+heads_read_gguf(struct model *model)
+{
+    struct byte_source source;
+    struct gguf_info info;
+    struct error error;
+    struct str title = STR("");
+    if (open_source(model->path, &source) < 0)
+        return 0;
+    if (gguf_read(&source, NULL, &info, &error) < 0)
+        return note_failure(model, &error);
+    gguf_as_text(gguf_get(&info, "general.name"), &title);
+    take_numbers(model, &info);
+    int result = set_utf8(&model->architecture, gguf_architecture(&info));
+    if (result == 0)
+        result = set_utf8(&model->title, title);
+    if (result == 0)
+        result = take_quantization(model, &info);
+    if (result == 0)
+        result = take_gguf_kind(model, &info);
+    gguf_info_release(&info);
+    return result == 0 ? add_parts(model) : -1;
+}

@@ -1,0 +1,325 @@
+/* Moving and deleting, on a worker. What belongs to a model: its file, its
+ * parts, its own projector, and the files of the same stem that image
+ * programs keep beside it. */
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "core/library/manage_internal.h"
+#include "platform/file.h"
+#include "platform/tree.h"
+
+enum { MANIFEST_BYTES_MAX = 1 << 20 };
+
+static const char *const sidecar_endings[] = {
+    ".civitai.info", ".metadata.json",
+    ".json",         ".yaml",
+    ".txt",          ".preview.png",
+    ".preview.jpg",  ".preview.jpeg",
+    ".preview.webp", ".png",
+    ".jpg",          ".jpeg",
+    ".webp",         NULL
+};
+
+/* ---- what is touched ---- */
+
+static void
+add_path(struct manage_job *job, const char *path)
+{
+    struct folder_facts facts;
+    if (folder_facts(path, &facts) < 0 ||
+        text_list_has(&job->paths, str_from(path)))
+        return;
+    if (text_list_add(&job->paths, str_from(path)) < 0)
+        job->is_out_of_memory = true;
+    job->size_bytes += facts.is_folder ? 0 : facts.size_bytes;
+}
+
+static void
+add_sidecars(struct manage_job *job)
+{
+    const char *path = job->model->path;
+    const char *dot = strrchr(path, '.');
+    char sidecar[LIMIT_PATH_BYTES * 2];
+    if (dot == NULL || job->model->format == MODEL_FORMAT_TRANSFORMERS ||
+        job->model->format == MODEL_FORMAT_MLX)
+        return;
+    for (size_t i = 0; sidecar_endings[i] != NULL; i++) {
+        snprintf(sidecar, sizeof sidecar, "%.*s%s", (int)(dot - path), path,
+                 sidecar_endings[i]);
+        add_path(job, sidecar);
+    }
+    snprintf(sidecar, sizeof sidecar, "%s.civitai.info", path);
+    add_path(job, sidecar);
+}
+
+static void
+add_files(struct manage_job *job)
+{
+    const struct model *model = job->model;
+    add_path(job, model->path);
+    if (model->format == MODEL_FORMAT_TRANSFORMERS ||
+        model->format == MODEL_FORMAT_MLX)
+        job->size_bytes += model->size_bytes;
+    for (size_t i = 0; i < model->shards.n; i++)
+        add_path(job, model->shards.at[i]);
+    if (job->has_own_projector && model->mmproj_path[0] != '\0')
+        add_path(job, model->mmproj_path);
+    add_sidecars(job);
+}
+
+/* The part of the path below the base, or NULL. */
+static const char *
+name_below(const char *path, const char *base)
+{
+    size_t n = strlen(base);
+    return path_is_below(path, base) && path[n] == '/' ? path + n + 1 : NULL;
+}
+
+static int
+outside(struct manage_job *job, const char *path, const char *base)
+{
+    return error_set(&job->error, ERR_INVALID, "%s is not inside %s", path,
+                     base);
+}
+
+/* ---- moving ---- */
+
+static int
+resolve_base(struct manage_job *job)
+{
+    char resolved[LIMIT_PATH_BYTES];
+    if (folder_resolve(job->from_base, resolved, sizeof resolved, &job->error) <
+        0)
+        return -1;
+    return model_set_text(&job->from_base, str_from(resolved));
+}
+
+static int
+move_one(struct manage_job *job, const char *path)
+{
+    const char *name = name_below(path, job->from_base);
+    char new_path[LIMIT_PATH_BYTES * 2];
+    if (name == NULL)
+        return outside(job, path, job->from_base);
+    snprintf(new_path, sizeof new_path, "%s/%s", job->to_base, name);
+    if (text_list_add(&job->new_paths, str_from(new_path)) < 0)
+        return error_set(&job->error, ERR_NO_MEMORY, "out of memory");
+    const struct tree_name from = { job->from_base, name };
+    const struct tree_name to = { job->to_base, name };
+    if (tree_move(&from, &to, &job->error) == 0)
+        return 0;
+    free(job->new_paths.at[--job->new_paths.n]);
+    return -1;
+}
+
+/* Brings back what was moved, the last first. What cannot be brought back is
+ * said. */
+static void
+roll_back(struct manage_job *job)
+{
+    for (size_t i = job->new_paths.n; i-- > 0;) {
+        const char *name = name_below(job->paths.at[i], job->from_base);
+        const struct tree_name from = { job->to_base, name };
+        const struct tree_name to = { job->from_base, name };
+        struct error error;
+        if (tree_move(&from, &to, &error) < 0) {
+            struct error first = job->error;
+            error_set(&job->error, ERR_IO,
+                      "%.200s; and %s could not be moved back: %.200s",
+                      first.message, job->new_paths.at[i], error.message);
+            return;
+        }
+    }
+}
+
+/* Room is asked for only where bytes have to be copied. */
+static int
+check_room(struct manage_job *job)
+{
+    struct folder_facts from, to;
+    if (folder_facts(job->from_base, &from) < 0 ||
+        folder_facts(job->to_base, &to) < 0 || from.device == to.device)
+        return 0;
+    int64_t free_bytes = tree_free_bytes(job->to_base);
+    if (free_bytes < 0 || free_bytes >= job->size_bytes)
+        return 0;
+    return error_set(&job->error, ERR_IO,
+                     "%s has %lld bytes free; %lld are needed", job->to_base,
+                     (long long)free_bytes, (long long)job->size_bytes);
+}
+
+static int
+move_files(struct manage_job *job)
+{
+    if (resolve_base(job) < 0 ||
+        file_make_folders(job->to_base, 0755, &job->error) < 0 ||
+        check_room(job) < 0)
+        return -1;
+    for (size_t i = 0; i < job->paths.n; i++) {
+        if (move_one(job, job->paths.at[i]) < 0) {
+            roll_back(job);
+            return -1;
+        }
+    }
+    return 0;
+}
+
+/* ---- deleting ---- */
+
+static int
+remove_one(struct manage_job *job, const char *path, const char *base)
+{
+    const char *name = name_below(path, base);
+    if (name == NULL)
+        return outside(job, path, base);
+    const struct tree_name at = { base, name };
+    return tree_remove(&at, &job->error);
+}
+
+struct counting {
+    const struct folder_facts *blob;
+    size_t n;
+};
+
+static int
+count_name(void *ctx, const struct folder_file *file)
+{
+    struct counting *counting = ctx;
+    counting->n += file->device == counting->blob->device &&
+                   file->inode == counting->blob->inode;
+    return 0;
+}
+
+/* The blob behind a link of the hub's cache goes when no other revision has
+ * a link to it. */
+static void
+add_hub_blobs(struct manage_job *job)
+{
+    static const char *const any[] = { "", NULL };
+    size_t n_paths = job->paths.n;
+    for (size_t i = 0; i < n_paths; i++) {
+        const char *path = job->paths.at[i];
+        const char *at = strstr(path, "/snapshots/");
+        char blob[LIMIT_PATH_BYTES], snapshots[LIMIT_PATH_BYTES];
+        struct folder_facts facts;
+        struct counting counting = { .blob = &facts };
+        struct folder_walk walk = { .suffixes = any,
+                                    .max_depth = SCAN_DEPTH_MAX,
+                                    .max_entries = SCAN_ENTRIES_MAX,
+                                    .on_file = count_name,
+                                    .ctx = &counting };
+        struct error error;
+        if (at == NULL || folder_facts(path, &facts) < 0 || facts.is_folder ||
+            folder_resolve(path, blob, sizeof blob, &error) < 0 ||
+            strcmp(blob, path) == 0)
+            continue;
+        snprintf(snapshots, sizeof snapshots, "%.*s/snapshots",
+                 (int)(at - path), path);
+        bool is_sure = folder_walk(snapshots, &walk, &error) == 0 &&
+                       walk.n_unreadable == 0 && !walk.is_cut;
+        if (is_sure && counting.n == 1) {
+            job->size_bytes -= facts.size_bytes; /* of the link: once */
+            add_path(job, blob);
+        } else {
+            job->size_bytes -= facts.size_bytes; /* it stays */
+        }
+    }
+}
+
+struct referring {
+    const char *digest; /* of the blob, "sha256:..." */
+    const char *but;    /* the manifest that goes */
+    size_t n;
+    bool is_unsure;
+};
+
+static int
+look_into_manifest(void *ctx, const struct folder_file *file)
+{
+    struct referring *referring = ctx;
+    struct strbuf text = STRBUF_INIT(MANIFEST_BYTES_MAX);
+    if (strcmp(file->path, referring->but) == 0)
+        return 0;
+    if (file_read(file->path, &text, NULL) < 0)
+        referring->is_unsure = true;
+    else if (str_contains(strbuf_view(&text), str_from(referring->digest)))
+        referring->n++;
+    strbuf_release(&text);
+    return 0;
+}
+
+/* "a:b" -> <base>/manifests/registry.ollama.ai/library/a/b */
+static void
+manifest_path(const struct manage_job *job, char *ret_path, size_t size)
+{
+    struct str tag = str_from(job->model->label);
+    struct str name = str_split(&tag, ':');
+    snprintf(ret_path, size, "%s/manifests/registry.ollama.ai/%s%.*s/%.*s",
+             job->from_base, str_find(name, '/') < 0 ? "library/" : "",
+             STR_ARG(name), STR_ARG(tag));
+}
+
+/* The manifest goes, and the blob with it unless another one names it. */
+static int
+list_ollama(struct manage_job *job)
+{
+    static const char *const any[] = { "", NULL };
+    char manifest[LIMIT_PATH_BYTES * 2], manifests[LIMIT_PATH_BYTES * 2];
+    char digest[80];
+    struct folder_facts facts;
+    manifest_path(job, manifest, sizeof manifest);
+    if (folder_facts(manifest, &facts) < 0)
+        return error_set(&job->error, ERR_NOT_FOUND,
+                         "%s is not there: another program has changed it",
+                         manifest);
+    snprintf(digest, sizeof digest, "sha256:%.64s", job->model->sha256);
+    snprintf(manifests, sizeof manifests, "%s/manifests", job->from_base);
+    struct referring referring = { .digest = digest, .but = manifest };
+    struct folder_walk walk = { .suffixes = any,
+                                .max_depth = 4,
+                                .max_entries = SCAN_ENTRIES_MAX,
+                                .on_file = look_into_manifest,
+                                .ctx = &referring };
+    if (folder_walk(manifests, &walk, &job->error) < 0)
+        return -1;
+    text_list_release(&job->paths);
+    job->size_bytes = 0;
+    add_path(job, manifest);
+    bool is_needed = referring.n > 0 || referring.is_unsure ||
+                     walk.n_unreadable > 0 || walk.is_cut;
+    if (!is_needed)
+        add_path(job, job->model->path);
+    return 0;
+}
+
+static int
+delete_files(struct manage_job *job)
+{
+    if (resolve_base(job) < 0)
+        return -1;
+    if (job->model->source == MODEL_SOURCE_OLLAMA && list_ollama(job) < 0)
+        return -1;
+    if (job->model->source == MODEL_SOURCE_HUGGINGFACE)
+        add_hub_blobs(job);
+    for (size_t i = 0; !job->is_dry && i < job->paths.n; i++)
+        if (remove_one(job, job->paths.at[i], job->from_base) < 0)
+            return -1;
+    return 0;
+}
+
+void
+manage_run(struct manage_job *job)
+{
+    struct folder_facts facts;
+    job->result = -1;
+    if (folder_facts(job->model->path, &facts) < 0) {
+        error_set(&job->error, ERR_NOT_FOUND, "%s is not there any more",
+                  job->model->path);
+        return;
+    }
+    add_files(job);
+    if (job->is_out_of_memory)
+        error_set(&job->error, ERR_NO_MEMORY, "out of memory");
+    else
+        job->result = job->is_move ? move_files(job) : delete_files(job);
+}

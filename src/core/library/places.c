@@ -1,0 +1,209 @@
+/* What is particular to the other programs' stores.
+ *
+ * The hub's cache (huggingface_hub, "Understand caching"): below
+ * models--ORG--NAME/, snapshots/COMMIT/ has links into blobs/, refs/main the
+ * commit in use; only that one counts. A file that is still coming is
+ * a blob that ends in .incomplete, and has no link.
+ *
+ * Ollama: manifests/HOST/NAMESPACE/NAME/TAG is JSON whose layers name blobs
+ * by digest; the one of type application/vnd.ollama.image.model is a GGUF. */
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "core/library/library_internal.h"
+#include "formats/json.h"
+#include "platform/file.h"
+
+enum { MANIFEST_BYTES_MAX = 1 << 20, REVISION_BYTES_MAX = 128 };
+
+/* ---- the hub's cache ---- */
+
+static void
+read_revision(struct hub_cache *cache)
+{
+    char path[LIMIT_PATH_BYTES + 16];
+    struct strbuf text = STRBUF_INIT(REVISION_BYTES_MAX);
+    cache->revision[0] = '\0';
+    snprintf(path, sizeof path, "%s/refs/main", cache->repo);
+    if (file_read(path, &text, NULL) == 0)
+        snprintf(cache->revision, sizeof cache->revision, "%.*s",
+                 (int)strcspn(strbuf_text(&text), "\r\n"), strbuf_text(&text));
+    strbuf_release(&text);
+}
+
+/* "models--org--name" -> "org/name" */
+static bool
+repo_name(struct str folder, char *ret_name, size_t size)
+{
+    const struct str front = STR("models--");
+    if (!str_starts_with(folder, front) || folder.n - front.n >= size)
+        return false;
+    size_t n = 0;
+    for (size_t i = front.n; i < folder.n; i++) {
+        bool is_slash =
+            folder.p[i] == '-' && i + 1 < folder.n && folder.p[i + 1] == '-';
+        ret_name[n++] = is_slash ? '/' : folder.p[i];
+        i += is_slash;
+    }
+    ret_name[n] = '\0';
+    return true;
+}
+
+bool
+hub_cache_takes(struct hub_cache *cache, const char *root, const char *path,
+                char *ret_label, size_t size)
+{
+    char name[LIMIT_PATH_BYTES];
+    struct str rest = str_from(path);
+    size_t n_root = strlen(root);
+    if (!path_is_below(path, root) || rest.n <= n_root + 1)
+        return false;
+    rest.p += n_root + 1;
+    rest.n -= n_root + 1;
+    struct str repo = str_split(&rest, '/');
+    struct str kind = str_split(&rest, '/');
+    struct str revision = str_split(&rest, '/');
+    if (!repo_name(repo, name, sizeof name) || !str_is(kind, "snapshots") ||
+        rest.p == NULL)
+        return false;
+    size_t n_repo = (size_t)(repo.p + repo.n - path);
+    if (strncmp(cache->repo, path, n_repo) != 0 ||
+        cache->repo[n_repo] != '\0') {
+        snprintf(cache->repo, sizeof cache->repo, "%.*s", (int)n_repo, path);
+        read_revision(cache);
+    }
+    if (cache->revision[0] != '\0' && !str_is(revision, cache->revision))
+        return false;
+    int n = snprintf(ret_label, size, "%s/%.*s", name, STR_ARG(rest));
+    return n > 0 && (size_t)n < size;
+}
+
+/* ---- Ollama ---- */
+
+struct ollama {
+    struct scan *scan;
+    struct scan_root *root;
+    char manifests[LIMIT_PATH_BYTES];
+};
+
+/* "sha256:<64 digits>" of the layer that is the model; "" when none is. */
+static struct str
+model_digest(const struct json *manifest)
+{
+    const struct json *layers = json_get(manifest, "layers");
+    for (size_t i = 0; i < json_count(layers); i++) {
+        const struct json *layer = json_at(layers, i);
+        struct str type, digest;
+        if (json_as_text(json_get(layer, "mediaType"), &type) &&
+            json_as_text(json_get(layer, "digest"), &digest) &&
+            str_is(type, "application/vnd.ollama.image.model"))
+            return digest;
+    }
+    return STR("");
+}
+
+static bool
+is_digest(struct str text)
+{
+    if (text.n != 7 + 64 || !str_starts_with(text, STR("sha256:")))
+        return false;
+    for (size_t i = 7; i < text.n; i++)
+        if (str_find(STR("0123456789abcdef"), text.p[i]) < 0)
+            return false;
+    return true;
+}
+
+/* "HOST/library/NAME/TAG" -> "NAME:TAG", "HOST/NS/NAME/TAG" -> "NS/NAME:TAG" */
+static bool
+ollama_label(struct str path, char *ret_label, size_t size)
+{
+    struct str host = str_split(&path, '/');
+    struct str space = str_split(&path, '/');
+    struct str name = str_split(&path, '/');
+    struct str tag = path;
+    if (host.n == 0 || name.n == 0 || tag.n == 0 || str_find(tag, '/') >= 0)
+        return false;
+    bool is_plain = str_is(space, "library");
+    int n = snprintf(ret_label, size, "%.*s%s%.*s:%.*s",
+                     is_plain ? 0 : (int)space.n, space.p, is_plain ? "" : "/",
+                     STR_ARG(name), STR_ARG(tag));
+    return n > 0 && (size_t)n < size;
+}
+
+static int
+add_blob(struct ollama *o, struct str digest, const char *label)
+{
+    char path[LIMIT_PATH_BYTES * 2];
+    struct folder_facts facts;
+    struct found_file file = { .path = path, .root = o->root };
+    snprintf(path, sizeof path, "%s/blobs/sha256-%.64s", o->root->resolved,
+             digest.p + 7);
+    if (folder_facts(path, &facts) < 0 || facts.is_folder)
+        return 0; /* not pulled to the end, or cleaned away */
+    file.label = str_dup(str_from(label));
+    snprintf(file.sha256, sizeof file.sha256, "%.64s", digest.p + 7);
+    file.device = facts.device;
+    file.inode = facts.inode;
+    file.size_bytes = facts.size_bytes;
+    file.modified_at_ms = facts.modified_at_ms;
+    int result = file.label == NULL ? -1 : scan_add_file(o->scan, &file);
+    free(file.label);
+    if (result < 0)
+        o->scan->is_out_of_memory = true;
+    return result < 0;
+}
+
+static void
+on_manifest_folder(void *ctx, const char *path)
+{
+    struct ollama *o = ctx;
+    scan_add_folder(o->scan, path);
+}
+
+static int
+on_manifest(void *ctx, const struct folder_file *file)
+{
+    struct ollama *o = ctx;
+    char label[LIMIT_PATH_BYTES];
+    struct strbuf text = STRBUF_INIT(MANIFEST_BYTES_MAX);
+    struct json_doc *doc = NULL;
+    struct error error;
+    int result = 0;
+    if (!path_is_printable(str_from(file->path)) ||
+        !ollama_label(str_from(file->path + strlen(o->manifests) + 1), label,
+                      sizeof label))
+        return 0;
+    if (file_read(file->path, &text, &error) < 0 ||
+        (doc = json_parse(strbuf_view(&text), &error)) == NULL) {
+        scan_leave_out(o->scan, file->path, error.message);
+    } else {
+        struct str digest = model_digest(json_root(doc));
+        if (is_digest(digest))
+            result = add_blob(o, digest, label);
+    }
+    json_doc_free(doc);
+    strbuf_release(&text);
+    return result;
+}
+
+void
+ollama_scan(struct scan *scan, struct scan_root *root)
+{
+    static const char *const any[] = { "", NULL };
+    struct ollama o = { .scan = scan, .root = root };
+    struct folder_walk walk = { .suffixes = any,
+                                .max_depth = 4,
+                                .max_entries = SCAN_ENTRIES_MAX,
+                                .on_file = on_manifest,
+                                .on_folder = on_manifest_folder,
+                                .ctx = &o };
+    struct folder_facts facts;
+    struct error error;
+    snprintf(o.manifests, sizeof o.manifests, "%s/manifests", root->resolved);
+    if (folder_facts(o.manifests, &facts) < 0)
+        return; /* nothing was pulled yet */
+    if (folder_walk(o.manifests, &walk, &error) < 0 || walk.n_unreadable > 0) {
+        root->is_incomplete = true;
+        scan_leave_out(scan, o.manifests, "cannot be read");
+    }
+}

@@ -1,0 +1,150 @@
+/* Where models are on this machine: the model folders, and the stores of
+ * other programs as those programs themselves find them (their documentation
+ * names variables and folders below the home). */
+#include <stdarg.h>
+#include <stdio.h>
+
+#include "daemon/daemon.h"
+
+static const char *
+variable(const struct daemon *daemon, const char *name)
+{
+    size_t n = strlen(name);
+    for (char *const *at = daemon->environment; at != NULL && *at != NULL; at++)
+        if (strncmp(*at, name, n) == 0 && (*at)[n] == '=')
+            return *at + n + 1;
+    return "";
+}
+
+/* Adds a folder; one that is relative or does not fit is left out. */
+__attribute__((format(printf, 3, 4))) static void
+add(struct daemon_library *library, enum model_source source,
+    const char *format, ...)
+{
+    if (library->options.n_places == DAEMON_PLACES_MAX)
+        return;
+    size_t i = library->options.n_places;
+    char *text = library->texts[i];
+    va_list args;
+    va_start(args, format);
+    int n = vsnprintf(text, LIMIT_PATH_BYTES, format, args);
+    va_end(args);
+    if (n <= 0 || n >= LIMIT_PATH_BYTES || text[0] != '/')
+        return;
+    library->places[i] = (struct library_place){ str_from(text), source };
+    library->options.n_places++;
+}
+
+static void
+add_hub(const struct daemon *daemon, struct daemon_library *library)
+{
+    const char *set =
+        settings_text(daemon->settings, SETTING_ID_HUGGINGFACE_CACHE_DIR);
+    const char *cache = variable(daemon, "HF_HUB_CACHE");
+    const char *hf_home = variable(daemon, "HF_HOME");
+    const char *xdg = variable(daemon, "XDG_CACHE_HOME");
+    if (set[0] != '\0')
+        add(library, MODEL_SOURCE_HUGGINGFACE, "%s", set);
+    else if (cache[0] != '\0')
+        add(library, MODEL_SOURCE_HUGGINGFACE, "%s", cache);
+    else if (hf_home[0] != '\0')
+        add(library, MODEL_SOURCE_HUGGINGFACE, "%s/hub", hf_home);
+    else if (xdg[0] != '\0')
+        add(library, MODEL_SOURCE_HUGGINGFACE, "%s/huggingface/hub", xdg);
+    else
+        add(library, MODEL_SOURCE_HUGGINGFACE, "%s/.cache/huggingface/hub",
+            variable(daemon, "HOME"));
+}
+
+static void
+add_llama_cpp(const struct daemon *daemon, struct daemon_library *library)
+{
+    const char *cache = variable(daemon, "LLAMA_CACHE");
+    const char *xdg = variable(daemon, "XDG_CACHE_HOME");
+    if (cache[0] != '\0')
+        add(library, MODEL_SOURCE_LLAMA_CPP, "%s", cache);
+    else if (xdg[0] != '\0')
+        add(library, MODEL_SOURCE_LLAMA_CPP, "%s/llama.cpp", xdg);
+    else
+        add(library, MODEL_SOURCE_LLAMA_CPP, "%s/.cache/llama.cpp",
+            variable(daemon, "HOME"));
+}
+
+static void
+add_lmstudio(const struct daemon *daemon, struct daemon_library *library)
+{
+    const char *home = variable(daemon, "HOME");
+    add(library, MODEL_SOURCE_LMSTUDIO, "%s/.lmstudio/models", home);
+    add(library, MODEL_SOURCE_LMSTUDIO, "%s/.cache/lm-studio/models", home);
+}
+
+static void
+add_ollama(const struct daemon *daemon, struct daemon_library *library)
+{
+    const char *models = variable(daemon, "OLLAMA_MODELS");
+    if (models[0] != '\0')
+        add(library, MODEL_SOURCE_OLLAMA, "%s", models);
+    else
+        add(library, MODEL_SOURCE_OLLAMA, "%s/.ollama/models",
+            variable(daemon, "HOME"));
+}
+
+static const struct {
+    enum model_source source;
+    void (*add)(const struct daemon *daemon, struct daemon_library *library);
+} source_rows[] = {
+    { MODEL_SOURCE_HUGGINGFACE, add_hub },
+    { MODEL_SOURCE_LLAMA_CPP, add_llama_cpp },
+    { MODEL_SOURCE_LMSTUDIO, add_lmstudio },
+    { MODEL_SOURCE_OLLAMA, add_ollama },
+};
+
+static bool
+is_listed(const struct daemon *daemon, enum model_source source)
+{
+    const char *const *names;
+    size_t n =
+        settings_list(daemon->settings, SETTING_ID_LIBRARY_SOURCES, &names);
+    for (size_t i = 0; i < n; i++)
+        if (strcmp(names[i], model_source_names[source]) == 0)
+            return true;
+    return false;
+}
+
+static void
+add_comfyui(const struct daemon *daemon, struct daemon_library *library)
+{
+    const char *const *folders;
+    size_t n = settings_list(daemon->settings, SETTING_ID_LIBRARY_COMFYUI_DIRS,
+                             &folders);
+    for (size_t i = 0; i < n; i++)
+        add(library, MODEL_SOURCE_COMFYUI, "%s/models", folders[i]);
+}
+
+void
+daemon_library_options(struct daemon *daemon,
+                       struct daemon_library *ret_library)
+{
+    const struct settings *settings = daemon->settings;
+    ret_library->options = (struct library_options){
+        .loop = &daemon->loop,
+        .events = &daemon->events,
+        .store = daemon->store,
+        .roots = ret_library->roots,
+        .n_roots =
+            daemon_model_roots(daemon, ret_library->roots, DAEMON_ROOTS_MAX),
+        .places = ret_library->places,
+        .archive_dir =
+            str_from(settings_text(settings, SETTING_ID_LIBRARY_ARCHIVE_DIR)),
+        .has_hashes = settings_bool(settings, SETTING_ID_LIBRARY_HASHES),
+        .is_watched = true,
+        .rescan_s = settings_int(settings, SETTING_ID_LIBRARY_RESCAN_S),
+    };
+    const char *downloads = settings_text(settings, SETTING_ID_DOWNLOADS_DIR);
+    if (downloads[0] != '\0')
+        add(ret_library, MODEL_SOURCE_DOWNLOADS, "%s", downloads);
+    for (size_t i = 0; i < sizeof source_rows / sizeof *source_rows; i++)
+        if (is_listed(daemon, source_rows[i].source))
+            source_rows[i].add(daemon, ret_library);
+    add_comfyui(daemon, ret_library);
+}

@@ -1,0 +1,266 @@
+/* See tree.h. */
+#include "platform/tree.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <unistd.h>
+
+#include "base/limits.h"
+#include "base/str.h"
+#include "platform/system.h"
+
+enum { COPY_BYTES = 1 << 20, REMOVE_DEPTH_MAX = 32 };
+
+static bool
+is_plain_part(struct str part)
+{
+    return part.n > 0 && part.n < 256 && !str_is(part, ".") &&
+           !str_is(part, "..");
+}
+
+/* Opens the folder that holds the name; *ret_last is its last part. -1 with
+ * errno. */
+static int
+open_parent(const struct tree_name *name, bool may_make, char ret_last[256])
+{
+    struct str rest = str_from(name->name);
+    int fd = open(name->root, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    while (fd >= 0) {
+        char text[256];
+        struct str part = str_split(&rest, '/');
+        if (!is_plain_part(part)) {
+            close(fd);
+            errno = EINVAL;
+            return -1;
+        }
+        snprintf(text, sizeof text, "%.*s", STR_ARG(part));
+        if (rest.p == NULL) {
+            memcpy(ret_last, text, sizeof text);
+            return fd;
+        }
+        if (may_make && mkdirat(fd, text, 0755) != 0 && errno != EEXIST) {
+            int errnum = errno;
+            close(fd);
+            errno = errnum;
+            return -1;
+        }
+        int next =
+            openat(fd, text, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+        int errnum = errno;
+        close(fd);
+        errno = errnum;
+        fd = next;
+    }
+    return -1;
+}
+
+static int
+fail(struct error *error, int errnum, const struct tree_name *name)
+{
+    if (errnum == EINVAL || errnum == ELOOP || errnum == ENOTDIR)
+        return error_set(error, ERR_INVALID, "%s is no name inside %s",
+                         name->name, name->root);
+    if (errnum == EEXIST || errnum == ENOTEMPTY)
+        return error_set(error, ERR_CONFLICT, "%s/%s exists already",
+                         name->root, name->name);
+    return error_errno(error, errnum, "%s/%s", name->root, name->name);
+}
+
+/* Gives a name that must be free: 0, or -1 with errno. A hard link cannot
+ * replace; where there are none (folders, some file systems), looking has to
+ * do. */
+static int
+rename_free(int from_fd, const char *from, int to_fd, const char *to)
+{
+    struct stat facts;
+    if (linkat(from_fd, from, to_fd, to, 0) == 0) {
+        if (unlinkat(from_fd, from, 0) == 0)
+            return 0;
+        int errnum = errno;
+        unlinkat(to_fd, to, 0);
+        errno = errnum;
+        return -1;
+    }
+    if (errno == EEXIST || errno == EXDEV || errno == ENOENT)
+        return -1;
+    if (fstatat(to_fd, to, &facts, AT_SYMLINK_NOFOLLOW) == 0) {
+        errno = EEXIST;
+        return -1;
+    }
+    return renameat(from_fd, from, to_fd, to);
+}
+
+static int
+copy_bytes(int from, int to)
+{
+    char *piece = malloc(COPY_BYTES);
+    ssize_t n = piece == NULL ? -1 : 1;
+    if (piece == NULL)
+        errno = ENOMEM;
+    while (n > 0 && (n = read(from, piece, COPY_BYTES)) != 0) {
+        if (n < 0 && errno == EINTR) {
+            n = 1;
+            continue;
+        }
+        for (ssize_t at = 0; n > 0 && at < n;) {
+            ssize_t wrote = write(to, piece + at, (size_t)(n - at));
+            if (wrote < 0 && errno != EINTR)
+                n = -1;
+            else if (wrote > 0)
+                at += wrote;
+        }
+    }
+    int errnum = errno;
+    free(piece);
+    errno = errnum;
+    return n < 0 ? -1 : 0;
+}
+
+/* The whole of it, with its time, to disk. */
+static int
+copy_open(int from, int to, const struct stat *facts)
+{
+#ifdef __APPLE__
+    const struct timespec times[2] = { facts->st_atimespec,
+                                       facts->st_mtimespec };
+#else
+    const struct timespec times[2] = { facts->st_atim, facts->st_mtim };
+#endif
+    if (copy_bytes(from, to) != 0 || futimens(to, times) != 0)
+        return -1;
+    return fsync(to);
+}
+
+static int
+copy_free(int from_fd, const char *from, int to_fd, const char *to)
+{
+    char part[64];
+    uint32_t tail;
+    struct stat facts;
+    int source = openat(from_fd, from, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+    if (source < 0)
+        return -1;
+    system_random(&tail, sizeof tail);
+    snprintf(part, sizeof part, ".hearth-%08x.part", tail);
+    int target =
+        openat(to_fd, part, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
+    bool is_copied = target >= 0 && fstat(source, &facts) == 0 &&
+                     copy_open(source, target, &facts) == 0;
+    int errnum = errno;
+    close(source);
+    if (target >= 0 && close(target) != 0 && is_copied) {
+        is_copied = false;
+        errnum = errno;
+    }
+    if (is_copied) {
+        if (rename_free(to_fd, part, to_fd, to) == 0 && fsync(to_fd) == 0 &&
+            unlinkat(from_fd, from, 0) == 0)
+            return 0;
+        errnum = errno;
+    }
+    if (target >= 0)
+        unlinkat(to_fd, part, 0);
+    errno = errnum;
+    return -1;
+}
+
+static bool
+is_folder_at(int fd, const char *name)
+{
+    struct stat facts;
+    return fstatat(fd, name, &facts, AT_SYMLINK_NOFOLLOW) == 0 &&
+           S_ISDIR(facts.st_mode);
+}
+
+int
+tree_move(const struct tree_name *from, const struct tree_name *to,
+          struct error *error)
+{
+    char from_last[256], to_last[256];
+    int from_fd = open_parent(from, false, from_last);
+    if (from_fd < 0)
+        return fail(error, errno, from);
+    int to_fd = open_parent(to, true, to_last);
+    if (to_fd < 0) {
+        int errnum = errno;
+        close(from_fd);
+        return fail(error, errnum, to);
+    }
+    int result = rename_free(from_fd, from_last, to_fd, to_last);
+    int errnum = result == 0 ? 0 : errno;
+    if (errnum == EXDEV && is_folder_at(from_fd, from_last)) {
+        result = error_set(error, ERR_INVALID,
+                           "%s is a folder: it cannot be moved to another "
+                           "file system",
+                           from->name);
+        errnum = 0;
+    } else if (errnum == EXDEV) {
+        result = copy_free(from_fd, from_last, to_fd, to_last);
+        errnum = result == 0 ? 0 : errno;
+    }
+    if (result == 0)
+        fsync(to_fd);
+    close(from_fd);
+    close(to_fd);
+    return errnum == 0 ? result : fail(error, errnum, to);
+}
+
+/* ---- removing ---- */
+
+static int
+remove_at(int fd, const char *name, int depth)
+{
+    if (unlinkat(fd, name, 0) == 0 || errno == ENOENT)
+        return 0;
+    if (!is_folder_at(fd, name) || depth == REMOVE_DEPTH_MAX)
+        return -1;
+    int below =
+        openat(fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    DIR *folder = below < 0 ? NULL : fdopendir(below);
+    if (folder == NULL) {
+        if (below >= 0)
+            close(below);
+        return -1;
+    }
+    int result = 0;
+    const struct dirent *entry;
+    while (result == 0 && (entry = readdir(folder)) != NULL)
+        if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0)
+            result = remove_at(below, entry->d_name, depth + 1);
+    int errnum = errno;
+    closedir(folder);
+    errno = errnum;
+    return result == 0 ? unlinkat(fd, name, AT_REMOVEDIR) : -1;
+}
+
+int
+tree_remove(const struct tree_name *name, struct error *error)
+{
+    char last[256];
+    int fd = open_parent(name, false, last);
+    if (fd < 0)
+        return errno == ENOENT ? 0 : fail(error, errno, name);
+    int errnum = remove_at(fd, last, 0) == 0 ? 0 : errno;
+    close(fd);
+    return errnum == 0 ? 0 : fail(error, errnum, name);
+}
+
+int64_t
+tree_free_bytes(const char *path)
+{
+    char at[LIMIT_PATH_BYTES];
+    struct statvfs facts;
+    snprintf(at, sizeof at, "%s", path);
+    while (statvfs(at, &facts) != 0) {
+        char *slash = strrchr(at, '/');
+        if (errno != ENOENT || slash == NULL || slash == at)
+            return -1;
+        *slash = '\0';
+    }
+    return (int64_t)facts.f_bavail * (int64_t)facts.f_frsize;
+}

@@ -1,0 +1,30 @@
+/* Changing files below a folder that one may change, and nowhere else: every
+ * folder on the way is opened from its parent without following links, so
+ * that nobody can lead the change elsewhere in between. Blocks: workers. */
+#ifndef PLATFORM_TREE_H
+#define PLATFORM_TREE_H
+
+#include <stdint.h>
+
+#include "base/error.h"
+
+/* A name below a root: `root` is absolute, `name` relative, "a/b.gguf". */
+struct tree_name {
+    const char *root;
+    const char *name;
+};
+
+/* Moves a file, a link or a folder; folders of the new name are made. Never
+ * replaces: ERR_CONFLICT when the new name is taken. To another file system
+ * a file is copied, brought to disk, and only then removed here; a folder
+ * cannot go there (ERR_INVALID). On failure all is as it was. */
+int tree_move(const struct tree_name *from, const struct tree_name *to,
+              struct error *error);
+/* Removes a file, a link, or a folder with what is in it. That it is not
+ * there is no error. */
+int tree_remove(const struct tree_name *name, struct error *error);
+/* Bytes that may still be written below the folder, or the nearest above it
+ * that exists; -1: unknown. */
+int64_t tree_free_bytes(const char *path);
+
+#endif

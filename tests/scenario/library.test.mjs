@@ -1,0 +1,266 @@
+// The library: what other programs have on the machine is known and served
+// in place; files are moved, deleted and known again. With a real
+// llama-server.
+import assert from 'node:assert/strict';
+import crypto from 'node:crypto';
+import fs from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
+import { after, test } from 'node:test';
+import { Hearth, until, writeModel } from './lib/hearth.mjs';
+
+const started = [];
+after(async () => { for (const hearth of started) await hearth.stop(); });
+async function start(options) {
+  const hearth = await Hearth.start(options);
+  started.push(hearth);
+  return hearth;
+}
+
+// A folder that becomes the daemon's own, with a home that can be filled.
+function prepare() {
+  const dir = fs.mkdtempSync(path.join(os.tmpdir(), 'hearth-test-'));
+  const home = path.join(dir, 'home');
+  fs.mkdirSync(home);
+  return { dir, home };
+}
+
+function sha256(file) {
+  return crypto.createHash('sha256').update(fs.readFileSync(file)).digest('hex');
+}
+
+// As huggingface_hub lays a file out: a blob, and a link of its revision.
+function putHub(home, repo, name, model) {
+  const folder = path.join(home, '.cache/huggingface/hub', `models--${repo.replace('/', '--')}`);
+  const revision = 'a'.repeat(40);
+  for (const part of ['blobs', 'refs', `snapshots/${revision}`])
+    fs.mkdirSync(path.join(folder, part), { recursive: true });
+  const made = path.join(folder, 'made.gguf');
+  writeModel(made, model);
+  const blob = path.join(folder, 'blobs', sha256(made));
+  fs.renameSync(made, blob);
+  fs.writeFileSync(path.join(folder, 'refs/main'), revision);
+  const link = path.join(folder, 'snapshots', revision, name);
+  fs.symlinkSync(path.relative(path.dirname(link), blob), link);
+  fs.writeFileSync(`${blob}.incomplete`, 'half');
+  return { folder, blob, link };
+}
+
+// As Ollama does: manifests name blobs by digest.
+function putOllama(home, names, model) {
+  const root = path.join(home, '.ollama/models');
+  fs.mkdirSync(path.join(root, 'blobs'), { recursive: true });
+  const made = path.join(root, 'made.gguf');
+  writeModel(made, model);
+  const digest = sha256(made);
+  const blob = path.join(root, 'blobs', `sha256-${digest}`);
+  fs.renameSync(made, blob);
+  for (const [name, tag] of names) {
+    const folder = path.join(root, 'manifests/registry.ollama.ai/library', name);
+    fs.mkdirSync(folder, { recursive: true });
+    fs.writeFileSync(path.join(folder, tag), JSON.stringify({
+      schemaVersion: 2,
+      layers: [{ mediaType: 'application/vnd.ollama.image.model', digest: `sha256:${digest}`,
+                 size: fs.statSync(blob).size }] }));
+  }
+  return { root, blob, digest };
+}
+
+async function list(hearth, query = '') {
+  const answer = await hearth.api('GET', `/api/models${query}`);
+  assert.equal(answer.status, 200, JSON.stringify(answer));
+  return answer.data;
+}
+
+const scan = async (hearth) =>
+  assert.equal((await hearth.api('POST', '/api/models/scan')).status, 200);
+
+test("other programs' models are served where they are", async () => {
+  const { dir, home } = prepare();
+  putHub(home, 'some-org/tiny-GGUF', 'hub-model.gguf', { say: 'hub heron hazel' });
+  const ollama = putOllama(home, [['whale', 'latest']], { say: 'whale willow wren' });
+  const studio = path.join(home, '.lmstudio/models/someone/some-repo');
+  fs.mkdirSync(studio, { recursive: true });
+  writeModel(path.join(studio, 'studio.gguf'), { say: 'stone stork' });
+  const cache = path.join(home, '.cache/llama.cpp');
+  fs.mkdirSync(cache, { recursive: true });
+  writeModel(path.join(cache, 'org_repo_cached.gguf'), { say: 'cedar crane' });
+  fs.writeFileSync(path.join(cache, 'coming.gguf.downloadInProgress'), 'half');
+  const hearth = await start({ dir, models: { own: { say: 'oak otter' } } });
+
+  const models = await list(hearth);
+  assert.deepEqual(models.map((model) => [model.name, model.source]), [
+    ['hub-model', 'huggingface'], ['org_repo_cached', 'llama.cpp'], ['own', 'folder'],
+    ['studio', 'lmstudio'], ['whale:latest', 'ollama']]);
+  assert.equal(models[4].sha256, ollama.digest);
+  for (const [name, word] of [['hub-model', 'heron'], ['whale:latest', 'willow']]) {
+    const answer = await hearth.chat(name);
+    assert.equal(answer.status, 200, answer.text);
+    assert.match(answer.text, new RegExp(word));
+  }
+  assert.deepEqual((await list(hearth, '?source=ollama')).map((model) => model.name),
+                   ['whale:latest']);
+
+  // In use: no file of it goes.
+  const whale = models[4];
+  assert.equal((await hearth.api('DELETE', `/api/models/${whale.id}`)).status, 409);
+  assert.ok(fs.existsSync(ollama.blob));
+});
+
+test('what a head says is known, and why it says nothing', async () => {
+  const hearth = await start({ models: {
+    own: { say: 'oak otter', name: 'Own Name', arch: 'qwen2', type: 'Q8_0', ctx: 512, layers: 3 } } });
+  fs.writeFileSync(path.join(hearth.models, 'bad.gguf'), 'GGUF\x03\0\0\0\xff\xff');
+  await scan(hearth);
+  const [bad, own] = await list(hearth);
+  assert.notEqual(bad.error, '');
+  assert.equal(own.error, '');
+  assert.equal(own.kind, 'llm');
+  assert.equal(own.format, 'gguf');
+  assert.equal(own.architecture, 'qwen2');
+  assert.equal(own.title, 'Own Name');
+  assert.equal(own.quantization, 'Q8_0');
+  assert.deepEqual([own.context_length, own.n_layers, own.n_heads, own.n_kv_heads,
+                    own.embedding_length, own.has_template], [512, 3, 4, 2, 64, true]);
+  assert.ok(own.n_parameters > 10000 && own.vocabulary > 4);
+  assert.deepEqual((await list(hearth, '?arch=qwen2&quant=q8_0&kind=llm')).map((model) => model.name),
+                   ['own']);
+  const progress = await hearth.api('GET', '/api/models/scan');
+  assert.equal(progress.data.n_errors, 1);
+});
+
+test('sources can be turned off', async () => {
+  const { dir, home } = prepare();
+  putHub(home, 'some-org/tiny-GGUF', 'hub-model.gguf', { say: 'hub heron' });
+  const hearth = await start({ dir, config: 'library:\n  sources: [ollama]\n' });
+  assert.deepEqual(await list(hearth), []);
+});
+
+test('ids follow files, also over a restart', async () => {
+  const hearth = await start({ models: { a: { say: 'ash adder' }, b: { say: 'birch bear', seed: 2 } } });
+  const before = Object.fromEntries((await list(hearth)).map((model) => [model.name, model.id]));
+  const at = (name) => path.join(hearth.models, `${name}.gguf`);
+  fs.renameSync(at('a'), at('x'));
+  fs.renameSync(at('b'), at('a'));
+  fs.renameSync(at('x'), at('b'));
+  await scan(hearth);
+  let now = Object.fromEntries((await list(hearth)).map((model) => [model.name, model.id]));
+  assert.deepEqual(now, { a: before.b, b: before.a });
+  await hearth.stop({ keep: true });
+  fs.mkdirSync(path.join(hearth.models, 'deep'));
+  fs.renameSync(at('a'), path.join(hearth.models, 'deep/moved.gguf'));
+  await hearth.spawn();
+  now = Object.fromEntries((await list(hearth)).map((model) => [model.name, model.id]));
+  assert.deepEqual(now, { b: before.a, moved: before.b });
+});
+
+test('what the user says of a model is kept', async () => {
+  const hearth = await start({ models: { a: { say: 'ash adder' }, b: { say: 'birch bear' } } });
+  const [a] = await list(hearth);
+  const changed = await hearth.api('PUT', `/api/models/${a.id}`, {
+    is_favourite: true, tags: ['small', 'tree'], civitai_url: 'https://civitai.com/models/1' });
+  assert.equal(changed.status, 200, JSON.stringify(changed));
+  assert.deepEqual(changed.data.tags, ['small', 'tree']);
+  assert.equal((await hearth.api('PUT', `/api/models/${a.id}`,
+                                 { civitai_url: 'javascript:x' })).status, 422);
+  await scan(hearth);
+  await hearth.stop({ keep: true });
+  await hearth.spawn();
+  assert.deepEqual((await list(hearth, '?favourite=1')).map((model) => model.name), ['a']);
+  assert.deepEqual((await list(hearth, '?tag=tree')).map((model) => model.name), ['a']);
+  const page = await hearth.api('GET', '/api/models?sort=name&order=desc&limit=1');
+  assert.deepEqual(page.data.map((model) => model.name), ['b']);
+  assert.equal(page.headers['x-total-count'], '2');
+  assert.equal((await hearth.api('GET', '/api/models?sort=inode')).status, 422);
+});
+
+test('models move to the archive and back with what belongs to them', async () => {
+  const hearth = await start({ models: { a: { say: 'ash adder' }, b: { say: 'birch bear' } } });
+  const loras = path.join(hearth.models, 'loras');
+  fs.mkdirSync(loras);
+  fs.renameSync(path.join(hearth.models, 'a.gguf'), path.join(loras, 'a.gguf'));
+  fs.writeFileSync(path.join(loras, 'a.civitai.info'), '{}');
+  fs.writeFileSync(path.join(loras, 'a.preview.png'), 'png');
+  await scan(hearth);
+  const [a, b] = await list(hearth);
+  const moved = await hearth.api('POST', `/api/models/${a.id}/move`, { category: 'archive' });
+  assert.equal(moved.status, 200, JSON.stringify(moved));
+  const archive = path.join(hearth.models, 'archive/loras');
+  assert.equal(moved.data.moved_count, 1);
+  assert.equal(moved.data.new_path, fs.realpathSync(path.join(archive, 'a.gguf')));
+  assert.deepEqual(fs.readdirSync(archive).sort(), ['a.civitai.info', 'a.gguf', 'a.preview.png']);
+  assert.deepEqual(fs.readdirSync(loras), []);
+  await scan(hearth);
+  const there = (await list(hearth, '?category=archive'))[0];
+  assert.equal(there.id, a.id);
+
+  // Something in the way: all of it stays where it was.
+  fs.writeFileSync(path.join(loras, 'a.preview.png'), 'other');
+  const clash = await hearth.api('POST', `/api/models/${a.id}/move`, { category: 'active' });
+  assert.equal(clash.status, 409);
+  assert.match(clash.error.message, /a\.preview\.png exists/);
+  assert.deepEqual(fs.readdirSync(archive).sort(), ['a.civitai.info', 'a.gguf', 'a.preview.png']);
+  fs.unlinkSync(path.join(loras, 'a.preview.png'));
+
+  const bulk = await hearth.api('POST', '/api/models/bulk-move',
+                                { model_ids: [a.id, b.id, 'nobody'], category: 'active' });
+  assert.equal(bulk.status, 200, JSON.stringify(bulk));
+  assert.equal(bulk.data.moved_count, 1);
+  assert.equal(bulk.data.failed_count, 2);
+  assert.deepEqual(bulk.data.details.map((detail) => detail.status), ['moved', 'failed', 'failed']);
+  assert.ok(fs.existsSync(path.join(loras, 'a.gguf')));
+});
+
+test('deleting says first what it would do, and keeps what others need', async () => {
+  const { dir, home } = prepare();
+  const hub = putHub(home, 'some-org/tiny-GGUF', 'hub-model.gguf', { say: 'hub heron' });
+  const ollama = putOllama(home, [['whale', 'one'], ['whale', 'two']], { say: 'whale wren' });
+  const hearth = await start({ dir, models: { own: { say: 'oak otter' } } });
+  const [hubModel, own, whale] = await list(hearth);
+  const dry = await hearth.api('DELETE', `/api/models/${own.id}?dry_run=1`);
+  assert.equal(dry.status, 200, JSON.stringify(dry));
+  assert.deepEqual(dry.data, { is_deleted: false, files: [own.path], size_bytes: own.size_bytes });
+  assert.ok(fs.existsSync(own.path));
+  assert.equal((await hearth.api('DELETE', `/api/models/${own.id}`)).status, 200);
+  assert.ok(!fs.existsSync(own.path));
+  assert.equal((await hearth.api('GET', `/api/models/${own.id}`)).status, 404);
+
+  const removed = await hearth.api('DELETE', `/api/models/${hubModel.id}`);
+  assert.equal(removed.data.size_bytes, hubModel.size_bytes);
+  assert.ok(!fs.existsSync(hub.link) && !fs.existsSync(hub.blob));
+
+  assert.equal(whale.name, 'whale:one');
+  assert.equal((await hearth.api('DELETE', `/api/models/${whale.id}`)).data.size_bytes < 1000, true);
+  assert.ok(fs.existsSync(ollama.blob));
+  await scan(hearth);
+  const [two] = await list(hearth);
+  assert.equal(two.name, 'whale:two');
+  assert.equal((await hearth.api('DELETE', `/api/models/${two.id}`)).status, 200);
+  assert.ok(!fs.existsSync(ollama.blob));
+});
+
+test('digests come by themselves and show duplicates', async () => {
+  const hearth = await start({ models: { a: { say: 'ash adder' } } });
+  fs.copyFileSync(path.join(hearth.models, 'a.gguf'), path.join(hearth.models, 'copy.gguf'));
+  await scan(hearth);
+  const groups = await until('both digests', async () => {
+    const { data } = await hearth.api('GET', '/api/models/duplicates');
+    return data.length > 0 ? data : null;
+  });
+  assert.deepEqual(groups[0].models.map((model) => model.name), ['a', 'copy']);
+  const digest = sha256(path.join(hearth.models, 'a.gguf'));
+  assert.equal(groups[0].sha256, digest);
+  assert.equal(groups[0].models[0].autov2, digest.slice(0, 10));
+});
+
+test('what changes in a folder is seen without asking', async () => {
+  const hearth = await start({ models: { a: { say: 'ash adder' } } });
+  fs.mkdirSync(path.join(hearth.models, 'new'));
+  const names = async () => (await list(hearth)).map((model) => model.name).join();
+  writeModel(path.join(hearth.models, 'b.gguf'), { say: 'birch bear' });
+  await until('b to be seen', async () => await names() === 'a,b');
+  writeModel(path.join(hearth.models, 'new/c.gguf'), { say: 'cedar crane' });
+  await until('c to be seen', async () => await names() === 'a,b,c');
+  fs.unlinkSync(path.join(hearth.models, 'a.gguf'));
+  await until('a to go', async () => await names() === 'b,c');
+});

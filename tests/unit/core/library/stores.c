@@ -1,0 +1,578 @@
+/* What is one model, which one it is, and what other programs' stores look
+ * like to the library. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "core/library/library.h"
+#include "platform/file.h"
+#include "store/store.h"
+
+struct fixture {
+    char dir[256];
+    struct loop loop;
+    struct events events;
+    struct store *store;
+    struct library *library;
+    struct library_options options;
+    struct str roots[2];
+    struct library_place places[4];
+    char texts[6][300];
+    int n_calls;
+    struct error error;
+    char old_path[600];
+};
+
+static char *
+at(struct fixture *f, const char *name)
+{
+    static char path[800];
+    snprintf(path, sizeof path, "%s/%s", f->dir, name);
+    return path;
+}
+
+static void
+open_all(struct fixture *f)
+{
+    struct error error;
+    if (store_open(&f->loop, at(f, "data"), "test", &f->store, &error) < 0)
+        fail_msg("%s", error.message);
+    f->options.loop = &f->loop;
+    f->options.events = &f->events;
+    f->options.store = f->store;
+    if (library_new(&f->options, &f->library, &error) < 0)
+        fail_msg("%s", error.message);
+}
+
+static void
+close_all(struct fixture *f)
+{
+    library_free(f->library);
+    store_close(f->store);
+}
+
+static void
+add_place(struct fixture *f, const char *name, enum model_source source)
+{
+    size_t i = f->options.n_places++;
+    snprintf(f->texts[i + 2], sizeof f->texts[0], "%s", at(f, name));
+    f->places[i] = (struct library_place){ str_from(f->texts[i + 2]), source };
+}
+
+static int
+setup(void **state)
+{
+    struct fixture *f = calloc(1, sizeof *f);
+    struct error error;
+    const char *tmp = getenv("TMPDIR");
+    char made[200];
+    snprintf(made, sizeof made, "%.150s/hearth-stores-XXXXXX",
+             tmp == NULL ? "/tmp" : tmp);
+    assert_non_null(mkdtemp(made));
+    char *real = realpath(made, NULL);
+    assert_non_null(real);
+    snprintf(f->dir, sizeof f->dir, "%s", real);
+    free(real);
+    assert_int_equal(mkdir(at(f, "models"), 0700), 0);
+    assert_int_equal(loop_init(&f->loop, &error), 0);
+    events_init(&f->events);
+    snprintf(f->texts[0], sizeof f->texts[0], "%s", at(f, "models"));
+    f->roots[0] = str_from(f->texts[0]);
+    f->options = (struct library_options){ .roots = f->roots,
+                                           .n_roots = 1,
+                                           .places = f->places };
+    add_place(f, "hub", MODEL_SOURCE_HUGGINGFACE);
+    add_place(f, "ollama", MODEL_SOURCE_OLLAMA);
+    open_all(f);
+    *state = f;
+    return 0;
+}
+
+static void
+remove_tree(const char *path)
+{
+    pid_t child = fork();
+    if (child == 0) {
+        execlp("rm", "rm", "-rf", path, (char *)NULL);
+        _exit(1);
+    }
+    int status;
+    assert_int_equal(waitpid(child, &status, 0), child);
+}
+
+static int
+teardown(void **state)
+{
+    struct fixture *f = *state;
+    close_all(f);
+    loop_close(&f->loop);
+    remove_tree(f->dir);
+    free(f);
+    return 0;
+}
+
+static void
+put(struct fixture *f, const char *name, const char *contents)
+{
+    char path[800];
+    struct error error;
+    snprintf(path, sizeof path, "%s", at(f, name));
+    char *slash = strrchr(path, '/');
+    *slash = '\0';
+    assert_int_equal(file_make_folders(path, 0700, &error), 0);
+    *slash = '/';
+    if (file_write_atomic(path, str_from(contents), 0600, &error) < 0)
+        fail_msg("%s", error.message);
+}
+
+static void
+move(struct fixture *f, const char *from, const char *to)
+{
+    char path[800];
+    snprintf(path, sizeof path, "%s", at(f, from));
+    assert_int_equal(rename(path, at(f, to)), 0);
+}
+
+static void
+stop(void *ctx)
+{
+    struct fixture *f = ctx;
+    loop_stop(&f->loop);
+}
+
+static struct library_progress
+scan(struct fixture *f)
+{
+    struct library_progress progress;
+    library_scan(f->library, stop, f);
+    loop_run(&f->loop);
+    library_progress(f->library, &progress);
+    assert_false(progress.is_running);
+    return progress;
+}
+
+static const struct model *
+find(struct fixture *f, const char *name)
+{
+    const struct model *model = library_find(f->library, str_from(name));
+    if (model == NULL)
+        fail_msg("there is no model %s", name);
+    return model;
+}
+
+static void
+assert_names(struct fixture *f, const char *expected)
+{
+    char names[1024] = "";
+    size_t n = 0;
+    for (size_t i = 0; i < library_count(f->library); i++)
+        n += (size_t)snprintf(names + n, sizeof names - n, "%s%s",
+                              i == 0 ? "" : " ",
+                              library_at(f->library, i)->name);
+    assert_string_equal(names, expected);
+}
+
+static void
+copy_id(struct fixture *f, const char *name, char id[ID_BYTES])
+{
+    snprintf(id, ID_BYTES, "%s", find(f, name)->id);
+}
+
+/* ---- identity ---- */
+
+static void
+test_only_what_changed_is_read(void **state)
+{
+    struct fixture *f = *state;
+    put(f, "models/a.gguf", "1");
+    put(f, "models/b.gguf", "22");
+    assert_int_equal(scan(f).n_read, 2);
+    assert_int_equal(scan(f).n_read, 0);
+    put(f, "models/b.gguf", "333");
+    assert_int_equal(scan(f).n_read, 1);
+    close_all(f);
+    open_all(f);
+    assert_names(f, "a b");
+    assert_int_equal(scan(f).n_read, 0); /* the store knows them */
+}
+
+static void
+test_ids_follow_names_that_are_swapped(void **state)
+{
+    struct fixture *f = *state;
+    char a[ID_BYTES], b[ID_BYTES];
+    put(f, "models/a.gguf", "1");
+    put(f, "models/b.gguf", "22");
+    scan(f);
+    copy_id(f, "a", a);
+    copy_id(f, "b", b);
+    move(f, "models/a.gguf", "models/x.gguf");
+    move(f, "models/b.gguf", "models/a.gguf");
+    move(f, "models/x.gguf", "models/b.gguf");
+    scan(f);
+    assert_string_equal(find(f, "a")->id, b);
+    assert_string_equal(find(f, "b")->id, a);
+}
+
+static void
+test_an_id_waits_for_a_file_that_is_gone(void **state)
+{
+    struct fixture *f = *state;
+    char a[ID_BYTES], moved[ID_BYTES];
+    put(f, "models/a.gguf", "1");
+    put(f, "models/m.gguf", "22");
+    scan(f);
+    copy_id(f, "a", a);
+    copy_id(f, "m", moved);
+    assert_int_equal(unlink(at(f, "models/a.gguf")), 0);
+    assert_int_equal(mkdir(at(f, "away"), 0700), 0);
+    move(f, "models/m.gguf", "away/m.gguf");
+    scan(f);
+    assert_names(f, "");
+    close_all(f);
+    open_all(f);
+    put(f, "models/a.gguf", "4444");
+    move(f, "away/m.gguf", "models/other.gguf");
+    scan(f);
+    assert_string_equal(find(f, "a")->id, a);
+    assert_string_equal(find(f, "other")->id, moved);
+}
+
+static void
+test_a_copy_of_what_is_gone_is_it(void **state)
+{
+    struct fixture *f = *state;
+    char id[ID_BYTES];
+    put(f, "models/a.gguf", "GGUF and a head of its own");
+    put(f, "models/b.gguf", "no head at all");
+    scan(f);
+    copy_id(f, "a", id);
+    assert_non_null(strstr(find(f, "b")->error, "no GGUF file"));
+    put(f, "models/copy.gguf", "GGUF and a head of its own");
+    scan(f);
+    assert_string_not_equal(find(f, "copy")->id, id); /* a is there, too */
+    assert_int_equal(unlink(at(f, "models/a.gguf")), 0);
+    assert_int_equal(unlink(at(f, "models/b.gguf")), 0);
+    assert_int_equal(unlink(at(f, "models/copy.gguf")), 0);
+    put(f, "models/deep/else.gguf", "GGUF and a head of its own");
+    put(f, "models/deep/other.gguf", "no head at all");
+    copy_id(f, "copy", id); /* the last that was seen with this head */
+    scan(f);
+    assert_names(f, "else other");
+    assert_string_equal(find(f, "else")->id, id);
+}
+
+static void
+test_hard_links_are_one_file(void **state)
+{
+    struct fixture *f = *state;
+    char from[800];
+    put(f, "models/a.gguf", "1");
+    snprintf(from, sizeof from, "%s", at(f, "models/a.gguf"));
+    assert_int_equal(link(from, at(f, "models/z.gguf")), 0);
+    scan(f);
+    assert_names(f, "a");
+    assert_int_equal(find(f, "a")->other_paths.n, 1);
+    assert_string_equal(find(f, "a")->other_paths.at[0],
+                        at(f, "models/z.gguf"));
+    char id[ID_BYTES];
+    copy_id(f, "a", id);
+    assert_int_equal(unlink(at(f, "models/a.gguf")), 0);
+    scan(f);
+    assert_string_equal(find(f, "z")->id, id);
+}
+
+static void
+test_what_an_unreadable_folder_had_stays(void **state)
+{
+    struct fixture *f = *state;
+    char id[ID_BYTES];
+    put(f, "models/a.gguf", "1");
+    scan(f);
+    copy_id(f, "a", id);
+    move(f, "models", "unplugged");
+    scan(f);
+    assert_string_equal(find(f, "a")->id, id);
+    move(f, "unplugged", "models");
+    assert_int_equal(unlink(at(f, "models/a.gguf")), 0);
+    scan(f);
+    assert_names(f, "");
+}
+
+/* ---- what is one model ---- */
+
+static void
+test_parts_are_one_model(void **state)
+{
+    struct fixture *f = *state;
+    put(f, "models/big-00001-of-00003.gguf", "1");
+    put(f, "models/big-00002-of-00003.gguf", "22");
+    put(f, "models/big-00003-of-00003.gguf", "333");
+    put(f, "models/headless-00002-of-00002.gguf", "x");
+    scan(f);
+    assert_names(f, "big-00001-of-00003");
+    const struct model *big = find(f, "big-00001-of-00003");
+    assert_int_equal(big->size_bytes, 6);
+    assert_int_equal(big->shards.n, 2);
+    assert_string_equal(big->shards.at[1],
+                        at(f, "models/big-00003-of-00003.gguf"));
+}
+
+static void
+test_a_projector_belongs_to_its_model(void **state)
+{
+    struct fixture *f = *state;
+    put(f, "models/one/gemma-q4.gguf", "1");
+    put(f, "models/one/mmproj-F16.gguf", "p");
+    put(f, "models/two/llava-7b-q4.gguf", "2");
+    put(f, "models/two/qwen-vl-q4.gguf", "3");
+    put(f, "models/two/mmproj-qwen-vl-f16.gguf", "pp");
+    scan(f);
+    assert_names(f, "gemma-q4 llava-7b-q4 qwen-vl-q4");
+    assert_string_equal(find(f, "gemma-q4")->mmproj_path,
+                        at(f, "models/one/mmproj-F16.gguf"));
+    assert_string_equal(find(f, "qwen-vl-q4")->mmproj_path,
+                        at(f, "models/two/mmproj-qwen-vl-f16.gguf"));
+    assert_string_equal(find(f, "llava-7b-q4")->mmproj_path, "");
+}
+
+static void
+test_a_folder_with_a_configuration_is_one_model(void **state)
+{
+    struct fixture *f = *state;
+    put(f, "models/mlx-model/config.json", "{\"model_type\":\"llama\"}");
+    put(f, "models/mlx-model/model.safetensors", "12345");
+    put(f, "models/mlx-model-2/model.safetensors", "1");
+    put(f, "models/plain/config.json", "{\"_class_name\":\"X\"}");
+    put(f, "models/plain/thing.safetensors", "1");
+    put(f, "models/gguf/config.json", "{\"model_type\":\"llama\"}");
+    put(f, "models/gguf/x.gguf", "1");
+    scan(f);
+    assert_names(f, "mlx-model model thing x");
+    const struct model *folder = find(f, "mlx-model");
+    assert_int_equal(folder->format, MODEL_FORMAT_TRANSFORMERS);
+    assert_int_equal(folder->size_bytes, 5);
+    assert_string_equal(folder->path, at(f, "models/mlx-model"));
+}
+
+static void
+test_image_files_by_their_folder(void **state)
+{
+    struct fixture *f = *state;
+    put(f, "models/loras/style.safetensors", "1");
+    put(f, "models/loras/style.preview.png", "png");
+    put(f, "models/Stable-diffusion/old.ckpt", "2");
+    put(f, "models/vae/v.pt", "3");
+    put(f, "models/embeddings/e.bin", "4");
+    put(f, "models/elsewhere/tokenizer.bin", "5");
+    put(f, "models/loras/half.safetensors.part", "6");
+    scan(f);
+    assert_names(f, "e old style v");
+    assert_int_equal(find(f, "style")->kind, MODEL_KIND_LORA);
+    assert_string_equal(find(f, "style")->preview_path,
+                        at(f, "models/loras/style.preview.png"));
+    assert_int_equal(find(f, "old")->kind, MODEL_KIND_CHECKPOINT);
+    assert_int_equal(find(f, "old")->format, MODEL_FORMAT_PICKLE);
+    assert_int_equal(find(f, "v")->kind, MODEL_KIND_VAE);
+    assert_int_equal(find(f, "e")->kind, MODEL_KIND_EMBEDDING_SD);
+}
+
+/* ---- other programs' stores ---- */
+
+static void
+put_link(struct fixture *f, const char *target, const char *name)
+{
+    put(f, name, "");
+    assert_int_equal(unlink(at(f, name)), 0);
+    assert_int_equal(symlink(target, at(f, name)), 0);
+}
+
+static void
+test_the_hubs_cache(void **state)
+{
+    struct fixture *f = *state;
+    put(f, "hub/models--org--repo/refs/main", "new");
+    put(f, "hub/models--org--repo/blobs/b1", "1");
+    put(f, "hub/models--org--repo/blobs/b2", "2");
+    put(f, "hub/models--org--repo/blobs/b3.incomplete", "3");
+    put_link(f, "../../blobs/b1",
+             "hub/models--org--repo/snapshots/old/before.gguf");
+    put_link(f, "../../../blobs/b2",
+             "hub/models--org--repo/snapshots/new/sub/now.gguf");
+    put(f, "hub/models--other--repo/snapshots/x/now.gguf", "44");
+    put(f, "hub/datasets--org--set/snapshots/x/data.gguf", "5");
+    scan(f);
+    assert_names(f, "repo/now sub/now");
+    const struct model *model = find(f, "sub/now");
+    assert_int_equal(model->source, MODEL_SOURCE_HUGGINGFACE);
+    assert_true(library_holds(f->library, model->path));
+}
+
+#define DIGEST \
+    "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
+#define MANIFEST(type)                                                      \
+    "{\"layers\":[{\"mediaType\":\"application/vnd.ollama.image."           \
+    "license\",\"digest\":\"sha256:00\"},{\"mediaType\":"                   \
+    "\"application/vnd.ollama.image." type "\",\"digest\":\"sha256:" DIGEST \
+    "\"}]}"
+
+static void
+test_ollamas_store(void **state)
+{
+    struct fixture *f = *state;
+    put(f, "ollama/blobs/sha256-" DIGEST, "1");
+    put(f, "ollama/manifests/registry.ollama.ai/library/whale/7b",
+        MANIFEST("model"));
+    put(f, "ollama/manifests/registry.ollama.ai/someone/whale/mine",
+        MANIFEST("model"));
+    put(f, "ollama/manifests/registry.ollama.ai/library/adapter/7b",
+        MANIFEST("adapter"));
+    put(f, "ollama/manifests/registry.ollama.ai/library/broken/7b", "{");
+    scan(f);
+    /* The same blob is the same model; the first label names it. */
+    assert_names(f, "whale:mine");
+    const struct model *model = find(f, "whale:mine");
+    assert_string_equal(model->sha256, DIGEST);
+    assert_string_equal(model->path, at(f, "ollama/blobs/sha256-" DIGEST));
+    assert_int_equal(model->format, MODEL_FORMAT_GGUF);
+}
+
+/* ---- changing ---- */
+
+static void
+on_moved(void *ctx, const struct model *model, const char *old_path,
+         const struct error *error)
+{
+    struct fixture *f = ctx;
+    (void)model;
+    f->n_calls++;
+    f->error = error == NULL ? (struct error){ .code = ERR_OK } : *error;
+    snprintf(f->old_path, sizeof f->old_path, "%s", old_path);
+    loop_stop(&f->loop);
+}
+
+static enum error_code
+move_model(struct fixture *f, const char *name, enum model_category category)
+{
+    f->n_calls = 0;
+    library_move(f->library, find(f, name)->id, category, on_moved, f);
+    while (f->n_calls == 0)
+        loop_run(&f->loop);
+    return f->error.code;
+}
+
+static bool
+is_there(struct fixture *f, const char *name)
+{
+    return access(at(f, name), F_OK) == 0;
+}
+
+static void
+test_a_move_that_fails_is_undone(void **state)
+{
+    struct fixture *f = *state;
+    put(f, "models/vae/v.safetensors", "1");
+    put(f, "models/vae/v.civitai.info", "{}");
+    put(f, "models/archive/vae/v.civitai.info", "in the way");
+    scan(f);
+    assert_int_equal(move_model(f, "v", MODEL_ARCHIVE), ERR_CONFLICT);
+    assert_non_null(strstr(f->error.message, "v.civitai.info"));
+    assert_true(is_there(f, "models/vae/v.safetensors"));
+    assert_false(is_there(f, "models/archive/vae/v.safetensors"));
+    assert_int_equal(find(f, "v")->category, MODEL_ACTIVE);
+    assert_int_equal(unlink(at(f, "models/archive/vae/v.civitai.info")), 0);
+    assert_int_equal(move_model(f, "v", MODEL_ARCHIVE), ERR_OK);
+    assert_true(is_there(f, "models/archive/vae/v.civitai.info"));
+    assert_string_equal(find(f, "v")->path,
+                        at(f, "models/archive/vae/v.safetensors"));
+    assert_int_equal(move_model(f, "v", MODEL_ARCHIVE), ERR_CONFLICT);
+}
+
+static void
+test_no_link_leads_a_move_elsewhere(void **state)
+{
+    struct fixture *f = *state;
+    put(f, "models/vae/v.safetensors", "1");
+    scan(f);
+    assert_int_equal(mkdir(at(f, "outside"), 0700), 0);
+    put_link(f, "../../outside", "models/archive/vae");
+    assert_int_equal(move_model(f, "v", MODEL_ARCHIVE), ERR_INVALID);
+    assert_true(is_there(f, "models/vae/v.safetensors"));
+    assert_false(is_there(f, "outside/v.safetensors"));
+}
+
+static void
+test_other_programs_stores_are_not_moved(void **state)
+{
+    struct fixture *f = *state;
+    put(f, "hub/models--org--repo/snapshots/x/m.gguf", "44");
+    scan(f);
+    assert_int_equal(move_model(f, "m", MODEL_ARCHIVE), ERR_INVALID);
+    assert_true(is_there(f, "hub/models--org--repo/snapshots/x/m.gguf"));
+}
+
+static void
+test_questions(void **state)
+{
+    struct fixture *f = *state;
+    put(f, "models/loras/big.safetensors", "333");
+    put(f, "models/loras/small.safetensors", "1");
+    put(f, "models/llm.gguf", "22");
+    scan(f);
+    struct library_query query = { .text = STR("BIG style"),
+                                   .kind = -1,
+                                   .source = -1,
+                                   .category = -1,
+                                   .favourite = -1 };
+    const struct model **models;
+    size_t n;
+    assert_int_equal(library_select(f->library, &query, &models, &n), 0);
+    assert_int_equal(n, 0); /* every word has to be there */
+    free(models);
+    query.text = STR("LORAS");
+    query.sort = STR("size_bytes");
+    query.is_descending = true;
+    assert_int_equal(library_select(f->library, &query, &models, &n), 0);
+    assert_int_equal(n, 2);
+    assert_string_equal(models[0]->name, "big");
+    assert_string_equal(models[1]->name, "small");
+    free(models);
+    query = (struct library_query){ .kind = MODEL_KIND_LORA,
+                                    .source = MODEL_SOURCE_OLLAMA,
+                                    .category = -1,
+                                    .favourite = -1 };
+    assert_int_equal(library_select(f->library, &query, &models, &n), 0);
+    assert_int_equal(n, 0);
+    free(models);
+}
+
+int
+main(void)
+{
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+    const struct CMUnitTest tests[] = {
+        TEST(test_only_what_changed_is_read),
+        TEST(test_ids_follow_names_that_are_swapped),
+        TEST(test_an_id_waits_for_a_file_that_is_gone),
+        TEST(test_a_copy_of_what_is_gone_is_it),
+        TEST(test_hard_links_are_one_file),
+        TEST(test_what_an_unreadable_folder_had_stays),
+        TEST(test_parts_are_one_model),
+        TEST(test_a_projector_belongs_to_its_model),
+        TEST(test_a_folder_with_a_configuration_is_one_model),
+        TEST(test_image_files_by_their_folder),
+        TEST(test_the_hubs_cache),
+        TEST(test_ollamas_store),
+        TEST(test_a_move_that_fails_is_undone),
+        TEST(test_no_link_leads_a_move_elsewhere),
+        TEST(test_other_programs_stores_are_not_moved),
+        TEST(test_questions),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

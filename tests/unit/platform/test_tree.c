@@ -1,0 +1,154 @@
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "platform/file.h"
+#include "platform/folder.h"
+#include "platform/tree.h"
+
+static char dir[256], elsewhere[256];
+
+static int
+setup(void **state)
+{
+    (void)state;
+    const char *tmp = getenv("TMPDIR");
+    snprintf(dir, sizeof dir, "%.200s/hearth-tree-XXXXXX",
+             tmp == NULL ? "/tmp" : tmp);
+    snprintf(elsewhere, sizeof elsewhere, "/dev/shm/hearth-tree-XXXXXX");
+    assert_non_null(mkdtemp(dir));
+    if (mkdtemp(elsewhere) == NULL)
+        elsewhere[0] = '\0'; /* no second file system here */
+    return 0;
+}
+
+static int
+teardown(void **state)
+{
+    (void)state;
+    const char *slash = strrchr(dir, '/');
+    char parent[256];
+    snprintf(parent, sizeof parent, "%.*s", (int)(slash - dir), dir);
+    const struct tree_name name = { parent, slash + 1 };
+    assert_int_equal(tree_remove(&name, NULL), 0);
+    assert_int_not_equal(access(dir, F_OK), 0);
+    if (elsewhere[0] != '\0') {
+        const struct tree_name other = { "/dev/shm",
+                                         elsewhere + sizeof "/dev/shm" };
+        assert_int_equal(tree_remove(&other, NULL), 0);
+    }
+    return 0;
+}
+
+static void
+put(const char *name, const char *contents)
+{
+    char path[600];
+    snprintf(path, sizeof path, "%s/%s", dir, name);
+    assert_int_equal(file_write_atomic(path, str_from(contents), 0600, NULL),
+                     0);
+}
+
+static void
+assert_holds(const char *root, const char *name, const char *contents)
+{
+    char path[600];
+    struct strbuf text = STRBUF_INIT(1024);
+    struct error error;
+    snprintf(path, sizeof path, "%s/%s", root, name);
+    if (file_read(path, &text, &error) < 0)
+        fail_msg("%s", error.message);
+    assert_string_equal(strbuf_text(&text), contents);
+    strbuf_release(&text);
+}
+
+static enum error_code
+move(const char *from, const char *to_root, const char *to)
+{
+    struct error error = { .code = ERR_OK };
+    const struct tree_name a = { dir, from }, b = { to_root, to };
+    int result = tree_move(&a, &b, &error);
+    assert_int_equal(result == 0, error.code == ERR_OK);
+    return error.code;
+}
+
+static void
+test_moves_and_never_replaces(void **state)
+{
+    (void)state;
+    put("a", "1");
+    put("b", "2");
+    assert_int_equal(move("a", dir, "b"), ERR_CONFLICT);
+    assert_holds(dir, "a", "1");
+    assert_holds(dir, "b", "2");
+    assert_int_equal(move("a", dir, "x/y/a"), ERR_OK);
+    assert_holds(dir, "x/y/a", "1");
+    assert_int_equal(move("x", dir, "z"), ERR_OK); /* a folder */
+    assert_holds(dir, "z/y/a", "1");
+    assert_int_equal(move("none", dir, "n"), ERR_IO);
+}
+
+static void
+test_stays_below_the_root(void **state)
+{
+    (void)state;
+    char link[600];
+    put("a", "1");
+    assert_int_equal(move("a", dir, "../a"), ERR_INVALID);
+    assert_int_equal(move("a", dir, "/tmp/a"), ERR_INVALID);
+    assert_int_equal(move("a", dir, "x/./a"), ERR_INVALID);
+    assert_int_equal(move("a", dir, ""), ERR_INVALID);
+    snprintf(link, sizeof link, "%s/link", dir);
+    assert_int_equal(symlink("/tmp", link), 0);
+    assert_int_equal(move("a", dir, "link/a"), ERR_INVALID);
+    const struct tree_name through = { dir, "link/x" };
+    struct error error;
+    assert_int_equal(tree_remove(&through, &error), -1);
+    assert_int_equal(error.code, ERR_INVALID);
+    assert_holds(dir, "a", "1");
+}
+
+static void
+test_to_another_file_system(void **state)
+{
+    (void)state;
+    struct folder_facts here, there, file, moved;
+    char path[600];
+    put("a", "1");
+    if (elsewhere[0] == '\0' || folder_facts(dir, &here) < 0 ||
+        folder_facts(elsewhere, &there) < 0 || here.device == there.device)
+        skip();
+    snprintf(path, sizeof path, "%s/a", dir);
+    assert_int_equal(folder_facts(path, &file), 0);
+    assert_int_equal(move("a", elsewhere, "x/a"), ERR_OK);
+    assert_holds(elsewhere, "x/a", "1");
+    assert_int_equal(access(path, F_OK), -1);
+    snprintf(path, sizeof path, "%s/x/a", elsewhere);
+    assert_int_equal(folder_facts(path, &moved), 0);
+    assert_int_equal(moved.modified_at_ms, file.modified_at_ms);
+    put("a", "2");
+    assert_int_equal(move("a", elsewhere, "x/a"), ERR_CONFLICT);
+    assert_holds(elsewhere, "x/a", "1");
+    assert_holds(dir, "a", "2");
+    snprintf(path, sizeof path, "%s/folder", dir);
+    assert_int_equal(mkdir(path, 0700), 0);
+    assert_int_equal(move("folder", elsewhere, "folder"), ERR_INVALID);
+    assert_true(tree_free_bytes(elsewhere) > 0);
+}
+
+int
+main(void)
+{
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+    const struct CMUnitTest tests[] = {
+        TEST(test_moves_and_never_replaces),
+        TEST(test_stays_below_the_root),
+        TEST(test_to_another_file_system),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
