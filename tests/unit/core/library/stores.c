@@ -269,6 +269,22 @@ test_a_copy_of_what_is_gone_is_it(void **state)
 }
 
 static void
+test_guesses_from_a_name_are_marked(void **state)
+{
+    struct fixture *f = *state;
+    put(f, "models/Qwen2.5-7B-Instruct-Q4_K_M.gguf", "damaged");
+    put(f, "models/nothing.gguf", "damaged");
+    scan(f);
+    const struct model *model = find(f, "Qwen2.5-7B-Instruct-Q4_K_M");
+    assert_string_equal(model->quantization, "Q4_K_M");
+    assert_string_equal(model->architecture, "Qwen");
+    assert_int_equal(model->n_parameters, 7000000000);
+    assert_int_equal(model->guessed.n, 3);
+    assert_true(text_list_has(&model->guessed, STR("quantization")));
+    assert_int_equal(find(f, "nothing")->guessed.n, 0);
+}
+
+static void
 test_hard_links_are_one_file(void **state)
 {
     struct fixture *f = *state;
@@ -561,6 +577,7 @@ main(void)
         TEST(test_ids_follow_names_that_are_swapped),
         TEST(test_an_id_waits_for_a_file_that_is_gone),
         TEST(test_a_copy_of_what_is_gone_is_it),
+        TEST(test_guesses_from_a_name_are_marked),
         TEST(test_hard_links_are_one_file),
         TEST(test_what_an_unreadable_folder_had_stays),
         TEST(test_parts_are_one_model),
