@@ -28,9 +28,10 @@ def measure(begin, is_done, process, common, pause=0.005, seconds=600):
 # ---- scan ----
 
 def bench_scan(args, folder, common):
-    print(f'Machine: {common.machine()}; each run a new process with an empty database, files in the page '
-          'cache; medians.\n')
-    print('| files | exec to every record complete, s | of it processor, s | resident, KiB | rescan, nothing changed, s |')
+    print(f'Machine: {common.machine()}; each run a new process with an empty database, files in '
+          'the page cache; medians.\n')
+    print('| files | exec to every record complete, s | of it processor, s | resident, KiB '
+          '| rescan, nothing changed, s |')
     print('|--:|--:|--:|--:|--:|')
     for n in (1_000, 10_000):
         tree = f'{folder}/tree{n}'
@@ -50,7 +51,7 @@ def bench_scan(args, folder, common):
                 check(hearth, common, n)
             finally:
                 hearth.stop()
-        took, cpu, rss, rescan = (statistics.median(column) for column in zip(*rows[1:]))
+        took, cpu, rss, rescan = map(statistics.median, zip(*rows[1:]))
         print(f'| {n} | {took:.2f} | {cpu:.2f} | {rss:.0f} | {rescan:.3f} |')
         shutil.rmtree(tree)
 
@@ -77,7 +78,7 @@ def check(hearth, common, n):
 
 def origin(folder, path, digest, common):
     """nginx as a hub that serves one repository with one file."""
-    port = common.free_port()
+    port, slow = common.free_port(), common.free_port()
     size = os.path.getsize(path)
     tree = json.dumps([{'type': 'file', 'oid': '0' * 40, 'size': size, 'path': 'model.gguf',
                         'lfs': {'oid': digest, 'size': size, 'pointerSize': 135}}])
@@ -90,22 +91,30 @@ def origin(folder, path, digest, common):
             add_header X-Linked-ETag '"{digest}"'; add_header X-Linked-Size {size};
             add_header X-Repo-Commit {COMMIT};'''
         return f'''
-        location ~ ^/api/models/{name}/model/tree/ {{ default_type application/json; return 200 '{tree}'; }}
-        location ~ ^/api/models/{name}/model {{ default_type application/json; return 200 '{info}'; }}
-        location ~ ^/{name}/model/resolve/ {{ {file} }}'''
+        default_type application/json;
+        location ~ ^/api/models/{name}/model/tree/ {{ return 200 '{tree}'; }}
+        location ~ ^/api/models/{name}/model {{ return 200 '{info}'; }}
+        location ~ ^/{name}/model/resolve/ {{ default_type application/octet-stream; {file} }}'''
     common.write(f'{folder}/origin.conf', f'''
     worker_processes 1; daemon off; pid {folder}/origin.pid; error_log {folder}/origin.log;
     events {{ worker_connections 256; }}
     http {{
-      access_log off; sendfile on; keepalive_requests 100000; client_body_temp_path {folder}/b;
-      proxy_temp_path {folder}/p; fastcgi_temp_path {folder}/f; uwsgi_temp_path {folder}/u; scgi_temp_path {folder}/s;
-      server {{ listen 127.0.0.1:{port}; {place('bench', '')} {place('slow', 'limit_rate 40m;')} }}
+      access_log off; sendfile on; keepalive_requests 100000;
+      client_body_temp_path {folder}/b; proxy_temp_path {folder}/p;
+      fastcgi_temp_path {folder}/f; uwsgi_temp_path {folder}/u; scgi_temp_path {folder}/s;
+      server {{
+        listen 127.0.0.1:{port};
+        {place('bench', '')}
+      }}
+      server {{
+        listen 127.0.0.1:{slow};
+        {place('bench', 'limit_rate 40m;')}
+      }}
     }}''')
-    process = common.Process(['nginx', '-e', f'{folder}/origin.log', '-p', folder, '-c', f'{folder}/origin.conf'],
-                             pinned=False)
-    base = f'http://127.0.0.1:{port}'
-    common.wait_for(f'{base}/api/models/bench/model')
-    return process, base
+    process = common.Process(['nginx', '-e', f'{folder}/origin.log', '-p', folder,
+                              '-c', f'{folder}/origin.conf'], pinned=False)
+    common.wait_for(f'http://127.0.0.1:{port}/api/models/bench/model')
+    return process, port, slow
 
 
 def write_random(path, size):
@@ -140,7 +149,7 @@ def by_tool(argv, target, common):
     return took, peak
 
 
-def by_hearth(hearth, name, target, common):
+def by_hearth(hearth, target, common):
     shutil.rmtree(target, ignore_errors=True)
     os.makedirs(target)
     os.sync()
@@ -151,7 +160,7 @@ def by_hearth(hearth, name, target, common):
         return json.loads(answer)['data']
 
     def begin():
-        body = {'source': 'huggingface', 'model_id': f'{name}/model', 'target': target}
+        body = {'source': 'huggingface', 'model_id': 'bench/model', 'target': target}
         task.update(call('/api/models/download', json.dumps(body).encode()))
 
     def is_done():
@@ -160,47 +169,59 @@ def by_hearth(hearth, name, target, common):
             raise SystemExit(f'bench: the download {task["status"]}: {task["error"]}')
         return task['status'] == 'completed'
 
-    took, cpu, peak = measure(begin, is_done, hearth, common, 0.02)
-    return took, cpu, peak
+    return measure(begin, is_done, hearth, common, 0.02)
+
+
+def start_hearth(folder, port, common):
+    config = (f'models_dirs: ["{folder}/models"]\nhuggingface:\n'
+              f'  endpoint: http://127.0.0.1:{port}\n  cache_dir: {folder}/hub\n'
+              f'library:\n  hashes: false\n  sources: []\n'
+              f'downloads:\n  allow_http: ["127.0.0.1:{port}"]\n  headroom_bytes: 0\n')
+    os.makedirs(f'{folder}/models')
+    hearth = common.Hearth(f'{folder}/hearth', config, pinned=False)
+    common.wait_for(hearth.base + '/health')
+    return hearth
+
+
+def rounds(args, folder, port, hearth, digest, common):
+    url = f'http://127.0.0.1:{port}/bench/model/resolve/main/model.gguf'
+    target = f'{folder}/tool/model.gguf'
+    aria = ['aria2c', '-q', '-x', '4', '-s', '4', '--file-allocation=falloc',
+            f'--checksum=sha-256={digest}', '-d', f'{folder}/tool', '-o', 'model.gguf', url]
+    rows = {'curl': [], 'aria2c': [], 'hearth': []}
+    for _ in range(args.rounds):
+        for tool, argv in (('curl', ['curl', '-s', '-o', target, url]), ('aria2c', aria)):
+            took, peak = by_tool(argv, target, common)
+            rows[tool].append((took, 0, peak))
+        os.unlink(target)
+        rows['hearth'].append(by_hearth(hearth, f'{folder}/models/bench', common))
+    return rows
 
 
 def bench_download(args, folder, common):
     size = args.mib * CHUNK
     os.makedirs(f'{folder}/served')
-    digest = write_random(f'{folder}/served/model.gguf', size)
-    nginx, base = origin(folder, f'{folder}/served/model.gguf', digest, common)
-    port = base.rsplit(':', 1)[1]
-    config = (f'models_dirs: ["{folder}/hearth-models"]\nhuggingface:\n  endpoint: {base}\n'
-              f'  cache_dir: {folder}/hub\nlibrary:\n  hashes: false\n'
-              f'downloads:\n  allow_http: ["127.0.0.1:{port}"]\n  headroom_bytes: 0\n')
-    os.makedirs(f'{folder}/hearth-models')
     os.makedirs(f'{folder}/tool')
-    hearth = common.Hearth(f'{folder}/hearth', config, pinned=False)
-    common.wait_for(hearth.base + '/health')
-    print(f'Machine: {common.machine()}; {args.mib} MiB from nginx on loopback to the same disk; medians of '
-          f'{args.rounds} alternating rounds. Hearth and aria2c verify SHA-256, curl does not.\n')
+    digest = write_random(f'{folder}/served/model.gguf', size)
+    nginx, fast, slow = origin(folder, f'{folder}/served/model.gguf', digest, common)
+    print(f'Machine: {common.machine()}; {args.mib} MiB from nginx on loopback to the same disk; '
+          f'medians of {args.rounds} alternating rounds. Hearth and aria2c verify SHA-256, curl '
+          'does not.\n')
     try:
-        for name, title in (('bench', 'origin without a limit'), ('slow', 'origin gives 40 MB/s to a connection')):
-            if name == 'slow' and args.mib > 1024:
-                title += f' ({args.mib} MiB)'
-            url = f'{base}/{name}/model/resolve/main/model.gguf'
-            target = f'{folder}/tool/model.gguf'
-            rows = {'curl': [], 'aria2c': [], 'hearth': []}
-            for _ in range(args.rounds):
-                took, peak = by_tool(['curl', '-s', '-o', target, url], target, common)
-                rows['curl'].append((took, 0, peak))
-                took, peak = by_tool(['aria2c', '-q', '-x', '4', '-s', '4', '--file-allocation=falloc',
-                                      f'--checksum=sha-256={digest}', '-d', f'{folder}/tool', '-o', 'model.gguf', url],
-                                     target, common)
-                rows['aria2c'].append((took, 0, peak))
-                rows['hearth'].append(by_hearth(hearth, name, f'{folder}/hearth-models/{name}', common))
-            print(f'#### {title}\n\n| | s | MB/s | v curl | processor s | peak resident KiB |\n|---|--:|--:|--:|--:|--:|')
+        for port, title in ((fast, 'origin without a limit'),
+                            (slow, 'origin gives 40 MB/s to a connection')):
+            hearth = start_hearth(f'{folder}/{port}', port, common)
+            try:
+                rows = rounds(args, folder, port, hearth, digest, common)
+            finally:
+                hearth.stop()
+            print(f'#### {title}\n\n| | s | MB/s | v curl | processor s | peak resident KiB |\n'
+                  '|---|--:|--:|--:|--:|--:|')
             first = statistics.median(row[0] for row in rows['curl'])
             for tool, runs in rows.items():
-                took, cpu, peak = (statistics.median(column) for column in zip(*runs))
+                took, cpu, peak = map(statistics.median, zip(*runs))
                 print(f'| {tool} | {took:.2f} | {size / took / 1e6:.0f} | {first / took:.2f} | '
                       f'{f"{cpu:.2f}" if cpu else "-"} | {peak:.0f} |')
             print()
     finally:
-        hearth.stop()
         nginx.stop()

@@ -22,7 +22,8 @@ def pair(key, kind, value):
     if kind == F32:
         return head + struct.pack('<f', value)
     item, items = value
-    body = b''.join(text(i) for i in items) if item == TEXT else struct.pack(f'<{len(items)}f', *items)
+    body = (b''.join(text(i) for i in items) if item == TEXT
+            else struct.pack(f'<{len(items)}f', *items))
     return head + struct.pack('<IQ', item, len(items)) + body
 
 
@@ -37,9 +38,10 @@ def head(name, layers=32, words=1000):
         pair(a + 'block_count', U32, layers), pair(a + 'feed_forward_length', U32, 14336),
         pair(a + 'attention.head_count', U32, 32), pair(a + 'attention.head_count_kv', U32, 8),
         pair(a + 'rope.freq_base', F32, 500000.0), pair(a + 'vocab_size', U32, words),
-        pair('tokenizer.ggml.model', TEXT, 'gpt2'), pair('tokenizer.ggml.tokens', ARRAY, (TEXT, vocabulary)),
+        pair('tokenizer.ggml.model', TEXT, 'gpt2'),
+        pair('tokenizer.ggml.tokens', ARRAY, (TEXT, vocabulary)),
         pair('tokenizer.ggml.scores', ARRAY, (F32, [0.0] * words)),
-        pair('tokenizer.chat_template', TEXT, '{% for m in messages %}{{ m.content }}{% endfor %}' * 20),
+        pair('tokenizer.chat_template', TEXT, '{% for m in messages %}{{ m }}{% endfor %}' * 20),
     ]
     tensors, offset = [], 0
 
@@ -49,17 +51,21 @@ def head(name, layers=32, words=1000):
         for d in shape:
             n *= d
         kind, size = (Q4_K, n // 256 * 144) if len(shape) == 2 else (F32_TYPE, n * 4)
-        tensors.append(text(label) + struct.pack(f'<I{len(shape)}QIQ', len(shape), *shape, kind, offset))
+        tensors.append(text(label) + struct.pack(f'<I{len(shape)}QIQ', len(shape), *shape, kind,
+                                                 offset))
         offset += (size + 31) // 32 * 32
 
     tensor('token_embd.weight', 4096, words // 256 * 256 or 256)
     for i in range(layers):
-        for label, *shape in (('attn_norm', 4096), ('attn_q', 4096, 4096), ('attn_k', 4096, 1024),
-                              ('attn_v', 4096, 1024), ('attn_output', 4096, 4096), ('ffn_norm', 4096),
-                              ('ffn_gate', 4096, 14336), ('ffn_up', 4096, 14336), ('ffn_down', 14336, 4096)):
+        for label, *shape in (('attn_norm', 4096), ('attn_q', 4096, 4096),
+                              ('attn_k', 4096, 1024), ('attn_v', 4096, 1024),
+                              ('attn_output', 4096, 4096), ('ffn_norm', 4096),
+                              ('ffn_gate', 4096, 14336), ('ffn_up', 4096, 14336),
+                              ('ffn_down', 14336, 4096)):
             tensor(f'blk.{i}.{label}.weight', *shape)
     tensor('output_norm.weight', 4096)
-    out = struct.pack('<4sIQQ', b'GGUF', 3, len(tensors), len(pairs)) + b''.join(pairs) + b''.join(tensors)
+    out = struct.pack('<4sIQQ', b'GGUF', 3, len(tensors), len(pairs))
+    out += b''.join(pairs) + b''.join(tensors)
     return out + b'\0' * (-len(out) % 32), offset
 
 

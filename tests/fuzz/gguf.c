@@ -37,9 +37,9 @@ read_front(const char *bytes, size_t have, size_t whole, uint64_t *ret_sum,
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 {
-    uint64_t sum, front_sum, wanted;
+    uint64_t sum = 0, front_sum = 0, wanted = 0;
     struct error error = { .code = ERR_OK }, front_error = { .code = ERR_OK };
-    char *copy = malloc(n + 1);
+    char *copy = calloc(n + 1, 1);
     if (copy == NULL)
         abort();
     if (n > 0)
