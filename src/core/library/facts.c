@@ -109,6 +109,11 @@ read_head(struct model *model)
         return -1;
     if (model->error[0] == '\0' && model->format == MODEL_FORMAT_GGUF)
         return heads_read_gguf(model);
+    if (is_folder)
+        return texts_read_config(model, config);
+    if (model->format == MODEL_FORMAT_SAFETENSORS ||
+        model->format == MODEL_FORMAT_PICKLE)
+        return texts_read_sidecar(model);
     return 0;
 }
 
