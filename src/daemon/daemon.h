@@ -88,7 +88,7 @@ size_t daemon_model_roots(const struct daemon *daemon, struct str *ret_roots,
                           size_t max);
 /* Those folders, the other programs' stores, and what else the library is
  * told; views into itself and `settings`. */
-enum { DAEMON_ROOTS_MAX = 64, DAEMON_PLACES_MAX = 32 };
+enum { DAEMON_ROOTS_MAX = 64, DAEMON_PLACES_MAX = 60 };
 struct daemon_library {
     struct library_options options;
     struct str roots[DAEMON_ROOTS_MAX];

@@ -5,6 +5,8 @@
 #include <stdio.h>
 
 #include "daemon/daemon.h"
+#include "formats/yaml.h"
+#include "platform/file.h"
 
 static const char *
 variable(const struct daemon *daemon, const char *name)
@@ -111,14 +113,79 @@ is_listed(const struct daemon *daemon, enum model_source source)
     return false;
 }
 
+/* The lines of one key, each a folder, relative to the base. */
 static void
-add_comfyui(const struct daemon *daemon, struct daemon_library *library)
+add_lines(struct daemon_library *library, const char *base, struct str lines)
+{
+    while (lines.n > 0) {
+        struct str line = str_trim(str_split(&lines, '\n'));
+        if (line.n > 0 && line.p[0] == '/')
+            add(library, MODEL_SOURCE_COMFYUI, "%.*s", STR_ARG(line));
+        else if (line.n > 0)
+            add(library, MODEL_SOURCE_COMFYUI, "%s/%.*s", base, STR_ARG(line));
+    }
+}
+
+/* One program's section of extra_model_paths.yaml (see the example that
+ * ComfyUI comes with): base_path, and folders by what is in them. */
+static void
+add_section(struct daemon_library *library, const char *folder,
+            const struct yaml *section)
+{
+    char base[LIMIT_PATH_BYTES];
+    const struct yaml *node = yaml_get(section, "base_path");
+    bool has_base = node != NULL && node->type == YAML_SCALAR;
+    if (has_base && str_starts_with(node->text, STR("/")))
+        snprintf(base, sizeof base, "%s", node->text.p);
+    else
+        snprintf(base, sizeof base, "%s/%s", folder,
+                 has_base ? node->text.p : "");
+    for (const struct yaml_item *item = section->items; item != NULL;
+         item = item->next)
+        if (item->value->type == YAML_SCALAR &&
+            !str_is(item->key, "base_path") &&
+            !str_is(item->key, "is_default") &&
+            !str_is(item->key, "custom_nodes"))
+            add_lines(library, base, item->value->text);
+}
+
+static void
+add_extra_paths(struct daemon *daemon, struct daemon_library *library,
+                const char *folder)
+{
+    char path[LIMIT_PATH_BYTES];
+    struct strbuf text = STRBUF_INIT(LIMIT_CONFIG_FILE_BYTES);
+    struct file_stamp stamp;
+    struct error error;
+    snprintf(path, sizeof path, "%s/extra_model_paths.yaml", folder);
+    if (file_stamp(path, &stamp) < 0)
+        return;
+    struct yaml_doc *doc = NULL;
+    if (file_read(path, &text, &error) == 0)
+        doc = yaml_parse(strbuf_view(&text), &error);
+    const struct yaml *root = doc == NULL ? NULL : yaml_root(doc);
+    if (doc == NULL)
+        events_log(&daemon->events, LOG_WARN, "library", "%s: %s", path,
+                   error.message);
+    else if (root != NULL && root->type == YAML_MAPPING)
+        for (const struct yaml_item *item = root->items; item != NULL;
+             item = item->next)
+            if (item->value->type == YAML_MAPPING)
+                add_section(library, folder, item->value);
+    yaml_doc_free(doc);
+    strbuf_release(&text);
+}
+
+static void
+add_comfyui(struct daemon *daemon, struct daemon_library *library)
 {
     const char *const *folders;
     size_t n = settings_list(daemon->settings, SETTING_ID_LIBRARY_COMFYUI_DIRS,
                              &folders);
-    for (size_t i = 0; i < n; i++)
+    for (size_t i = 0; i < n; i++) {
         add(library, MODEL_SOURCE_COMFYUI, "%s/models", folders[i]);
+        add_extra_paths(daemon, library, folders[i]);
+    }
 }
 
 void

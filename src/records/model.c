@@ -22,7 +22,7 @@ const struct model_field model_fields[] = {
     { "root", MODEL_TEXT, HIDDEN | PLACE, AT(root), NULL, NULL },
     { "label", MODEL_TEXT, HIDDEN | PLACE, AT(label), NULL, NULL },
     { "source", MODEL_CHOICE, PLACE, AT(source), model_source_names, "Where it was found." },
-    { "format", MODEL_CHOICE, PLACE, AT(format), model_format_names, NULL },
+    { "format", MODEL_CHOICE, FACT, AT(format), model_format_names, NULL },
     { "kind", MODEL_CHOICE, FACT, AT(kind), model_kind_names, NULL },
     { "category", MODEL_CHOICE, PLACE, AT(category), model_category_names, NULL },
     { "size_bytes", MODEL_INT, PLACE, AT(size_bytes), NULL, "Of all parts." },

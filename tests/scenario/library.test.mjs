@@ -136,6 +136,29 @@ test('sources can be turned off', async () => {
   assert.deepEqual(await list(hearth), []);
 });
 
+test("ComfyUI's folders and its extra paths", async () => {
+  const { dir } = prepare();
+  const comfy = path.join(dir, 'comfy'), extra = path.join(dir, 'extra');
+  for (const [folder, name] of [[path.join(comfy, 'models/loras'), 'inside'],
+                                [path.join(extra, 'ckpt/checkpoints'), 'outside'],
+                                [path.join(extra, 'more/vae'), 'second']]) {
+    fs.mkdirSync(folder, { recursive: true });
+    fs.writeFileSync(path.join(folder, `${name}.ckpt`), 'x');
+  }
+  fs.writeFileSync(path.join(comfy, 'extra_model_paths.yaml'), `
+a1111:
+  base_path: ${extra}
+  checkpoints: ckpt/checkpoints
+  vae: |
+    none
+    more/vae
+`);
+  const hearth = await start({ dir, config: `library:\n  comfyui_dirs: [${comfy}]\n` });
+  assert.deepEqual((await list(hearth)).map((model) => [model.name, model.kind, model.source]), [
+    ['inside', 'lora', 'comfyui'], ['outside', 'checkpoint', 'comfyui'],
+    ['second', 'vae', 'comfyui']]);
+});
+
 test('ids follow files, also over a restart', async () => {
   const hearth = await start({ models: { a: { say: 'ash adder' }, b: { say: 'birch bear', seed: 2 } } });
   const before = Object.fromEntries((await list(hearth)).map((model) => [model.name, model.id]));

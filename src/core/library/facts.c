@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "core/library/library_internal.h"
+#include "formats/model_name.h"
 #include "platform/file.h"
 
 enum { HEAD_BYTES = 16 * 1024 };
@@ -65,20 +66,61 @@ take_fingerprint(struct model *model, const char *path)
     return model_set_text(&model->fingerprint, str_from(hex));
 }
 
-int
-facts_read(struct model *model)
+static int
+guess_text(struct model *model, char **field, const char *name,
+           struct str value)
+{
+    if ((*field)[0] != '\0' || value.n == 0)
+        return 0;
+    return model_set_text(field, value) < 0 ||
+                   text_list_add(&model->guessed, str_from(name)) < 0
+               ? -1
+               : 0;
+}
+
+/* Where the head is silent, the name may tell; marked as what it is. */
+static int
+guess_from_name(struct model *model)
+{
+    const char *slash = strrchr(model->label, '/');
+    struct str name = str_from(slash == NULL ? model->label : slash + 1);
+    uint64_t n_parameters = model_name_parameters(name);
+    if (model->n_parameters == 0 && n_parameters > 0 &&
+        n_parameters <= INT64_MAX) {
+        model->n_parameters = (int64_t)n_parameters;
+        if (text_list_add(&model->guessed, STR("n_parameters")) < 0)
+            return -1;
+    }
+    if (guess_text(model, &model->quantization, "quantization",
+                   model_name_quantization(name)) < 0)
+        return -1;
+    return guess_text(model, &model->architecture, "architecture",
+                      str_from(model_name_family(name)));
+}
+
+static int
+read_head(struct model *model)
 {
     char config[LIMIT_PATH_BYTES + 16];
     bool is_folder = model->format == MODEL_FORMAT_TRANSFORMERS;
     snprintf(config, sizeof config, "%s%s", model->path,
              is_folder ? "/config.json" : "");
-    if (model->kind == MODEL_KIND_UNKNOWN)
-        model->kind = facts_kind_of_folders(model->path);
     if (take_fingerprint(model, config) < 0)
         return -1;
-    if (model->error[0] != '\0')
-        return 0;
-    if (model->format == MODEL_FORMAT_GGUF)
+    if (model->error[0] == '\0' && model->format == MODEL_FORMAT_GGUF)
         return heads_read_gguf(model);
+    if (is_folder)
+        return texts_read_config(model, config);
+    if (model->format == MODEL_FORMAT_SAFETENSORS ||
+        model->format == MODEL_FORMAT_PICKLE)
+        return texts_read_sidecar(model);
     return 0;
+}
+
+int
+facts_read(struct model *model)
+{
+    if (model->kind == MODEL_KIND_UNKNOWN)
+        model->kind = facts_kind_of_folders(model->path);
+    return read_head(model) < 0 ? -1 : guess_from_name(model);
 }

@@ -215,7 +215,8 @@ struct takeover {
     struct model **matches; /* by found model */
     struct model **models;  /* the new catalog's */
     size_t n_models;
-    struct map used; /* ids of records that live on */
+    struct map used;       /* ids of records that live on */
+    struct model *nothing; /* every field empty */
 };
 
 /* The id that an earlier version gave this path, else a new one. */
@@ -241,23 +242,21 @@ is_same_file(const struct model *a, const struct model *b)
            a->modified_at_ms == b->modified_at_ms;
 }
 
-/* What the scan cannot know comes from the record. */
+/* What the scan cannot know comes from the record; where that has nothing,
+ * what a sidecar says stays. */
 static int
-inherit(struct found_model *found, const struct model *record)
+inherit(struct found_model *found, const struct model *record,
+        const struct model *nothing)
 {
     struct model *model = found->model;
     bool has_facts = found->is_known || is_same_file(model, record);
     memcpy(model->id, record->id, sizeof model->id);
     for (size_t i = 0; i < n_model_fields; i++) {
         const struct model_field *field = &model_fields[i];
+        bool is_fact = (field->flags & MODEL_FACT) != 0;
         bool is_users = (field->flags & (MODEL_FACT | MODEL_PLACE)) == 0;
-        bool is_kept_list =
-            is_users && field->type == MODEL_LIST &&
-            ((const struct text_list *)(const void *)((const char *)record +
-                                                      field->offset))
-                    ->n == 0;
-        if ((field->flags & MODEL_FACT) != 0 ? !has_facts
-                                             : !is_users || is_kept_list)
+        if (is_fact ? !has_facts
+                    : !is_users || model_field_equals(nothing, record, field))
             continue;
         if (model_copy_field(model, record, field) < 0)
             return -1;
@@ -275,7 +274,9 @@ takeover_init(struct takeover *t)
     t->records = calloc(room, sizeof *t->records);
     t->matches = calloc(t->scan->n_models + 1, sizeof *t->matches);
     t->models = calloc(t->scan->n_models + room, sizeof *t->models);
-    if (t->records == NULL || t->matches == NULL || t->models == NULL)
+    t->nothing = model_new();
+    if (t->records == NULL || t->matches == NULL || t->models == NULL ||
+        t->nothing == NULL)
         return -1;
     for (size_t i = 0; i < library->catalog.n; i++)
         t->records[t->n_records++] = library->catalog.models[i];
@@ -292,7 +293,7 @@ take_found(struct takeover *t)
         struct found_model *found = &t->scan->models[i];
         const struct model *record = t->matches[i];
         if (record != NULL) {
-            if (inherit(found, record) < 0 ||
+            if (inherit(found, record, t->nothing) < 0 ||
                 map_put(&t->used, str_from(record->id), found->model) < 0)
                 return -1;
         } else {
@@ -342,6 +343,7 @@ takeover_release(struct takeover *t)
 {
     for (size_t i = 0; i < t->n_models; i++)
         model_free(t->models[i]);
+    model_free(t->nothing);
     free(t->records);
     free(t->matches);
     free(t->models);

@@ -18,6 +18,7 @@
  *     group.c     files -> models: parts, projectors, folders
  *     places.c    what is particular to the other programs' stores
  *     heads.c     what the head of a file tells
+ *     texts.c     what JSON in or beside it tells
  *     facts.c     what a header, a sidecar or a name tells
  *     identity.c  found models -> known ones
  *     catalog.c   names, and finding by them

@@ -113,6 +113,10 @@ void ollama_scan(struct scan *scan, struct scan_root *root);
 int facts_read(struct model *model);
 /* heads.c: the same of a GGUF file's head alone. */
 int heads_read_gguf(struct model *model);
+/* texts.c: of a folder's config.json; of the sidecar beside an image
+ * program's file. */
+int texts_read_config(struct model *model, const char *path);
+int texts_read_sidecar(struct model *model);
 /* What the folders of a path say: "loras" -> lora. */
 enum model_kind facts_kind_of_folders(const char *path);
 

@@ -269,6 +269,22 @@ test_a_copy_of_what_is_gone_is_it(void **state)
 }
 
 static void
+test_guesses_from_a_name_are_marked(void **state)
+{
+    struct fixture *f = *state;
+    put(f, "models/Qwen2.5-7B-Instruct-Q4_K_M.gguf", "damaged");
+    put(f, "models/nothing.gguf", "damaged");
+    scan(f);
+    const struct model *model = find(f, "Qwen2.5-7B-Instruct-Q4_K_M");
+    assert_string_equal(model->quantization, "Q4_K_M");
+    assert_string_equal(model->architecture, "Qwen");
+    assert_int_equal(model->n_parameters, 7000000000);
+    assert_int_equal(model->guessed.n, 3);
+    assert_true(text_list_has(&model->guessed, STR("quantization")));
+    assert_int_equal(find(f, "nothing")->guessed.n, 0);
+}
+
+static void
 test_hard_links_are_one_file(void **state)
 {
     struct fixture *f = *state;
@@ -359,6 +375,43 @@ test_a_folder_with_a_configuration_is_one_model(void **state)
     assert_int_equal(folder->format, MODEL_FORMAT_TRANSFORMERS);
     assert_int_equal(folder->size_bytes, 5);
     assert_string_equal(folder->path, at(f, "models/mlx-model"));
+}
+
+static void
+test_texts_in_and_beside_models(void **state)
+{
+    struct fixture *f = *state;
+    put(f, "models/quantized/config.json",
+        "{\"model_type\":\"qwen3\",\"num_hidden_layers\":28,"
+        "\"num_attention_heads\":16,\"num_key_value_heads\":8,"
+        "\"hidden_size\":1024,\"vocab_size\":151936,"
+        "\"max_position_embeddings\":40960,"
+        "\"quantization\":{\"bits\":4,\"group_size\":64}}");
+    put(f, "models/quantized/model.safetensors", "12345");
+    put(f, "models/loras/style.safetensors", "1");
+    put(f, "models/loras/style.civitai.info",
+        "{\"id\":12,\"modelId\":7,\"baseModel\":\"SDXL 1.0\","
+        "\"trainedWords\":[\"shiny\",5,\"shiny\",\"\",\"dull\"],"
+        "\"model\":{\"name\":\"Some style\"}}");
+    put(f, "models/loras/broken.safetensors", "22");
+    put(f, "models/loras/broken.civitai.info", "{");
+    for (int i = 0; i < 2; i++) {
+        scan(f);
+        const struct model *folder = find(f, "quantized");
+        assert_int_equal(folder->format, MODEL_FORMAT_MLX);
+        assert_string_equal(folder->architecture, "qwen3");
+        assert_string_equal(folder->quantization, "4bit");
+        assert_int_equal(folder->n_layers, 28);
+        assert_int_equal(folder->n_kv_heads, 8);
+        assert_int_equal(folder->context_length, 40960);
+        const struct model *style = find(f, "style");
+        assert_int_equal(style->civitai_model_id, 7);
+        assert_int_equal(style->civitai_version_id, 12);
+        assert_string_equal(style->base_model, "SDXL 1.0");
+        assert_string_equal(style->title, "Some style");
+        assert_int_equal(style->trigger_words.n, 2);
+        assert_int_equal(find(f, "broken")->trigger_words.n, 0);
+    }
 }
 
 static void
@@ -561,11 +614,13 @@ main(void)
         TEST(test_ids_follow_names_that_are_swapped),
         TEST(test_an_id_waits_for_a_file_that_is_gone),
         TEST(test_a_copy_of_what_is_gone_is_it),
+        TEST(test_guesses_from_a_name_are_marked),
         TEST(test_hard_links_are_one_file),
         TEST(test_what_an_unreadable_folder_had_stays),
         TEST(test_parts_are_one_model),
         TEST(test_a_projector_belongs_to_its_model),
         TEST(test_a_folder_with_a_configuration_is_one_model),
+        TEST(test_texts_in_and_beside_models),
         TEST(test_image_files_by_their_folder),
         TEST(test_the_hubs_cache),
         TEST(test_ollamas_store),
