@@ -34,6 +34,8 @@
     X(INTERNAL,             "internal",             500) \
     X(NO_MEMORY,            "no_memory",            503) \
     X(IO,                   "io_error",             500) \
+    X(NO_SPACE,             "no_space",             507) \
+    X(CHECKSUM,             "checksum",             502) \
     X(NOT_IMPLEMENTED,      "not_implemented",      501) \
     X(BAD_GATEWAY,          "bad_gateway",          502) \
     X(UNAVAILABLE,          "unavailable",          503) \

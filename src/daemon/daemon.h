@@ -21,6 +21,7 @@
 #include "engines/engines.h"
 #include "gateway/gateway.h"
 #include "http/server.h"
+#include "io/fetch.h"
 #include "io/loop.h"
 #include "store/store.h"
 
@@ -31,6 +32,7 @@ struct daemon {
     struct settings *settings;
     struct store *store;
     struct events events;
+    struct fetcher *fetcher;
     struct logs *logs;
     struct engines *engines;
     struct library *library;

@@ -115,6 +115,13 @@ reconfigure(struct deferred *deferred)
     if (auth_configure(daemon->auth, &auth, &error) < 0)
         events_log(&daemon->events, LOG_ERROR, "auth", "%s", error.message);
 
+    const char *const *allow_http;
+    size_t n_allowed = settings_list(
+        daemon->settings, SETTING_ID_DOWNLOADS_ALLOW_HTTP, &allow_http);
+    if (fetcher_set_allow_http(daemon->fetcher, allow_http, n_allowed, &error) <
+        0)
+        events_log(&daemon->events, LOG_ERROR, "settings", "%s", error.message);
+
     struct daemon_library library;
     daemon_library_options(daemon, &library);
     if (library_configure(daemon->library, &library.options, &error) < 0)

@@ -108,6 +108,16 @@ open_state(struct daemon *daemon, struct error *error)
 }
 
 static int
+open_fetcher(struct daemon *daemon, struct error *error)
+{
+    struct fetcher_options fetcher = { .loop = &daemon->loop,
+                                       .user_agent = "hearth/" HEARTH_VERSION };
+    fetcher.n_allow_http = settings_list(
+        daemon->settings, SETTING_ID_DOWNLOADS_ALLOW_HTTP, &fetcher.allow_http);
+    return fetcher_new(&fetcher, &daemon->fetcher, error);
+}
+
+static int
 open_models(struct daemon *daemon, struct error *error)
 {
     struct daemon_library library;
@@ -292,7 +302,8 @@ daemon_open(struct daemon *daemon, const struct settings_sources *sources,
         engine_files_load(settings_file_path(daemon->settings),
                           &daemon->engines, error) < 0 ||
         daemon_check_engines(daemon, error) < 0 ||
-        open_models(daemon, error) < 0 || open_engines(daemon, error) < 0)
+        open_fetcher(daemon, error) < 0 || open_models(daemon, error) < 0 ||
+        open_engines(daemon, error) < 0)
         return -1;
     return open_surfaces(daemon, error);
 }
@@ -300,6 +311,9 @@ daemon_open(struct daemon *daemon, const struct settings_sources *sources,
 void
 daemon_close(struct daemon *daemon)
 {
+    /* Whoever waits for an answer from outside is told while it lives. */
+    if (daemon->fetcher != NULL)
+        fetcher_stop(daemon->fetcher);
     /* Whoever waits for a change to be stored is told while it still is. */
     if (daemon->store != NULL)
         store_wait(daemon->store, NULL);
@@ -310,6 +324,7 @@ daemon_close(struct daemon *daemon)
     instances_free(daemon->instances);
     profiles_free(daemon->profiles);
     library_free(daemon->library);
+    fetcher_free(daemon->fetcher);
     engines_free(daemon->engines);
     logs_free(daemon->logs);
     if (daemon->store != NULL)

@@ -136,23 +136,66 @@ load_file(struct config *config, const struct config_sources *sources,
 
 /* ---- the environment ---- */
 
+/* What other programs' variables say of our settings: for the same setting a
+ * later row wins, and HEARTH_'s own over all of them. */
+static const struct {
+    const char *name;
+    enum setting_id id;
+    const char *suffix; /* of a path */
+} foreign_variables[] = {
+    { "HF_ENDPOINT", SETTING_ID_HUGGINGFACE_ENDPOINT, "" },
+    { "HF_TOKEN", SETTING_ID_HUGGINGFACE_TOKEN, "" },
+    { "HF_HOME", SETTING_ID_HUGGINGFACE_CACHE_DIR, "/hub" },
+    { "HF_HUB_CACHE", SETTING_ID_HUGGINGFACE_CACHE_DIR, "" },
+    { "HF_HUB_OFFLINE", SETTING_ID_HUGGINGFACE_OFFLINE, "" },
+    { "CIVITAI_API_KEY", SETTING_ID_CIVITAI_TOKEN, "" },
+};
+
+static int
+set_from_variable(struct config *config, enum setting_id id, const char *name,
+                  const char *text, struct error *error)
+{
+    struct config_entry *entry = &config->entries[id];
+    if (setting_value_from_text(&setting_rows[id], str_from(text),
+                                &config->base, &config->arena, &entry->value,
+                                error) != 0)
+        return complain_of(name, error);
+    entry->origin = ORIGIN_ENVIRONMENT;
+    entry->where = arena_printf(&config->arena, "environment %s", name);
+    return entry->where == NULL ? no_memory(error) : 0;
+}
+
+static int
+load_foreign_variables(struct config *config, char *const *env,
+                       struct error *error)
+{
+    size_t n = sizeof foreign_variables / sizeof foreign_variables[0];
+    for (size_t i = 0; i < n; i++) {
+        const char *name = foreign_variables[i].name;
+        const char *value = environment_get(env, name);
+        if (value == NULL)
+            continue;
+        const char *text = arena_printf(&config->arena, "%s%s", value,
+                                        foreign_variables[i].suffix);
+        if (text == NULL)
+            return no_memory(error);
+        if (set_from_variable(config, foreign_variables[i].id, name, text,
+                              error) != 0)
+            return -1;
+    }
+    return 0;
+}
+
 static int
 load_variable(struct config *config, enum setting_id id, char *const *env,
               struct error *error)
 {
     char name[SETTING_NAME_BYTES];
-    const struct setting_row *row = &setting_rows[id];
-    setting_environment_name(row->key, name);
+    setting_environment_name(setting_rows[id].key, name);
     const char *text = environment_get(env, name);
-    struct config_entry *entry = &config->entries[id];
     if (text == NULL)
         return 0;
-    if (setting_value_from_text(row, str_from(text), &config->base,
-                                &config->arena, &entry->value, error) != 0)
-        return complain_of(name, error);
-    entry->origin = ORIGIN_ENVIRONMENT;
-    entry->where = arena_printf(&config->arena, "environment %s", name);
-    return entry->where == NULL ? no_memory(error) : 0;
+    return set_from_variable(config, id, name, text, error);
 }
 
 /* HEARTH_ENGINES_<NAME>_PATH; false when it is none. */
@@ -215,6 +258,8 @@ check_variable(struct str name, struct error *error)
 static int
 load_environment(struct config *config, char *const *env, struct error *error)
 {
+    if (load_foreign_variables(config, env, error) != 0)
+        return -1;
     for (int id = 0; id < SETTING_COUNT; id++)
         if (load_variable(config, (enum setting_id)id, env, error) != 0)
             return -1;

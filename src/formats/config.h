@@ -8,6 +8,9 @@
  *
  *     /etc/hearth.yaml line 7: port: "abc" is not a number from 0 to 65535
  *
+ * HF_ENDPOINT, HF_TOKEN, HF_HUB_CACHE, HF_HOME, HF_HUB_OFFLINE and
+ * CIVITAI_API_KEY count as the environment too, below our own variables.
+ *
  * Relative paths in the file begin at the file's folder, others at the
  * working folder; ~/ is the home. Reads through `machine` only, so that
  * whoever holds the machine decides; otherwise pure. */

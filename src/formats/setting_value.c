@@ -4,6 +4,7 @@
 #include "base/units.h"
 
 enum { SHOWN_BYTES = 80 };
+#define SECRET_MASK "***"
 
 int
 setting_value_refuse(const struct setting_row *row, const char *found,
@@ -196,7 +197,8 @@ refuse_json(const struct setting_row *row, const struct json *json,
     int64_t number;
     if (json_as_text(json, &text))
         return refuse_text(row, text, error);
-    if (json_as_int(json, &number))
+    bool is_secret = (row->flags & SETTING_SECRET) != 0;
+    if (!is_secret && json_as_int(json, &number))
         snprintf(found, sizeof found, "%lld", (long long)number);
     else
         snprintf(found, sizeof found, "%s", json_type_name(json_type(json)));
@@ -247,6 +249,10 @@ setting_value_from_json(const struct setting_row *row, const struct json *json,
     default:
         if (!json_as_text(json, &text))
             return refuse_json(row, json, error);
+        if ((row->flags & SETTING_SECRET) != 0 && str_is(text, SECRET_MASK))
+            return error_field(error, row->key,
+                               SECRET_MASK " stands for the value that is "
+                                           "set; leave the key out to keep it");
         return text_from(row, text, NULL, arena, &ret_value->text, error);
     }
 }
@@ -287,7 +293,7 @@ setting_value_to_json(const struct setting_row *row,
         return;
     default:
         if ((row->flags & SETTING_SECRET) != 0 && *value->text != '\0')
-            json_text(out, "***");
+            json_text(out, SECRET_MASK);
         else
             json_text(out, value->text);
         return;

@@ -177,11 +177,12 @@ fetcher_set_allow_http(struct fetcher *fetcher, const char *const *allow_http,
 }
 
 void
-fetcher_free(struct fetcher *fetcher)
+fetcher_stop(struct fetcher *fetcher)
 {
-    if (fetcher == NULL)
+    assert(loop_is_here(fetcher->loop));
+    if (fetcher->is_stopped)
         return;
-    fetcher->is_closing = true;
+    fetcher->is_stopped = true;
     pthread_mutex_lock(&fetcher->lock);
     fetcher->is_stopping = true;
     pthread_mutex_unlock(&fetcher->lock);
@@ -190,6 +191,14 @@ fetcher_free(struct fetcher *fetcher)
         pthread_join(fetcher->thread, NULL);
     }
     tell_over(fetcher);
+}
+
+void
+fetcher_free(struct fetcher *fetcher)
+{
+    if (fetcher == NULL)
+        return;
+    fetcher_stop(fetcher);
     close_fetcher(fetcher);
 }
 
@@ -258,7 +267,7 @@ struct fetch *
 fetch_start(struct fetcher *fetcher, const struct fetch_request *request)
 {
     assert(loop_is_here(fetcher->loop));
-    if (fetcher->is_closing)
+    if (fetcher->is_stopped)
         return NULL;
     struct fetch *fetch = calloc(1, sizeof *fetch);
     if (fetch == NULL)

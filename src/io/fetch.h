@@ -46,9 +46,12 @@ int fetcher_new(const struct fetcher_options *options,
 int fetcher_set_allow_http(struct fetcher *fetcher,
                            const char *const *allow_http, size_t n,
                            struct error *error);
-/* Ends every request (their on_done comes before this returns,
- * ERR_CANCELLED; what they start is refused with NULL) and the thread. Not
- * from a callback of a fetch; before loop_close(). Accepts NULL. */
+/* Ends every request and the thread: each on_done comes before this returns,
+ * ERR_CANCELLED. From then on fetch_start gives NULL. For a shutdown, while
+ * everybody whose on_done that is still lives; twice is once. Not from a
+ * callback of a fetch. */
+void fetcher_stop(struct fetcher *fetcher);
+/* Stops it, if that was not done; before loop_close(). Accepts NULL. */
 void fetcher_free(struct fetcher *fetcher);
 
 struct fetch_header {
@@ -104,7 +107,7 @@ struct fetch_request {
     void *ctx;
 };
 
-/* NULL when out of memory (then nothing is called). A bad or forbidden URL
+/* NULL when out of memory or stopped (then nothing is called). A bad or forbidden URL
  * is told by on_done (ERR_INVALID, ERR_FORBIDDEN). */
 struct fetch *fetch_start(struct fetcher *fetcher,
                           const struct fetch_request *request);

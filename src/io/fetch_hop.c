@@ -118,7 +118,7 @@ end_head(struct fetch *fetch, struct error *error)
 }
 
 static size_t
-on_header(char *bytes, size_t size, size_t n, void *arg)
+on_header(void *bytes, size_t size, size_t n, void *arg)
 {
     struct fetch *fetch = arg;
     struct error error;
@@ -135,7 +135,7 @@ on_header(char *bytes, size_t size, size_t n, void *arg)
 }
 
 static size_t
-on_bytes(char *bytes, size_t size, size_t n, void *arg)
+on_bytes(void *bytes, size_t size, size_t n, void *arg)
 {
     struct fetch *fetch = arg;
     const struct str piece = { bytes, size * n };
@@ -199,8 +199,6 @@ static int
 on_before_request(void *arg, char *remote, char *local, int remote_port,
                   int local_port)
 {
-    (void)local;
-    (void)local_port;
     struct fetch *fetch = arg;
     struct address at = { .port = remote_port };
     struct sockaddr_storage storage;

@@ -143,9 +143,9 @@ struct fetcher {
     char *user_agent;
     struct fetch_rules *rules;
     size_t n_fetches; /* the loop's count */
-    bool is_closing;
-    bool is_loaded;  /* curl is there */
-    bool is_running; /* multi and thread are, too */
+    bool is_stopped;  /* the loop's: for good */
+    bool is_loaded;   /* curl is there */
+    bool is_running;  /* multi and thread are, too */
     struct curl_api curl;
 
     pthread_t thread;
@@ -156,12 +156,13 @@ struct fetcher {
     pthread_mutex_t lock;
     struct list asking;
     struct list over;
-    bool is_stopping;
+    bool is_stopping; /* the thread is to end */
 };
 
 /* ---- the thread ---- */
 
-void *fetch_thread(void *fetcher);
+/* The whole thread; `arg` is the fetcher. */
+void *fetch_thread(void *arg);
 /* From any thread. */
 void fetch_ask(struct fetch *fetch, unsigned asks);
 

@@ -268,13 +268,20 @@ has_part(const struct curl_api *curl, CURLU *parsed, CURLUPart part)
     return code == CURLUE_OK;
 }
 
+static bool
+is_plain(const struct fetch_place *place)
+{
+    return str_is(str_from(place->scheme), "http");
+}
+
 static int
 read_place(const struct fetch_rules *rules, const struct curl_api *curl,
            CURLU *parsed, struct fetch_place *ret_place, struct error *error)
 {
     char port[8];
     if (!copy_part(curl, parsed, CURLUPART_SCHEME, 0, ret_place->scheme,
-                   sizeof ret_place->scheme))
+                   sizeof ret_place->scheme) ||
+        (!is_plain(ret_place) && !str_is(str_from(ret_place->scheme), "https")))
         return error_set(error, ERR_FORBIDDEN,
                          "only https is spoken, not the scheme of this URL");
     if (!copy_part(curl, parsed, CURLUPART_HOST, 0, ret_place->host,
@@ -297,14 +304,10 @@ read_place(const struct fetch_rules *rules, const struct curl_api *curl,
 static int
 check_place(const struct fetch_place *place, struct error *error)
 {
-    bool is_plain = str_is(str_from(place->scheme), "http");
-    if (!is_plain && !str_is(str_from(place->scheme), "https"))
-        return error_set(error, ERR_FORBIDDEN, "only https is spoken, not %s",
-                         place->scheme);
     if (place->is_allowed_http)
         return 0;
     const char *why = NULL;
-    if (is_plain)
+    if (is_plain(place))
         why = "plain http";
     else if (place->port != 443 && place->port != 80)
         why = "a port other than 443 and 80";

@@ -126,6 +126,104 @@ a_later_source_wins(void **state)
 }
 
 static void
+other_programs_variables_count(void **state)
+{
+    static char home[] = "HOME=/home/u", endpoint[] = "HF_ENDPOINT=https://m",
+                token[] = "HF_TOKEN=hf_theirs",
+                ours[] = "HEARTH_HUGGINGFACE_"
+                         "TOKEN=hf_ours",
+                hf_home[] = "HF_HOME=~/hf", cache[] = "HF_HUB_CACHE=/cache",
+                offline[] = "HF_HUB_OFFLINE=1", key[] = "CIVITAI_API_KEY=c",
+                empty[] = "HF_HUB_CACHE=";
+    static char *const first[] = { home,  endpoint, token, hf_home,
+                                   empty, offline,  key,   NULL };
+    static char *const second[] = { home, cache, hf_home, ours, token, NULL };
+    static const struct {
+        enum setting_id id;
+        const char *text, *where;
+    } rows[] = {
+        { SETTING_ID_HUGGINGFACE_ENDPOINT, "https://m", "HF_ENDPOINT" },
+        { SETTING_ID_HUGGINGFACE_TOKEN, "hf_theirs", "HF_TOKEN" },
+        { SETTING_ID_HUGGINGFACE_CACHE_DIR, "/home/u/hf/hub", "HF_HOME" },
+        { SETTING_ID_CIVITAI_TOKEN, "c", "CIVITAI_API_KEY" },
+    };
+    const char *file = "huggingface:\n  token: hf_file\n";
+    struct config *config = loaded(file, first, NULL, 0);
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        const struct config_entry *entry = config_get(config, rows[i].id);
+        char where[64];
+        snprintf(where, sizeof where, "environment %s", rows[i].where);
+        assert_string_equal(entry->value.text, rows[i].text);
+        assert_string_equal(entry->where, where);
+        assert_int_equal(entry->origin, ORIGIN_ENVIRONMENT);
+    }
+    assert_int_equal(
+        config_get(config, SETTING_ID_HUGGINGFACE_OFFLINE)->value.number, 1);
+    config_free(config);
+
+    config = loaded(file, second, NULL, 0);
+    const struct config_entry *entry =
+        config_get(config, SETTING_ID_HUGGINGFACE_CACHE_DIR);
+    assert_string_equal(entry->value.text, "/cache");
+    assert_string_equal(entry->where, "environment HF_HUB_CACHE");
+    entry = config_get(config, SETTING_ID_HUGGINGFACE_TOKEN);
+    assert_string_equal(entry->value.text, "hf_ours");
+    assert_string_equal(entry->where, "environment HEARTH_HUGGINGFACE_TOKEN");
+    config_free(config);
+}
+
+static void
+a_bad_foreign_variable_is_named(void **state)
+{
+    static char offline[] = "HF_HUB_OFFLINE=maybe";
+    static char token[] = "HF_TOKEN=hf_\x01hidden";
+    static char *const first[] = { offline, NULL };
+    static char *const second[] = { token, NULL };
+    struct error error;
+    assert_null(try_load(NULL, first, NULL, 0, &error));
+    assert_non_null(strstr(error.message, "HF_HUB_OFFLINE: \"maybe\""));
+    assert_null(try_load(NULL, second, NULL, 0, &error));
+    assert_non_null(strstr(error.message, "HF_TOKEN: the value"));
+    assert_null(strstr(error.message, "hidden"));
+}
+
+/* Whatever is wrong with a secret, it is not repeated. */
+static void
+secrets_are_not_in_messages(void **state)
+{
+    static const char *const files[] = {
+        "huggingface.token: [hidden]\n",
+        "huggingface.token: {a: hidden}\n",
+        "huggingface.token: \"hidden\\x01\"\n",
+        "huggingface.token: 'hid''den'\nhuggingface.token: hidden\n",
+    };
+    static const char *const stored[] = { "7654321", "\"hidden\\u0001\"",
+                                          "[\"hidden\"]", "\"***\"" };
+    struct error error;
+    for (size_t i = 0; i < sizeof files / sizeof files[0]; i++) {
+        assert_null(try_load(files[i], NULL, NULL, 0, &error));
+        assert_non_null(strstr(error.message, "huggingface.token"));
+        assert_null(strstr(error.message, "hidden"));
+    }
+    for (size_t i = 0; i < sizeof stored / sizeof stored[0]; i++) {
+        struct arena arena;
+        struct setting_value value;
+        arena_init(&arena, 64 * KIB);
+        struct json_doc *doc = json_parse(str_from(stored[i]), &error);
+        assert_non_null(doc);
+        assert_int_equal(
+            setting_value_from_json(&setting_rows[SETTING_ID_HUGGINGFACE_TOKEN],
+                                    json_root(doc), &arena, &value, &error),
+            -1);
+        assert_string_equal(error.field, "huggingface.token");
+        assert_null(strstr(error.message, "hidden"));
+        assert_null(strstr(error.message, "7654321"));
+        json_doc_free(doc);
+        arena_release(&arena);
+    }
+}
+
+static void
 assert_items(const struct config *config, enum setting_id id, size_t n,
              const char *first, const char *second)
 {
@@ -426,6 +524,9 @@ main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(without_anything_there_are_defaults),
         cmocka_unit_test(a_later_source_wins),
+        cmocka_unit_test(other_programs_variables_count),
+        cmocka_unit_test(a_bad_foreign_variable_is_named),
+        cmocka_unit_test(secrets_are_not_in_messages),
         cmocka_unit_test(paths_begin_where_they_are_written),
         cmocka_unit_test(slips_in_the_file_are_named),
         cmocka_unit_test(slips_elsewhere_are_named),
