@@ -197,6 +197,15 @@ format_of(const struct found_file *file)
     return MODEL_FORMAT_PICKLE;
 }
 
+/* The first ten digits of the digest, if that is known. */
+static struct str
+autov2_of(const struct found_file *file)
+{
+    enum { AUTOV2_DIGITS = 10 };
+    return (struct str){ file->sha256,
+                         file->sha256[0] == '\0' ? 0 : AUTOV2_DIGITS };
+}
+
 static struct model *
 make_model(const struct scan *scan, struct found_file *file)
 {
@@ -206,7 +215,8 @@ make_model(const struct scan *scan, struct found_file *file)
     if (model_set_text(&model->path, str_from(file->path)) < 0 ||
         model_set_text(&model->label, str_from(file->label)) < 0 ||
         model_set_text(&model->root, str_from(file->root->path)) < 0 ||
-        model_set_text(&model->sha256, str_from(file->sha256)) < 0) {
+        model_set_text(&model->sha256, str_from(file->sha256)) < 0 ||
+        model_set_text(&model->autov2, autov2_of(file)) < 0) {
         model_free(model);
         return NULL;
     }

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "core/digest/digest.h"
 #include "core/library/library_internal.h"
 
 struct collector {
@@ -161,6 +162,19 @@ on_folder(void *ctx, const char *path)
     scan_add_folder(c->scan, path);
 }
 
+/* The hub's cache names the blob of a large file by its digest. */
+static void
+take_digest(struct found_file *file, const char *link)
+{
+    char target[LIMIT_PATH_BYTES];
+    struct error error;
+    if (folder_resolve(link, target, sizeof target, &error) < 0)
+        return;
+    const char *name = strrchr(target, '/') + 1;
+    if (sha256_is_hex(str_from(name)))
+        snprintf(file->sha256, sizeof file->sha256, "%.64s", name);
+}
+
 static int
 take_file(struct collector *c, const char *folder,
           const struct folder_file *file)
@@ -177,7 +191,7 @@ take_file(struct collector *c, const char *folder,
     } else {
         copy_bare(path, label, sizeof label);
     }
-    const struct found_file found = {
+    struct found_file found = {
         .path = path,
         .label = label,
         .root = c->root,
@@ -187,6 +201,8 @@ take_file(struct collector *c, const char *folder,
         .modified_at_ms = file->modified_at_ms,
         .is_link = file->is_link,
     };
+    if (c->root->source == MODEL_SOURCE_HUGGINGFACE && file->is_link)
+        take_digest(&found, file->path);
     if (scan_add_file(c->scan, &found) == 0)
         return 0;
     c->scan->is_out_of_memory = true;

@@ -446,17 +446,20 @@ put_link(struct fixture *f, const char *target, const char *name)
     assert_int_equal(symlink(target, at(f, name)), 0);
 }
 
+#define DIGEST \
+    "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
+
 static void
 test_the_hubs_cache(void **state)
 {
     struct fixture *f = *state;
     put(f, "hub/models--org--repo/refs/main", "new");
     put(f, "hub/models--org--repo/blobs/b1", "1");
-    put(f, "hub/models--org--repo/blobs/b2", "2");
+    put(f, "hub/models--org--repo/blobs/" DIGEST, "2");
     put(f, "hub/models--org--repo/blobs/b3.incomplete", "3");
     put_link(f, "../../blobs/b1",
              "hub/models--org--repo/snapshots/old/before.gguf");
-    put_link(f, "../../../blobs/b2",
+    put_link(f, "../../../blobs/" DIGEST,
              "hub/models--org--repo/snapshots/new/sub/now.gguf");
     put(f, "hub/models--other--repo/snapshots/x/now.gguf", "44");
     put(f, "hub/datasets--org--set/snapshots/x/data.gguf", "5");
@@ -464,11 +467,12 @@ test_the_hubs_cache(void **state)
     assert_names(f, "repo/now sub/now");
     const struct model *model = find(f, "sub/now");
     assert_int_equal(model->source, MODEL_SOURCE_HUGGINGFACE);
+    assert_string_equal(model->sha256, DIGEST);
+    assert_string_equal(model->autov2, "0123456789");
+    assert_string_equal(find(f, "repo/now")->sha256, "");
     assert_true(library_holds(f->library, model->path));
 }
 
-#define DIGEST \
-    "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
 #define MANIFEST(type)                                                      \
     "{\"layers\":[{\"mediaType\":\"application/vnd.ollama.image."           \
     "license\",\"digest\":\"sha256:00\"},{\"mediaType\":"                   \

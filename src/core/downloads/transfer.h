@@ -1,0 +1,66 @@
+/* One file on its way from an address to a path.
+ *
+ * Bytes go to `<path>.part`; which of them are on disk stands in
+ * `<path>.part.journal` (formats/download_journal.h), written only after the
+ * data was brought to disk. Several connections each take the next piece that
+ * nobody has; the digest follows behind the front on a worker, so that it is
+ * known soon after the last byte. The file gets its name only when length
+ * and digest agree and it is on disk.
+ *
+ * What can go wrong on the way has its rule in transfer_judge.c. After an end
+ * at any instant the same transfer goes on from the journal.
+ *
+ * Loop thread only. */
+#ifndef CORE_DOWNLOADS_TRANSFER_H
+#define CORE_DOWNLOADS_TRANSFER_H
+
+#include "core/downloads/bandwidth.h"
+#include "io/fetch.h"
+
+struct transfer;
+
+struct transfer_options {
+    struct loop *loop;
+    struct fetcher *fetcher;
+    struct bandwidth *bandwidth; /* outlives the transfer */
+    const char *url;
+    const char *bearer; /* or "" */
+    const char *path;   /* absolute; its folder is made */
+    int64_t size_bytes; /* -1: not known */
+    const char *sha256; /* lower case hex, or "" */
+    int n_connections;  /* >= 1 */
+    int64_t stall_ms;
+    int64_t max_bytes;      /* 0: no limit */
+    int64_t headroom_bytes; /* room that others need on the disk */
+    /* Something changed worth showing; often. May be NULL. */
+    void (*on_progress)(void *ctx);
+    /* The end, once, never inside transfer_start: `error` NULL when the file
+     * is at its path. The transfer is gone after it. */
+    void (*on_done)(void *ctx, const struct error *error);
+    void *ctx;
+};
+
+/* Everything is copied. NULL when out of memory. */
+struct transfer *transfer_start(const struct transfer_options *options);
+/* on_done comes with ERR_CANCELLED when all is quiet. `forgets`: what there
+ * is of the file is removed. A transfer that is about to give the file its
+ * name still does. */
+void transfer_stop(struct transfer *transfer, bool forgets);
+
+enum transfer_phase {
+    TRANSFER_OPENING,
+    TRANSFER_RUNNING,
+    TRANSFER_WAITING, /* before it tries again */
+    TRANSFER_CHECKING /* all bytes are there */
+};
+struct transfer_view {
+    enum transfer_phase phase;
+    uint64_t downloaded_bytes;
+    int64_t size_bytes; /* -1: not known */
+    const char *sha256; /* of what came, "" before it is known */
+    const char *etag;
+};
+void transfer_view(const struct transfer *transfer,
+                   struct transfer_view *ret_view);
+
+#endif
