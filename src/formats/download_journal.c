@@ -3,6 +3,7 @@
 
 #include <inttypes.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "formats/json.h"
 
@@ -37,6 +38,9 @@ read_head(const struct json *root, struct download_journal *ret,
     if (take_text(root, "etag", ret->etag, sizeof ret->etag) < 0 ||
         take_text(root, "sha256", ret->sha256, sizeof ret->sha256) < 0)
         return refuse(error, "etag or sha256 is no text");
+    if (ret->sha256[0] != '\0' &&
+        strspn(ret->sha256, "0123456789abcdef") != sizeof ret->sha256 - 1)
+        return refuse(error, "sha256 is no digest in lower case");
     return 0;
 }
 
@@ -71,6 +75,8 @@ download_journal_read(struct str text, struct download_journal *ret,
                       void *ctx, struct error *error)
 {
     *ret = (struct download_journal){ .size_bytes = -1 };
+    if (text.n > JOURNAL_BYTES_MAX)
+        return refuse(error, "it is too long");
     struct json_doc *doc = json_parse(text, error);
     if (doc == NULL)
         return -1;

@@ -108,17 +108,24 @@ sync_folder_of(const char *path, struct error *error)
     return failed == 0 ? 0 : fail(error, failed, folder);
 }
 
+/* Ended between the link and the removal: one file under both names. */
+static bool
+is_same_file(const char *a, const char *b)
+{
+    struct stat one, other;
+    return lstat(a, &one) == 0 && lstat(b, &other) == 0 &&
+           one.st_dev == other.st_dev && one.st_ino == other.st_ino;
+}
+
 /* A hard link does not replace, a rename would; where there are none (FAT)
  * a look before the rename has to do. */
 int
 part_file_publish(const char *part, const char *path, struct error *error)
 {
     struct stat info;
-    if (link(part, path) == 0) {
-        if (unlink(part) != 0)
-            return fail(error, errno, part);
-        return sync_folder_of(path, error);
-    }
+    if (link(part, path) == 0 || (errno == EEXIST && is_same_file(part, path)))
+        return unlink(part) == 0 ? sync_folder_of(path, error)
+                                 : fail(error, errno, part);
     if (errno == EEXIST || lstat(path, &info) == 0)
         return error_set(error, ERR_CONFLICT, "%s is there already", path);
     if (errno == ENOSPC)
