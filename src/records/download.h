@@ -1,9 +1,10 @@
-/* The states of a download and what may follow each. */
+/* A download: its states, what may follow each, and its row in the store. */
 #ifndef RECORDS_DOWNLOAD_H
 #define RECORDS_DOWNLOAD_H
 
 #include <stdbool.h>
 
+#include "base/id.h"
 #include "base/state_table.h"
 #include "base/str.h"
 
@@ -31,5 +32,14 @@ const char *download_state_name(enum download_state state);
 enum download_state download_state_from(struct str wire);
 /* True for the states that need the queue's attention. */
 bool download_state_is_active(enum download_state state);
+
+/* What is stored of one. `body` is JSON, borrowed: see core/downloads. */
+struct download_row {
+    char id[ID_BYTES];
+    enum download_state state;
+    int64_t priority; /* higher ones go first */
+    int64_t created_at_ms;
+    const char *body;
+};
 
 #endif

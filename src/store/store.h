@@ -25,6 +25,7 @@
 
 #include "io/loop.h"
 #include "records/api_key.h"
+#include "records/download.h"
 #include "records/instance.h"
 #include "records/log_entry.h"
 #include "records/model.h"
@@ -77,6 +78,15 @@ void store_put_models(struct store *store, const struct model *const *models,
                       size_t n, store_done_fn *on_done, void *ctx);
 void store_delete_model(struct store *store, const char *id,
                         store_done_fn *on_done, void *ctx);
+
+/* downloads, in order of their making; `row` is valid during the call */
+int store_load_downloads(struct store *store,
+                         int (*fn)(void *ctx, const struct download_row *row),
+                         void *ctx, struct error *error);
+void store_put_download(struct store *store, const struct download_row *row,
+                        store_done_fn *on_done, void *ctx);
+void store_delete_download(struct store *store, const char *id,
+                           store_done_fn *on_done, void *ctx);
 
 /* settings: key -> JSON text; and metadata: anything small of our own
  * (file profiles' and library models' ids: "model_id:<path>") */

@@ -14,7 +14,7 @@
 #ifndef CORE_DOWNLOADS_TRANSFER_H
 #define CORE_DOWNLOADS_TRANSFER_H
 
-#include "core/downloads/bandwidth.h"
+#include "io/bandwidth.h"
 #include "io/fetch.h"
 
 struct transfer;

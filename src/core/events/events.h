@@ -23,6 +23,8 @@
     X(INSTANCE_LOG,       "instance.log")      /* struct instance_line */   \
     X(LIBRARY_CHANGED,    "model.changed")     /* NULL */                   \
     X(LIBRARY_SCAN,       "model.scan")  /* struct library_progress */      \
+    X(DOWNLOAD_CHANGED,   "download.changed")  /* struct download */        \
+    X(DOWNLOAD_PROGRESS,  "download.progress") /* struct download */        \
     X(SETTINGS_CHANGED,   "settings.changed")  /* key, const char */        \
     X(CONFIG_RELOADED,    "config.reloaded")   /* NULL */                   \
     X(LOG,                "log")               /* struct log_entry */

@@ -9,6 +9,7 @@
 #define CORE_HUB_H
 
 #include "base/error.h"
+#include "base/strbuf.h"
 #include "core/events/events.h"
 #include "formats/json.h"
 #include "io/fetch.h"
@@ -91,8 +92,40 @@ int hub_resolve(struct hub *hub, const struct hub_request *request,
 
 struct hub_plan *hub_plan_copy(const struct hub_plan *plan); /* or NULL */
 void hub_plan_free(struct hub_plan *plan);                   /* accepts NULL */
-/* As JSON, for the store; the token is left out. */
-void hub_plan_write(const struct hub_plan *plan, struct json_writer *out);
-struct hub_plan *hub_plan_read(const struct json *value, struct error *error);
+
+/* ---- searching ---- */
+
+struct hub_search {
+    enum hub_source source;
+    struct str text, author, library, kind; /* "": any */
+    struct str sort;        /* downloads (also ""), likes, updated, trending */
+    struct str cursor;      /* of the page before, or "" */
+    int64_t max_size_bytes; /* 0: any; rows of unknown size stay */
+    int gated;              /* -1: any, 0, 1 */
+    int limit;              /* 1..100 */
+};
+
+/* Writes the answer's `data` as JSON: {"models":[{source, model_id, author,
+ * name, downloads, likes, tags, gated, library, kind, last_modified,
+ * size_bytes}], "next_cursor"}. `data` is valid during the callback, NULL with
+ * `error`. */
+typedef void hub_data_fn(void *ctx, const struct strbuf *data,
+                         const struct error *error);
+int hub_search(struct hub *hub, const struct hub_search *search,
+               hub_data_fn *on_done, void *ctx, struct error *error);
+
+/* The files of a repository in groups: {"source", "model_id", "revision",
+ * "gated", "variants":[{"name","size_bytes","files":[...]}], "files":[{"path",
+ * "size","sha256"}]}. */
+int hub_files(struct hub *hub, const struct hub_request *request,
+              hub_data_fn *on_done, void *ctx, struct error *error);
+
+/* The first n bytes of a file (fewer when it is shorter), and how long it is
+ * in all (-1: not told). */
+typedef void hub_front_fn(void *ctx, struct str bytes, int64_t size_bytes,
+                          const struct error *error);
+int hub_read_front(struct hub *hub, const char *url, const char *token,
+                   size_t n_bytes, hub_front_fn *on_done, void *ctx,
+                   struct error *error);
 
 #endif

@@ -1,4 +1,5 @@
 /* Downloads: what the queue looks at in columns, the rest as JSON. */
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "store/sqlite/sqlite_internal.h"
@@ -25,10 +26,13 @@ put_download(struct db *db, struct job *job, struct error *error)
     sql_bind_int(&sql, row->priority);
     sql_bind_int(&sql, row->created_at_ms);
     sql_bind_text(&sql, change->body);
-    int rc = sql_run(&sql, error);
-    free(change->body);
-    change->body = NULL;
-    return rc;
+    return sql_run(&sql, error);
+}
+
+static void
+release_download(struct job *job)
+{
+    free(((struct download_job *)job)->body);
 }
 
 void
@@ -39,10 +43,11 @@ store_put_download(struct store *store, const struct download_row *row,
         job_new(sizeof *change, put_download, on_done, ctx);
     if (change == NULL)
         return;
+    change->job.release = release_download;
     change->row = *row;
     change->body = str_dup(str_from(row->body));
     if (change->body == NULL) {
-        job_refuse(&change->job);
+        job_fail_no_memory(&change->job);
         return;
     }
     store_submit(store, &change->job);

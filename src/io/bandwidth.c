@@ -1,5 +1,5 @@
 /* The bucket of bytes: see bandwidth.h. */
-#include "core/downloads/bandwidth.h"
+#include "io/bandwidth.h"
 
 #include "platform/system.h"
 

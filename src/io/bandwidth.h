@@ -1,7 +1,7 @@
 /* How fast bytes may come: a bucket that fills with time. May have a parent,
  * whose bytes are taken too. Any thread. */
-#ifndef CORE_DOWNLOADS_BANDWIDTH_H
-#define CORE_DOWNLOADS_BANDWIDTH_H
+#ifndef IO_BANDWIDTH_H
+#define IO_BANDWIDTH_H
 
 #include <pthread.h>
 #include <stdbool.h>

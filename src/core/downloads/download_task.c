@@ -1,0 +1,261 @@
+/* A task that runs: its files one after the other. */
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "core/downloads/downloads_internal.h"
+#include "io/worker.h"
+
+enum { TELL_MS = 100, MEASURE_MS = 500 };
+
+static void next_file(struct download *d);
+
+/* ---- the end of a run ---- */
+
+static void
+rest(struct download *d, enum download_state state)
+{
+    struct downloads *all = d->all;
+    d->is_busy = false;
+    d->transfer = NULL;
+    if (!d->is_interrupted)
+        download_set_state(d, state);
+    downloads_look(all);
+}
+
+static void
+fail(struct download *d, const struct error *error)
+{
+    d->error = *error;
+    d->files[d->at].state = DOWNLOAD_FAILED;
+    events_log(d->all->options.events, LOG_WARN, "downloads", "%s: %s: %s",
+               d->display_name, d->files[d->at].path, error->message);
+    rest(d, DOWNLOAD_FAILED);
+}
+
+static void
+complete(struct download *d)
+{
+    d->completed_at_ms = loop_wall_ms();
+    events_log(d->all->options.events, LOG_INFO, "downloads",
+               "%s is complete in %s", d->display_name, d->target);
+    if (d->state == DOWNLOAD_DOWNLOADING)
+        download_set_state(d, DOWNLOAD_VERIFYING);
+    rest(d, DOWNLOAD_COMPLETED);
+    library_scan(d->all->options.library, NULL, NULL);
+}
+
+/* ---- settling: links and sidecars, on a worker ---- */
+
+struct settle_job {
+    struct download *d;
+    struct error error;
+};
+
+static void
+settle_work(void *arg)
+{
+    struct settle_job *job = arg;
+    if (download_settle(job->d, job->d->at, &job->error) < 0 &&
+        job->error.code == ERR_OK)
+        error_set(&job->error, ERR_IO, "cannot be put into its place");
+}
+
+static void
+on_settled(void *arg)
+{
+    struct settle_job *job = arg;
+    struct download *d = job->d;
+    struct error error = job->error;
+    free(job);
+    if (error.code != ERR_OK) {
+        fail(d, &error);
+        return;
+    }
+    d->files[d->at].state = DOWNLOAD_COMPLETED;
+    d->at++;
+    if (d->is_interrupted || d->wanted != DOWNLOAD_COMPLETED) {
+        rest(d, d->wanted);
+        return;
+    }
+    download_store(d);
+    next_file(d);
+}
+
+static void
+settle(struct download *d)
+{
+    struct settle_job *job = calloc(1, sizeof *job);
+    struct error error;
+    if (job != NULL)
+        job->d = d;
+    if (job != NULL &&
+        worker_submit(d->all->options.loop, settle_work, on_settled, job) == 0)
+        return;
+    free(job);
+    error_set(&error, ERR_NO_MEMORY, "out of memory");
+    fail(d, &error);
+}
+
+/* ---- transferring ---- */
+
+static void
+measure(struct download *d, uint64_t bytes)
+{
+    int64_t now_ms = loop_now_ms(d->all->options.loop);
+    int64_t passed_ms = now_ms - d->measured_at_ms;
+    if (d->measured_at_ms == 0 || bytes < d->measured_bytes) {
+        d->measured_at_ms = now_ms;
+        d->measured_bytes = bytes;
+        return;
+    }
+    if (passed_ms < MEASURE_MS)
+        return;
+    double speed =
+        (double)(bytes - d->measured_bytes) * 1000 / (double)passed_ms;
+    d->bytes_per_s =
+        d->bytes_per_s == 0 ? speed : 0.7 * d->bytes_per_s + 0.3 * speed;
+    d->measured_at_ms = now_ms;
+    d->measured_bytes = bytes;
+}
+
+static void
+take_view(struct download *d)
+{
+    struct transfer_view view;
+    struct download_file *file = &d->files[d->at];
+    transfer_view(d->transfer, &view);
+    file->downloaded_bytes = view.downloaded_bytes;
+    if (file->size_bytes < 0)
+        file->size_bytes = view.size_bytes;
+    if (file->sha256[0] == '\0' && view.sha256[0] != '\0')
+        snprintf(file->sha256, sizeof file->sha256, "%s", view.sha256);
+    bool is_checking = view.phase == TRANSFER_CHECKING;
+    file->state = is_checking ? DOWNLOAD_VERIFYING : DOWNLOAD_DOWNLOADING;
+    measure(d, view.downloaded_bytes);
+}
+
+static void
+on_progress(void *ctx)
+{
+    struct download *d = ctx;
+    int64_t now_ms = loop_now_ms(d->all->options.loop);
+    if (now_ms - d->told_at_ms < TELL_MS)
+        return;
+    take_view(d);
+    d->told_at_ms = now_ms;
+    events_publish(d->all->options.events, EVENT_DOWNLOAD_PROGRESS, d->id, d);
+}
+
+static void
+on_transferred(void *ctx, const struct error *error)
+{
+    struct download *d = ctx;
+    struct download_file *file = &d->files[d->at];
+    take_view(d);
+    d->transfer = NULL;
+    if (error == NULL) {
+        file->downloaded_bytes =
+            file->size_bytes > 0 ? (uint64_t)file->size_bytes : 0;
+        settle(d);
+        return;
+    }
+    if (error->code == ERR_CANCELLED) {
+        file->state = d->wanted == DOWNLOAD_CANCELLED ? DOWNLOAD_CANCELLED
+                                                      : DOWNLOAD_QUEUED;
+        rest(d, d->wanted);
+        return;
+    }
+    if (file->is_optional && d->wanted == DOWNLOAD_COMPLETED) {
+        file->state = DOWNLOAD_FAILED;
+        d->at++;
+        next_file(d);
+        return;
+    }
+    fail(d, error);
+}
+
+int64_t
+downloads_outstanding(const struct download *but)
+{
+    int64_t sum = 0;
+    LIST_FOR(node, &but->all->tasks)
+    {
+        const struct download *d = LIST_ENTRY(node, struct download, node);
+        if (d == but || !d->is_busy)
+            continue;
+        for (size_t i = d->at; i < d->n_files; i++) {
+            const struct download_file *file = &d->files[i];
+            /* The room of the one under way is reserved already. */
+            if (i != d->at && file->size_bytes > 0)
+                sum += file->size_bytes;
+        }
+    }
+    return sum;
+}
+
+static void
+transfer(struct download *d)
+{
+    const struct downloads_options *options = &d->all->options;
+    struct download_file *file = &d->files[d->at];
+    const struct transfer_options wanted = {
+        .loop = options->loop,
+        .fetcher = options->fetcher,
+        .bandwidth = &d->bandwidth,
+        .url = file->url,
+        .bearer = d->token,
+        .path = file->place,
+        .size_bytes = file->size_bytes,
+        .sha256 = file->sha256,
+        .n_connections = options->n_connections,
+        .stall_ms = options->stall_ms,
+        .max_bytes = options->max_file_bytes,
+        .headroom_bytes = options->headroom_bytes + downloads_outstanding(d),
+        .on_progress = on_progress,
+        .on_done = on_transferred,
+        .ctx = d,
+    };
+    file->state = DOWNLOAD_DOWNLOADING;
+    d->measured_at_ms = 0;
+    d->transfer = transfer_start(&wanted);
+    if (d->transfer != NULL)
+        return;
+    struct error error;
+    error_set(&error, ERR_NO_MEMORY, "out of memory");
+    fail(d, &error);
+}
+
+static void
+next_file(struct download *d)
+{
+    while (d->at < d->n_files && d->files[d->at].state == DOWNLOAD_COMPLETED)
+        d->at++;
+    if (d->at == d->n_files)
+        complete(d);
+    else
+        transfer(d);
+}
+
+void
+download_run(struct download *d)
+{
+    d->is_busy = true;
+    d->wanted = DOWNLOAD_COMPLETED;
+    d->at = 0;
+    d->bytes_per_s = 0;
+    d->error = (struct error){ .code = ERR_OK };
+    if (d->started_at_ms == 0)
+        d->started_at_ms = loop_wall_ms();
+    bandwidth_set(&d->bandwidth, d->limit_bytes_per_s);
+    download_set_state(d, DOWNLOAD_RESOLVING);
+    download_set_state(d, DOWNLOAD_DOWNLOADING);
+    next_file(d);
+}
+
+void
+download_halt(struct download *d, enum download_state wanted)
+{
+    d->wanted = wanted;
+    if (d->transfer != NULL)
+        transfer_stop(d->transfer, wanted == DOWNLOAD_CANCELLED);
+}

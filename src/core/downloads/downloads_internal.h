@@ -1,0 +1,104 @@
+/* Shared by the files of core/downloads that know tasks. */
+#ifndef CORE_DOWNLOADS_INTERNAL_H
+#define CORE_DOWNLOADS_INTERNAL_H
+
+#include "base/limits.h"
+#include "core/digest/digest.h"
+#include "core/downloads/downloads.h"
+#include "core/downloads/transfer.h"
+#include "io/bandwidth.h"
+#include "io/timer.h"
+#include "store/store.h"
+
+enum { DOWNLOAD_FILES_MAX = 10000, DOWNLOAD_BODY_BYTES = 16 * 1024 * 1024 };
+
+struct download_file {
+    char *path;  /* in the repository */
+    char *place; /* absolute: where it ends up */
+    char *url;
+    int64_t size_bytes; /* -1: not known */
+    char sha256[SHA256_HEX_BYTES];
+    char etag[128];
+    bool is_optional; /* its failure does not matter: a preview */
+    enum download_state state;
+    uint64_t downloaded_bytes;
+};
+
+struct download {
+    struct list node;
+    struct downloads *all;
+    char id[ID_BYTES];
+    enum download_state state;
+    int64_t priority;
+    int64_t created_at_ms, started_at_ms, completed_at_ms;
+    enum hub_source source;
+    char *model_id, *revision, *ref, *variant, *display_name, *kind;
+    char *target; /* folder */
+    char *sidecar;
+    bool is_cache; /* target is Hugging Face's cache folder of the model */
+    int64_t limit_bytes_per_s;
+    struct download_file *files;
+    size_t n_files;
+    struct error error; /* of FAILED */
+
+    /* while it runs */
+    char *token;
+    struct transfer *transfer;
+    size_t at; /* the file that is transferred */
+    struct bandwidth bandwidth;
+    bool is_busy;               /* a job on a worker, or a transfer */
+    enum download_state wanted; /* after the transfer has stopped */
+    bool is_interrupted;        /* the daemon ends: the state stays */
+    double bytes_per_s;
+    uint64_t measured_bytes;
+    int64_t measured_at_ms;
+    int64_t told_at_ms;
+};
+
+struct downloads {
+    struct downloads_options options; /* texts are owned */
+    char **roots;
+    struct list tasks;
+    size_t n;
+    struct bandwidth bandwidth;
+    struct timer clock; /* hours of the limit; what waits for its turn */
+    bool is_stopping;
+    void (*on_stopped)(void *ctx);
+    void *stopped_ctx;
+};
+
+/* ---- downloads.c ---- */
+
+/* The one setter: checks the table, stores, publishes. */
+void download_set_state(struct download *download, enum download_state state);
+void download_store(struct download *download);
+/* Starts what may start. */
+void downloads_look(struct downloads *downloads);
+void download_free(struct download *download);
+
+/* ---- download_task.c ---- */
+
+void download_run(struct download *download);
+/* Stops it; then it is in `wanted`. */
+void download_halt(struct download *download, enum download_state wanted);
+/* What must still be written by tasks that run beside this one. */
+int64_t downloads_outstanding(const struct download *but);
+
+/* ---- download_place.c ---- */
+
+/* Fills target, is_cache and each file's place. */
+int download_place(const struct downloads *downloads, struct download *download,
+                   struct str target, struct error *error);
+/* After a file has come: the cache's links, the sidecar. Blocks: workers. */
+int download_settle(const struct download *download, size_t file,
+                    struct error *error);
+
+/* ---- download_json.c ---- */
+
+void download_write_body(const struct download *download,
+                         struct json_writer *out);
+int download_read_body(struct download *download, struct str body,
+                       struct error *error);
+const char *hub_source_name(enum hub_source source);
+
+#endif

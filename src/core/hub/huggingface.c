@@ -1,0 +1,516 @@
+/* Hugging Face over its HTTP API (documented at hub/api; what is asked here is
+ * what the hub's own clients ask).
+ *
+ *   GET /api/models?search=...                      searching
+ *   GET /api/models/ID/revision/REV                 the commit
+ *   GET /api/models/ID/tree/COMMIT?recursive=1      files; pages by Link
+ *   GET /ID/resolve/COMMIT/PATH                     a file, by core/downloads */
+#include <stdio.h>
+
+#include "core/hub/hub_internal.h"
+#include "formats/file_name.h"
+#include "formats/http_fields.h"
+
+/* ---- ids ---- */
+
+static bool
+is_id_part(struct str part)
+{
+    if (part.n == 0 || part.n > 96)
+        return false;
+    for (size_t i = 0; i < part.n; i++) {
+        char c = part.p[i];
+        bool is_word = (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') ||
+                       (c >= 'A' && c <= 'Z');
+        bool is_inner = i > 0 && (c == '.' || c == '_' || c == '-');
+        bool is_double = i > 0 && (c == '.' || c == '-') && part.p[i - 1] == c;
+        if ((!is_word && !is_inner) || is_double)
+            return false;
+    }
+    return true;
+}
+
+int
+hf_check_id(const struct hub *hub, struct str id, struct error *error)
+{
+    struct str name = id;
+    struct str org = str_split(&name, '/');
+    if (name.p == NULL || !is_id_part(org) || !is_id_part(name))
+        return error_field(error, "model_id",
+                           "\"%.*s\": ORGANISATION/NAME is expected",
+                           (int)(id.n > 200 ? 200 : id.n), id.p);
+    if (hub->options.n_organizations == 0)
+        return 0;
+    for (size_t i = 0; i < hub->options.n_organizations; i++)
+        if (str_eq_nocase(org, str_from(hub->organizations[i])))
+            return 0;
+    return error_field(error, "model_id",
+                       "%.*s is not one of huggingface.organizations",
+                       STR_ARG(org));
+}
+
+static int
+check_revision(struct str revision, struct error *error)
+{
+    if (file_name_check_path(revision, NULL) == 0)
+        return 0;
+    return error_field(error, "revision",
+                       "\"%.*s\" is no branch, tag or commit",
+                       (int)(revision.n > 100 ? 100 : revision.n), revision.p);
+}
+
+/* ---- errors ---- */
+
+static void
+words_of(const struct fetch_answer *answer, char *ret, size_t size)
+{
+    struct str words = fetch_header_get(answer->head, "x-error-message");
+    struct json_doc *doc = NULL;
+    if (words.n == 0) {
+        doc = json_parse(answer->body, NULL);
+        json_as_text(json_get(json_root(doc), "error"), &words);
+    }
+    snprintf(ret, size, "%.*s", (int)(words.n > 200 ? 200 : words.n),
+             words.n == 0 ? "" : words.p);
+    json_doc_free(doc);
+}
+
+static void
+gated(const struct hub_job *job, int status, struct error *error)
+{
+    const char *endpoint = job->hub->options.huggingface_endpoint;
+    const char *id = job->id == NULL ? "" : job->id;
+    if (status == 401)
+        error_set(error, ERR_UNAUTHORIZED,
+                  "%s is gated: accept its terms at %s/%s, then give Hearth a "
+                  "token (huggingface.token or HF_TOKEN)",
+                  id, endpoint, id);
+    else
+        error_set(error, ERR_FORBIDDEN,
+                  "%s is gated and this token has no access: accept its terms "
+                  "at %s/%s, or wait until its authors let you in",
+                  id, endpoint, id);
+}
+
+static void
+not_found(const struct hub_job *job, struct str code, struct error *error)
+{
+    const char *id = job->id == NULL ? "it" : job->id;
+    if (str_is(code, "RevisionNotFound"))
+        error_set(error, ERR_NOT_FOUND, "%s has no revision %s", id,
+                  job->revision);
+    else if (str_is(code, "EntryNotFound"))
+        error_set(error, ERR_NOT_FOUND, "%s has no such file", id);
+    else
+        error_set(error, ERR_NOT_FOUND,
+                  "%s does not exist on the hub, or is private and this token "
+                  "does not see it",
+                  id);
+}
+
+static void
+too_many(const struct fetch_answer *answer, struct error *error)
+{
+    struct str after = fetch_header_get(answer->head, "retry-after");
+    int64_t wait_s =
+        after.n > 0
+            ? http_retry_after(after, loop_wall_ms() / 1000)
+            : http_rate_limit_wait(fetch_header_get(answer->head, "ratelimit"));
+    if (wait_s >= 0)
+        error_set(error, ERR_TOO_MANY_REQUESTS,
+                  "the hub asks to wait %lld s before the next request",
+                  (long long)wait_s);
+    else
+        error_set(error, ERR_TOO_MANY_REQUESTS,
+                  "the hub has had too many requests from here");
+}
+
+void
+hf_error(const struct hub_job *job, const struct fetch_answer *answer,
+         struct error *error)
+{
+    struct str code = fetch_header_get(answer->head, "x-error-code");
+    char words[256];
+    int status = answer->status;
+    words_of(answer, words, sizeof words);
+    if (str_is(code, "GatedRepo")) {
+        gated(job, status, error);
+    } else if (status == 401 && str_is(code, "RepoNotFound")) {
+        error_set(error, ERR_UNAUTHORIZED,
+                  "%s does not exist on the hub or is private: a token that "
+                  "sees it is needed (huggingface.token or HF_TOKEN)",
+                  job->id == NULL ? "it" : job->id);
+    } else if (status == 401) {
+        error_set(error, ERR_UNAUTHORIZED, "the hub refuses the token%s%s",
+                  words[0] == '\0' ? "" : ": ", words);
+    } else if (status == 404) {
+        not_found(job, code, error);
+    } else if (status == 429) {
+        too_many(answer, error);
+    } else if (status >= 500) {
+        error_set(error, ERR_UNAVAILABLE, "the hub answers %d%s%s", status,
+                  words[0] == '\0' ? "" : ": ", words);
+    } else {
+        error_set(error, status == 403 ? ERR_FORBIDDEN : ERR_BAD_GATEWAY,
+                  "the hub answers %d%s%s", status,
+                  words[0] == '\0' ? "" : ": ", words);
+    }
+}
+
+static void
+odd(struct hub_job *job, const char *what)
+{
+    struct error error;
+    error_set(&error, ERR_BAD_GATEWAY, "the hub's answer is odd: %s", what);
+    hub_job_fail(job, &error);
+}
+
+/* ---- a repository's files ---- */
+
+static char *
+url_of(struct hub_job *job, const char *format, const char *a, const char *b)
+{
+    struct strbuf text = STRBUF_INIT(16 * 1024);
+    strbuf_add_text(&text, job->hub->options.huggingface_endpoint);
+    strbuf_add_text(&text, format);
+    strbuf_add_text(&text, job->id);
+    strbuf_add_text(&text, a);
+    uri_add_path(&text, str_from(b));
+    char *copy = strbuf_failed(&text)
+                     ? NULL
+                     : arena_str(&job->arena, strbuf_view(&text));
+    strbuf_release(&text);
+    return copy;
+}
+
+/* The same with more behind. */
+static char *
+with(struct hub_job *job, const char *url, const char *tail)
+{
+    return url == NULL ? NULL : arena_printf(&job->arena, "%s%s", url, tail);
+}
+
+static void
+take_digest(const struct json *entry, struct hub_file *file)
+{
+    const struct json *lfs = json_get(entry, "lfs");
+    struct str text;
+    if (json_as_text(json_get(lfs, "oid"), &text)) {
+        if (str_starts_with(text, STR("sha256:")))
+            text = (struct str){ text.p + 7, text.n - 7 };
+        if (text.n < sizeof file->sha256)
+            snprintf(file->sha256, sizeof file->sha256, "%.*s", STR_ARG(text));
+        json_as_int(json_get(lfs, "size"), &file->size_bytes);
+    }
+    if (json_as_text(json_get(entry, "oid"), &text) &&
+        text.n < sizeof file->etag)
+        snprintf(file->etag, sizeof file->etag, "%.*s", STR_ARG(text));
+    if (file->sha256[0] != '\0')
+        snprintf(file->etag, sizeof file->etag, "%s", file->sha256);
+}
+
+/* Entries that we may not have as a file are passed over: another file of the
+ * repository may still be wanted. */
+static int
+take_entry(struct hub_job *job, const struct json *entry)
+{
+    struct str type, path;
+    if (!json_as_text(json_get(entry, "type"), &type) ||
+        !json_as_text(json_get(entry, "path"), &path) ||
+        !str_is(type, "file") || file_name_check_path(path, NULL) < 0)
+        return 0;
+    struct hub_file *file = hub_job_add_file(job);
+    if (file == NULL || job->n_files > HUB_FILES_MAX)
+        return -1;
+    file->path = arena_str(&job->arena, path);
+    json_as_int(json_get(entry, "size"), &file->size_bytes);
+    take_digest(entry, file);
+    char *base = url_of(job, "/", "/resolve/", job->commit);
+    struct strbuf url = STRBUF_INIT(16 * 1024);
+    strbuf_add_text(&url, base == NULL ? "" : base);
+    strbuf_add_byte(&url, '/');
+    uri_add_path(&url, path);
+    file->url = arena_str(&job->arena, strbuf_view(&url));
+    strbuf_release(&url);
+    return base == NULL || file->path == NULL || file->url == NULL ? -1 : 0;
+}
+
+static void
+finish(struct hub_job *job)
+{
+    struct error error;
+    if (job->on_plan != NULL) {
+        struct hub_plan *plan = hf_plan(job, &error);
+        if (plan == NULL)
+            hub_job_fail(job, &error);
+        else
+            hub_job_plan(job, plan);
+        return;
+    }
+    struct strbuf data = STRBUF_INIT(HUB_ANSWER_BYTES);
+    struct json_writer w;
+    json_writer_init(&w, &data);
+    hf_write_files(job, &w);
+    hub_job_data(job, &data);
+    strbuf_release(&data);
+}
+
+static void
+on_tree(struct hub_job *job, const struct fetch_answer *answer,
+        const struct json *root)
+{
+    struct error error;
+    if (json_type(root) != JSON_ARRAY) {
+        odd(job, "the list of files is no list");
+        return;
+    }
+    for (size_t i = 0; i < json_count(root); i++)
+        if (take_entry(job, json_at(root, i)) < 0) {
+            odd(job, "the list of files is too long");
+            return;
+        }
+    struct str next = http_link_next(fetch_header_get(answer->head, "link"));
+    if (next.n == 0) {
+        finish(job);
+        return;
+    }
+    struct str endpoint = str_from(job->hub->options.huggingface_endpoint);
+    if (++job->n_pages > HUB_PAGES_MAX || !str_starts_with(next, endpoint)) {
+        odd(job, "its next page is elsewhere, or there is no end of pages");
+        return;
+    }
+    job->url = arena_str(&job->arena, next);
+    if (hub_job_ask(job, on_tree, &error) < 0)
+        hub_job_fail(job, &error);
+}
+
+static void
+on_info(struct hub_job *job, const struct fetch_answer *answer,
+        const struct json *root)
+{
+    struct str sha;
+    struct error error;
+    bool is_false = false;
+    (void)answer;
+    if (!json_as_text(json_get(root, "sha"), &sha) || sha.n == 0 ||
+        file_name_check(sha, NULL) < 0) {
+        odd(job, "`sha` is no commit");
+        return;
+    }
+    const struct json *is_gated = json_get(root, "gated");
+    job->is_gated = is_gated != NULL && json_type(is_gated) != JSON_NULL &&
+                    !(json_as_bool(is_gated, &is_false) && !is_false);
+    job->commit = hub_str(job, sha);
+    job->url = with(job, url_of(job, "/api/models/", "/tree/", job->commit),
+                    "?recursive=1");
+    if (hub_job_ask(job, on_tree, &error) < 0)
+        hub_job_fail(job, &error);
+}
+
+static int
+ask_repository(struct hub_job *job, struct error *error)
+{
+    struct hub_request *r = &job->request;
+    if (hf_check_id(job->hub, r->model_id, error) < 0)
+        return -1;
+    if (r->revision.n > 0 && check_revision(r->revision, error) < 0)
+        return -1;
+    job->id = hub_str(job, r->model_id);
+    job->revision = r->revision.n > 0 ? hub_str(job, r->revision) : "main";
+    job->url = url_of(job, "/api/models/", "/revision/", job->revision);
+    return hub_job_ask(job, on_info, error);
+}
+
+int
+hf_resolve(struct hub_job *job, struct error *error)
+{
+    return ask_repository(job, error);
+}
+
+int
+hf_list_files(struct hub_job *job, struct error *error)
+{
+    return ask_repository(job, error);
+}
+
+/* ---- searching ---- */
+
+static const struct {
+    const char *name, *wire;
+} sorts[] = {
+    { "", "downloads" },
+    { "downloads", "downloads" },
+    { "likes", "likes" },
+    { "updated", "lastModified" },
+    { "trending", "trendingScore" },
+};
+
+static void
+add_query(struct strbuf *url, const char *name, struct str value)
+{
+    if (value.n == 0)
+        return;
+    strbuf_addf(url, "&%s=", name);
+    uri_add_segment(url, value);
+}
+
+static void
+copy_member(struct json_writer *out, const struct json *from, const char *key,
+            const char *name)
+{
+    json_key(out, name);
+    json_value(out, json_get(from, key));
+}
+
+/* Of safetensors the hub tells parameters by type, of GGUF the bytes. */
+static int64_t
+size_of(const struct json *model)
+{
+    static const struct {
+        const char *type;
+        int64_t bits;
+    } types[] = { { "F64", 64 },    { "F32", 32 },   { "F16", 16 },
+                  { "BF16", 16 },   { "I8", 8 },     { "U8", 8 },
+                  { "I32", 32 },    { "U32", 32 },   { "I64", 64 },
+                  { "F8_E4M3", 8 }, { "F8_E5M2", 8 } };
+    int64_t bytes = 0, n = 0;
+    struct json_iter iter;
+    if (json_as_int(json_get(json_get(model, "gguf"), "totalFileSize"), &n))
+        return n;
+    if (json_as_int(json_get(model, "usedStorage"), &n))
+        return n;
+    json_iter_init(&iter,
+                   json_get(json_get(model, "safetensors"), "parameters"));
+    while (json_iter_next(&iter))
+        for (size_t i = 0; i < sizeof types / sizeof *types; i++)
+            if (str_is(iter.key, types[i].type) &&
+                json_as_int(iter.value, &n) && n >= 0 && n < INT64_MAX / 1024)
+                bytes += n / 8 * types[i].bits;
+    return bytes > 0 ? bytes : -1;
+}
+
+static bool
+is_wanted(const struct hub_job *job, const struct json *model, int64_t size)
+{
+    const struct hub_search *search = &job->search;
+    bool is_open = false;
+    const struct json *value = json_get(model, "gated");
+    bool is_gated = value != NULL && json_type(value) != JSON_NULL &&
+                    !(json_as_bool(value, &is_open) && !is_open);
+    if (search->gated >= 0 && is_gated != (search->gated == 1))
+        return false;
+    return search->max_size_bytes == 0 || size < 0 ||
+           size <= search->max_size_bytes;
+}
+
+static void
+write_found(const struct json *model, int64_t size, struct json_writer *out)
+{
+    struct str id = STR("");
+    json_as_text(json_get(model, "id"), &id);
+    struct str rest = id;
+    struct str author = str_split(&rest, '/');
+    json_object_begin(out);
+    json_key(out, "source");
+    json_text(out, "huggingface");
+    json_key(out, "model_id");
+    json_str(out, id);
+    json_key(out, "author");
+    json_str(out, rest.p == NULL ? STR("") : author);
+    json_key(out, "name");
+    json_str(out, rest.p == NULL ? id : rest);
+    copy_member(out, model, "downloads", "downloads");
+    copy_member(out, model, "likes", "likes");
+    copy_member(out, model, "tags", "tags");
+    copy_member(out, model, "gated", "gated");
+    copy_member(out, model, "library_name", "library");
+    copy_member(out, model, "pipeline_tag", "kind");
+    copy_member(out, model, "lastModified", "last_modified");
+    json_key(out, "size_bytes");
+    if (size < 0)
+        json_null(out);
+    else
+        json_int(out, size);
+    json_object_end(out);
+}
+
+static struct str
+cursor_of(struct str link)
+{
+    struct str query = link;
+    str_split(&query, '?');
+    while (query.n > 0) {
+        struct str part = str_split(&query, '&');
+        if (str_starts_with(part, STR("cursor=")))
+            return (struct str){ part.p + 7, part.n - 7 };
+    }
+    return STR("");
+}
+
+static void
+on_found(struct hub_job *job, const struct fetch_answer *answer,
+         const struct json *root)
+{
+    if (json_type(root) != JSON_ARRAY) {
+        odd(job, "what was found is no list");
+        return;
+    }
+    struct strbuf data = STRBUF_INIT(HUB_ANSWER_BYTES);
+    struct strbuf cursor = STRBUF_INIT(16 * 1024);
+    struct json_writer w;
+    json_writer_init(&w, &data);
+    json_object_begin(&w);
+    json_key(&w, "models");
+    json_array_begin(&w);
+    for (size_t i = 0; i < json_count(root); i++) {
+        const struct json *model = json_at(root, i);
+        int64_t size = size_of(model);
+        if (is_wanted(job, model, size))
+            write_found(model, size, &w);
+    }
+    json_array_end(&w);
+    json_key(&w, "next_cursor");
+    struct str next =
+        cursor_of(http_link_next(fetch_header_get(answer->head, "link")));
+    if (next.n > 0 && uri_decode(next, &cursor))
+        json_str(&w, strbuf_view(&cursor));
+    else
+        json_null(&w);
+    json_object_end(&w);
+    strbuf_release(&cursor);
+    hub_job_data(job, &data);
+    strbuf_release(&data);
+}
+
+int
+hf_search(struct hub_job *job, struct error *error)
+{
+    static const char *const expand[] = { "safetensors",  "gguf",
+                                          "downloads",    "likes",
+                                          "tags",         "gated",
+                                          "library_name", "pipeline_tag",
+                                          "lastModified", "usedStorage" };
+    const struct hub_search *search = &job->search;
+    struct strbuf url = STRBUF_INIT(16 * 1024);
+    size_t i = 0;
+    while (i < sizeof sorts / sizeof *sorts &&
+           !str_is(search->sort, sorts[i].name))
+        i++;
+    if (i == sizeof sorts / sizeof *sorts)
+        return error_field(error, "sort",
+                           "must be one of downloads, likes, updated, "
+                           "trending");
+    strbuf_addf(&url, "%s/api/models?limit=%d&sort=%s&direction=-1",
+                job->hub->options.huggingface_endpoint, search->limit,
+                sorts[i].wire);
+    add_query(&url, "search", search->text);
+    add_query(&url, "author", search->author);
+    add_query(&url, "filter", search->library);
+    add_query(&url, "pipeline_tag", search->kind);
+    add_query(&url, "cursor", search->cursor);
+    for (i = 0; i < sizeof expand / sizeof *expand; i++)
+        strbuf_addf(&url, "&expand=%s", expand[i]);
+    job->url = arena_str(&job->arena, strbuf_view(&url));
+    strbuf_release(&url);
+    return hub_job_ask(job, on_found, error);
+}
