@@ -1,9 +1,10 @@
-/* What the head of a GGUF file tells. */
+/* What the head of a GGUF or safetensors file tells. */
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "core/library/library_internal.h"
 #include "formats/gguf.h"
+#include "formats/safetensors.h"
 #include "platform/file.h"
 
 /* ---- a file as a source of bytes ---- */
@@ -197,4 +198,63 @@ heads_read_gguf(struct model *model)
         result = take_gguf_kind(model, &info);
     gguf_info_release(&info);
     return result == 0 ? add_parts(model) : -1;
+}
+
+/* ---- safetensors ---- */
+
+static bool
+has_part(const struct safetensors_info *info, const char *part)
+{
+    for (size_t i = 0; i < info->n_tensors; i++)
+        if (str_contains(info->tensors[i].name, str_from(part)))
+            return true;
+    return false;
+}
+
+static enum model_kind
+kind_of_tensors(const struct safetensors_info *info)
+{
+    static const struct {
+        const char *part;
+        enum model_kind kind;
+    } rows[] = {
+        { "lora_up.", MODEL_KIND_LORA },
+        { "lora_A.", MODEL_KIND_LORA },
+        { "control_model.", MODEL_KIND_CONTROLNET },
+        { "controlnet_", MODEL_KIND_CONTROLNET },
+        { "model.diffusion_model.", MODEL_KIND_CHECKPOINT },
+        { "double_blocks.", MODEL_KIND_CHECKPOINT },
+        { "joint_blocks.", MODEL_KIND_CHECKPOINT },
+        { "emb_params", MODEL_KIND_EMBEDDING_SD },
+        { "decoder.up.", MODEL_KIND_VAE },
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
+        if (has_part(info, rows[i].part))
+            return rows[i].kind;
+    return MODEL_KIND_UNKNOWN;
+}
+
+int
+heads_read_safetensors(struct model *model)
+{
+    struct byte_source source;
+    struct safetensors_info info;
+    struct error error;
+    struct str title = STR("");
+    if (open_source(model->path, &source) < 0)
+        return 0;
+    if (safetensors_read(&source, &info, &error) < 0)
+        return note_failure(model, &error);
+    if (info.n_parameters <= INT64_MAX)
+        model->n_parameters = (int64_t)info.n_parameters;
+    enum model_kind kind = kind_of_tensors(&info);
+    if (kind != MODEL_KIND_UNKNOWN)
+        model->kind = kind;
+    if (!json_as_text(json_get(info.metadata, "modelspec.title"), &title))
+        json_as_text(json_get(info.metadata, "ss_output_name"), &title);
+    int result = set_utf8(&model->quantization, info.main_type);
+    if (result == 0)
+        result = set_utf8(&model->title, title);
+    safetensors_info_release(&info);
+    return result;
 }
