@@ -4,7 +4,7 @@
 
 #include "core/library/library_internal.h"
 #include "formats/gguf.h"
-#include "formats/safetensors.h"
+#include "formats/sd_model.h"
 #include "platform/file.h"
 
 /* ---- a file as a source of bytes ---- */
@@ -156,6 +156,31 @@ take_gguf_kind(struct model *model, const struct gguf_info *info)
     return 0;
 }
 
+static int
+on_tensor(void *ctx, const struct gguf_tensor *tensor)
+{
+    sd_scan_see_gguf(ctx, tensor);
+    return 0;
+}
+
+/* Image models are often written without a word on what they are. The file
+ * is read again, so that the many others are not held up. */
+static int
+take_tensors(struct model *model, const struct byte_source *source)
+{
+    struct sd_scan scan = { .marks = 0 };
+    const struct gguf_visitor visitor = { on_tensor, &scan };
+    struct gguf_info info;
+    struct error error;
+    if (gguf_read(source, &visitor, &info, &error) < 0)
+        return note_failure(model, &error);
+    gguf_info_release(&info);
+    struct sd_model found = sd_scan_result(&scan, NULL);
+    if (found.kind != MODEL_KIND_UNKNOWN)
+        model->kind = found.kind;
+    return model_set_text(&model->base_model, str_from(found.base_model));
+}
+
 /* The other parts have tensors, too. */
 static int
 add_parts(struct model *model)
@@ -196,42 +221,70 @@ heads_read_gguf(struct model *model)
         result = take_quantization(model, &info);
     if (result == 0)
         result = take_gguf_kind(model, &info);
+    bool is_silent = gguf_architecture(&info).n == 0;
     gguf_info_release(&info);
+    if (result == 0 && is_silent)
+        result = take_tensors(model, &source);
     return result == 0 ? add_parts(model) : -1;
 }
 
 /* ---- safetensors ---- */
 
-static bool
-has_part(const struct safetensors_info *info, const char *part)
+/* Language models serve image programs as text encoders: then the folder
+ * knows better. */
+static void
+take_kind(struct model *model, enum model_kind kind)
 {
-    for (size_t i = 0; i < info->n_tensors; i++)
-        if (str_contains(info->tensors[i].name, str_from(part)))
-            return true;
-    return false;
+    bool is_encoder =
+        kind == MODEL_KIND_LLM && model->kind == MODEL_KIND_TEXT_ENCODER;
+    if (kind != MODEL_KIND_UNKNOWN && !is_encoder)
+        model->kind = kind;
 }
 
-static enum model_kind
-kind_of_tensors(const struct safetensors_info *info)
+/* What a sidecar has said stays. */
+static int
+fill_text(char **field, struct str text)
 {
-    static const struct {
-        const char *part;
-        enum model_kind kind;
-    } rows[] = {
-        { "lora_up.", MODEL_KIND_LORA },
-        { "lora_A.", MODEL_KIND_LORA },
-        { "control_model.", MODEL_KIND_CONTROLNET },
-        { "controlnet_", MODEL_KIND_CONTROLNET },
-        { "model.diffusion_model.", MODEL_KIND_CHECKPOINT },
-        { "double_blocks.", MODEL_KIND_CHECKPOINT },
-        { "joint_blocks.", MODEL_KIND_CHECKPOINT },
-        { "emb_params", MODEL_KIND_EMBEDDING_SD },
-        { "decoder.up.", MODEL_KIND_VAE },
-    };
-    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
-        if (has_part(info, rows[i].part))
-            return rows[i].kind;
-    return MODEL_KIND_UNKNOWN;
+    return (*field)[0] != '\0' ? 0 : set_utf8(field, text);
+}
+
+static void
+fill_list(struct text_list *list, struct text_list *from)
+{
+    if (list->n > 0)
+        return;
+    struct text_list none = *list;
+    *list = *from;
+    *from = none;
+}
+
+static int
+take_words(struct model *model, const struct json *metadata)
+{
+    struct sd_words words;
+    if (sd_words_read(&words, metadata) < 0)
+        return -1;
+    fill_list(&model->trigger_words, &words.triggers);
+    fill_list(&model->tags, &words.tags);
+    sd_words_release(&words);
+    return 0;
+}
+
+static int
+take_safetensors(struct model *model, const struct safetensors_info *info)
+{
+    struct sd_model found = sd_model_of_safetensors(info);
+    struct str title = STR("");
+    take_kind(model, found.kind);
+    if (info->n_parameters <= INT64_MAX)
+        model->n_parameters = (int64_t)info->n_parameters;
+    if (!json_as_text(json_get(info->metadata, "modelspec.title"), &title))
+        json_as_text(json_get(info->metadata, "ss_output_name"), &title);
+    if (fill_text(&model->quantization, info->main_type) < 0 ||
+        fill_text(&model->title, title) < 0 ||
+        fill_text(&model->base_model, str_from(found.base_model)) < 0)
+        return -1;
+    return take_words(model, info->metadata);
 }
 
 int
@@ -240,21 +293,11 @@ heads_read_safetensors(struct model *model)
     struct byte_source source;
     struct safetensors_info info;
     struct error error;
-    struct str title = STR("");
     if (open_source(model->path, &source) < 0)
         return 0;
     if (safetensors_read(&source, &info, &error) < 0)
         return note_failure(model, &error);
-    if (info.n_parameters <= INT64_MAX)
-        model->n_parameters = (int64_t)info.n_parameters;
-    enum model_kind kind = kind_of_tensors(&info);
-    if (kind != MODEL_KIND_UNKNOWN)
-        model->kind = kind;
-    if (!json_as_text(json_get(info.metadata, "modelspec.title"), &title))
-        json_as_text(json_get(info.metadata, "ss_output_name"), &title);
-    int result = set_utf8(&model->quantization, info.main_type);
-    if (result == 0)
-        result = set_utf8(&model->title, title);
+    int result = take_safetensors(model, &info);
     safetensors_info_release(&info);
     return result;
 }
