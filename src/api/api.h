@@ -17,6 +17,8 @@
 #define API_API_H
 
 #include "core/auth/auth.h"
+#include "core/downloads/downloads.h"
+#include "core/hub/hub.h"
 #include "core/instances/instances.h"
 #include "core/library/library.h"
 #include "core/profiles/profiles.h"
@@ -66,6 +68,8 @@ struct api_options {
     struct auth *auth;
     struct settings *settings;
     struct library *library;
+    struct hub *hub;
+    struct downloads *downloads;
     struct engines *engines;
     struct api_hooks hooks;
     const char *version;   /* "0.1.0"; borrowed for the api's life */

@@ -24,7 +24,7 @@ static bool
 is_droppable(enum event_type type)
 {
     return type == EVENT_LOG || type == EVENT_INSTANCE_LOG ||
-           type == EVENT_LIBRARY_SCAN;
+           type == EVENT_DOWNLOAD_PROGRESS || type == EVENT_LIBRARY_SCAN;
 }
 
 static void
@@ -93,6 +93,8 @@ write_payload(struct api *api, const struct event *event,
     case EVENT_INSTANCE_STATE: write_state(api, event->payload, out); break;
     case EVENT_INSTANCE_LOG: write_line(event->payload, out); break;
     case EVENT_LIBRARY_SCAN: scan_write(event->payload, out); break;
+    case EVENT_DOWNLOAD_CHANGED:
+    case EVENT_DOWNLOAD_PROGRESS: download_write(event->payload, out); break;
     case EVENT_LOG: log_entry_write(event->payload, out); break;
     default: json_null(out); break;
     }

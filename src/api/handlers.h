@@ -69,6 +69,29 @@ void models_remove(struct call *call);
 void models_move(struct call *call);
 void models_bulk_move(struct call *call);
 
+/* hub.c */
+void hub_do_search(struct call *call);
+void hub_do_files(struct call *call);
+
+/* downloads.c */
+void downloads_create(struct call *call);
+void downloads_list(struct call *call);
+void downloads_list_active(struct call *call);
+void downloads_show(struct call *call);
+void downloads_do_pause(struct call *call);
+void downloads_do_resume(struct call *call);
+void downloads_do_retry(struct call *call);
+void downloads_do_cancel(struct call *call);
+void downloads_do_priority(struct call *call);
+void history_list(struct call *call);
+void history_remove(struct call *call);
+void history_clear(struct call *call);
+void history_again(struct call *call);
+
+/* download_views.c */
+void downloads_follow(struct call *call);
+void downloads_follow_socket(struct call *call);
+
 /* events_stream.c */
 void events_follow(struct call *call);
 

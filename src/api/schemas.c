@@ -564,5 +564,9 @@ const struct schema *const named_schemas[] = {
     &schema_inference_models,
     &schema_openai_error,
     &schema_anthropic_error,
+    &schema_download_order,
+    &schema_download,
+    &schema_hub_found,
+    &schema_hub_files,
 };
 const size_t n_named_schemas = sizeof named_schemas / sizeof *named_schemas;

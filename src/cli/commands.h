@@ -14,6 +14,19 @@
     X(stop)              \
     X(restart)           \
     X(logs)              \
+    X(search)            \
+    X(pull)              \
+    X(downloads_list)    \
+    X(downloads_pause)   \
+    X(downloads_resume)  \
+    X(downloads_retry)   \
+    X(downloads_cancel)  \
+    X(models_list)       \
+    X(models_show)       \
+    X(models_rm)         \
+    X(models_mv)         \
+    X(models_scan)       \
+    X(models_dups)       \
     X(profile_list)      \
     X(profile_show)      \
     X(profile_create)    \

@@ -557,3 +557,31 @@ client_add_segment(struct strbuf *target, const char *text)
             strbuf_addf(target, "%%%02X", c);
     }
 }
+
+void
+client_add_query(struct strbuf *target, const char *name, const char *value)
+{
+    if (value == NULL)
+        return;
+    bool is_first = str_find(strbuf_view(target), '?') < 0;
+    strbuf_addf(target, "%c%s=", is_first ? '?' : '&', name);
+    client_add_segment(target, value);
+}
+
+int
+client_ask(const struct cli *cli, const char *method, const char *target,
+           const char *body, client_print_fn *print)
+{
+    struct daemon_client client;
+    struct client_answer answer;
+    int rc = client_open(&client, cli);
+    if (rc == CLI_OK)
+        rc = client_call(&client, method, target, body, &answer);
+    if (rc == CLI_OK) {
+        if (print != NULL)
+            rc = print(cli, answer.data);
+        client_answer_free(&answer);
+    }
+    client_close(&client);
+    return rc;
+}

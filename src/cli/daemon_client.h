@@ -47,6 +47,11 @@ int client_try(struct daemon_client *client, const char *method,
  * client_answer_free. */
 int client_change(struct daemon_client *client, const char *method,
                   const char *target, struct client_answer *ret_answer);
+/* One request whose answer is printed: opens, asks, hands the envelope's
+ * `data` (which may be NULL) to `print` (NULL: prints nothing), closes. */
+typedef int client_print_fn(const struct cli *cli, const struct json *data);
+int client_ask(const struct cli *cli, const char *method, const char *target,
+               const char *body, client_print_fn *print);
 /* Prints why it was refused. */
 void client_tell(const struct client_answer *answer);
 
@@ -63,5 +68,8 @@ int client_stream(struct daemon_client *client, const char *method,
 
 /* Appends the text percent-encoded, as one segment of a path. */
 void client_add_segment(struct strbuf *target, const char *text);
+/* Appends "?name=value" or "&name=value"; nothing when the value is NULL. */
+void client_add_query(struct strbuf *target, const char *name,
+                      const char *value);
 
 #endif

@@ -59,25 +59,13 @@ target_of(struct strbuf *target, const char *name, const char *rest)
     strbuf_add_text(target, rest);
 }
 
-typedef int print_fn(const struct cli *cli, const struct json *data);
-
 static int
 ask(const struct cli *cli, const char *method, const char *name,
-    const char *rest, const char *body, print_fn *print)
+    const char *rest, const char *body, client_print_fn *print)
 {
-    struct daemon_client client;
-    struct client_answer answer;
     struct strbuf target = STRBUF_INIT(16 * KIB);
     target_of(&target, name, rest);
-    int rc = client_open(&client, cli);
-    if (rc == CLI_OK)
-        rc = client_call(&client, method, strbuf_text(&target), body, &answer);
-    if (rc == CLI_OK) {
-        if (print != NULL && answer.data != NULL)
-            rc = print(cli, answer.data);
-        client_answer_free(&answer);
-    }
-    client_close(&client);
+    int rc = client_ask(cli, method, strbuf_text(&target), body, print);
     strbuf_release(&target);
     return rc;
 }

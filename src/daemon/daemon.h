@@ -12,6 +12,8 @@
 #include "api/api.h"
 #include "base/limits.h"
 #include "core/auth/auth.h"
+#include "core/downloads/downloads.h"
+#include "core/hub/hub.h"
 #include "core/instances/instances.h"
 #include "core/library/library.h"
 #include "core/logs/logs.h"
@@ -36,6 +38,8 @@ struct daemon {
     struct logs *logs;
     struct engines *engines;
     struct library *library;
+    struct hub *hub;
+    struct downloads *downloads;
     struct profiles *profiles;
     struct instances *instances;
     struct router *router;
@@ -97,6 +101,22 @@ struct daemon_library {
 };
 void daemon_library_options(struct daemon *daemon,
                             struct daemon_library *ret_library);
+/* Hugging Face's cache folder as its own tools find it; false: there is none
+ * for this user. */
+bool daemon_hub_cache(const struct daemon *daemon,
+                      char ret_path[LIMIT_PATH_BYTES]);
+/* Whether the library searches that program's store. */
+bool daemon_has_source(const struct daemon *daemon, enum model_source source);
+/* What core/downloads and core/hub are told; views likewise. */
+struct daemon_downloads {
+    struct downloads_options options;
+    struct str roots[DAEMON_ROOTS_MAX];
+    char cache_dir[LIMIT_PATH_BYTES];
+    char download_dir[LIMIT_PATH_BYTES];
+};
+void daemon_downloads_options(struct daemon *daemon,
+                              struct daemon_downloads *ret_downloads);
+void daemon_hub_options(struct daemon *daemon, struct hub_options *ret_options);
 /* Options of modules that can be changed while running. */
 void daemon_router_options(struct daemon *daemon,
                            struct router_options *ret_options);

@@ -37,25 +37,35 @@ add(struct daemon_library *library, enum model_source source,
     library->options.n_places++;
 }
 
+bool
+daemon_hub_cache(const struct daemon *daemon, char ret_path[LIMIT_PATH_BYTES])
+{
+    const struct {
+        const char *folder, *rest;
+    } rows[] = {
+        { settings_text(daemon->settings, SETTING_ID_HUGGINGFACE_CACHE_DIR),
+          "" },
+        { variable(daemon, "HF_HUB_CACHE"), "" },
+        { variable(daemon, "HF_HOME"), "/hub" },
+        { variable(daemon, "XDG_CACHE_HOME"), "/huggingface/hub" },
+        { variable(daemon, "HOME"), "/.cache/huggingface/hub" },
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        if (rows[i].folder[0] != '/')
+            continue;
+        int n = snprintf(ret_path, LIMIT_PATH_BYTES, "%s%s", rows[i].folder,
+                         rows[i].rest);
+        return n > 0 && n < LIMIT_PATH_BYTES;
+    }
+    return false;
+}
+
 static void
 add_hub(const struct daemon *daemon, struct daemon_library *library)
 {
-    const char *set =
-        settings_text(daemon->settings, SETTING_ID_HUGGINGFACE_CACHE_DIR);
-    const char *cache = variable(daemon, "HF_HUB_CACHE");
-    const char *hf_home = variable(daemon, "HF_HOME");
-    const char *xdg = variable(daemon, "XDG_CACHE_HOME");
-    if (set[0] != '\0')
-        add(library, MODEL_SOURCE_HUGGINGFACE, "%s", set);
-    else if (cache[0] != '\0')
-        add(library, MODEL_SOURCE_HUGGINGFACE, "%s", cache);
-    else if (hf_home[0] != '\0')
-        add(library, MODEL_SOURCE_HUGGINGFACE, "%s/hub", hf_home);
-    else if (xdg[0] != '\0')
-        add(library, MODEL_SOURCE_HUGGINGFACE, "%s/huggingface/hub", xdg);
-    else
-        add(library, MODEL_SOURCE_HUGGINGFACE, "%s/.cache/huggingface/hub",
-            variable(daemon, "HOME"));
+    char path[LIMIT_PATH_BYTES];
+    if (daemon_hub_cache(daemon, path))
+        add(library, MODEL_SOURCE_HUGGINGFACE, "%s", path);
 }
 
 static void
@@ -101,8 +111,8 @@ static const struct {
     { MODEL_SOURCE_OLLAMA, add_ollama },
 };
 
-static bool
-is_listed(const struct daemon *daemon, enum model_source source)
+bool
+daemon_has_source(const struct daemon *daemon, enum model_source source)
 {
     const char *const *names;
     size_t n =
@@ -211,7 +221,7 @@ daemon_library_options(struct daemon *daemon,
     if (downloads[0] != '\0')
         add(ret_library, MODEL_SOURCE_DOWNLOADS, "%s", downloads);
     for (size_t i = 0; i < sizeof source_rows / sizeof *source_rows; i++)
-        if (is_listed(daemon, source_rows[i].source))
+        if (daemon_has_source(daemon, source_rows[i].source))
             source_rows[i].add(daemon, ret_library);
     add_comfyui(daemon, ret_library);
 }

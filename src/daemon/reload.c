@@ -128,6 +128,15 @@ reconfigure(struct deferred *deferred)
         events_log(&daemon->events, LOG_ERROR, "library", "%s", error.message);
     else
         library_scan(daemon->library, NULL, NULL);
+
+    struct hub_options hub;
+    struct daemon_downloads downloads;
+    daemon_hub_options(daemon, &hub);
+    daemon_downloads_options(daemon, &downloads);
+    if (hub_configure(daemon->hub, &hub, &error) < 0 ||
+        downloads_configure(daemon->downloads, &downloads.options, &error) < 0)
+        events_log(&daemon->events, LOG_ERROR, "downloads", "%s",
+                   error.message);
 }
 
 static void

@@ -1,8 +1,8 @@
 /* The orderly end: nothing new is let in, what runs may finish, engines stop
  * (or stay with their keepers under keep_engines), everything closes.
  *
- *   server drains -> router drains -> instances shut down -> server closes
- *   -> the loop stops
+ *   server drains -> router drains -> downloads stop -> instances shut down
+ *   -> server closes -> the loop stops
  *
  * Each arrow is a callback. A second signal skips the waiting. */
 #include "base/limits.h"
@@ -27,10 +27,17 @@ on_instances_down(void *ctx)
 }
 
 static void
-on_quiet(void *ctx)
+on_downloads_stopped(void *ctx)
 {
     struct daemon *daemon = ctx;
     instances_shutdown(daemon->instances, on_instances_down, daemon);
+}
+
+static void
+on_quiet(void *ctx)
+{
+    struct daemon *daemon = ctx;
+    downloads_stop(daemon->downloads, on_downloads_stopped, daemon);
 }
 
 static void

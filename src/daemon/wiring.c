@@ -139,6 +139,18 @@ open_models(struct daemon *daemon, struct error *error)
     return 0;
 }
 
+static int
+open_downloads(struct daemon *daemon, struct error *error)
+{
+    struct hub_options hub;
+    struct daemon_downloads downloads;
+    daemon_hub_options(daemon, &hub);
+    daemon_downloads_options(daemon, &downloads);
+    if (hub_new(&hub, &daemon->hub, error) < 0)
+        return -1;
+    return downloads_new(&downloads.options, &daemon->downloads, error);
+}
+
 static const char *
 engine_path(void *ctx, const char *engine)
 {
@@ -270,6 +282,8 @@ open_surfaces(struct daemon *daemon, struct error *error)
         .auth = daemon->auth,
         .settings = daemon->settings,
         .library = daemon->library,
+        .hub = daemon->hub,
+        .downloads = daemon->downloads,
         .engines = daemon->engines,
         .hooks = { .ctx = daemon,
                    .gateway_handles = handles,
@@ -303,7 +317,7 @@ daemon_open(struct daemon *daemon, const struct settings_sources *sources,
                           &daemon->engines, error) < 0 ||
         daemon_check_engines(daemon, error) < 0 ||
         open_fetcher(daemon, error) < 0 || open_models(daemon, error) < 0 ||
-        open_engines(daemon, error) < 0)
+        open_downloads(daemon, error) < 0 || open_engines(daemon, error) < 0)
         return -1;
     return open_surfaces(daemon, error);
 }
@@ -323,6 +337,8 @@ daemon_close(struct daemon *daemon)
     router_free(daemon->router);
     instances_free(daemon->instances);
     profiles_free(daemon->profiles);
+    downloads_free(daemon->downloads);
+    hub_free(daemon->hub);
     library_free(daemon->library);
     fetcher_free(daemon->fetcher);
     engines_free(daemon->engines);

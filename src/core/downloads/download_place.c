@@ -123,7 +123,9 @@ usual_target(const struct downloads *all, struct download *d, char *ret,
 {
     const struct downloads_options *options = &all->options;
     int n;
-    if (d->source == HUB_HUGGINGFACE) {
+    if (d->source == HUB_HUGGINGFACE && options->cache_dir[0] == '\0') {
+        n = snprintf(ret, size, "%s/%s", options->download_dir, d->model_id);
+    } else if (d->source == HUB_HUGGINGFACE) {
         struct str name = str_from(d->model_id);
         struct str org = str_split(&name, '/');
         n = name.p == NULL

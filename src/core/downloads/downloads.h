@@ -37,7 +37,7 @@ struct downloads_options {
     struct store *store;
     struct fetcher *fetcher;
     struct library *library;  /* is told of new files */
-    const char *cache_dir;    /* Hugging Face's hub cache */
+    const char *cache_dir;    /* Hugging Face's hub cache; "": none */
     const char *download_dir; /* everything else */
     const struct str *roots;  /* folders that a target may be below */
     size_t n_roots;

@@ -192,6 +192,63 @@ each_command_has_its_request(void **state)
                   "\"file\",\"pinned_by\":\"f line 1\"}}"),
           "GET /api/settings ", "",
           "SETTING  VALUE  FROM\nport     1      f line 1\n" },
+        { "search qwen coder --author a -n 5 --source civitai",
+          OK_JSON("{\"models\":[{\"model_id\":\"a/b\","
+                  "\"size_bytes\":2048,\"downloads\":7,\"likes\":1,"
+                  "\"gated\":\"auto\",\"last_modified\":"
+                  "\"2026-01-02T03:04:05Z\"},{\"model_id\":\"c/d\","
+                  "\"is_downloaded\":true,\"gated\":false}]}"),
+          "GET /api/models/search?q=qwen%20coder&source=civitai&author=a"
+          "&limit=5 ",
+          "",
+          "MODEL  SIZE     DOWNLOADS  LIKES  ACCESS  UPDATED\n"
+          "a/b    2.0 KiB  7          1      gated   2026-01-02\n"
+          "c/d    -        0          0      here    -\n" },
+        { "models list llama --kind llm --sort size",
+          OK_JSON("[{\"name\":\"m\",\"kind\":\"llm\",\"architecture\":"
+                  "\"llama\",\"parameters\":8030261248,\"quantization\":"
+                  "\"Q4_K_M\",\"context_length\":8192,\"size_bytes\":1024,"
+                  "\"source\":\"ollama\"}]"),
+          "GET /api/models?q=llama&kind=llm&sort=size ", "",
+          "NAME  KIND  ARCH   PARAMS  QUANT   CONTEXT  SIZE     FROM\n"
+          "m     llm   llama  8.0 B   Q4_K_M  8192     1.0 KiB  ollama\n" },
+        { "models show a/b", OK_JSON("{\"id\":\"x\",\"preview\":null}"),
+          "GET /api/models/a%2Fb ", "", "id                 x\n" },
+        { "models rm m --dry-run",
+          OK_JSON("{\"files\":[{\"path\":\"/m/a.gguf\"},"
+                  "{\"path\":\"/m/b\"}],\"bytes\":3072}"),
+          "DELETE /api/models/m?dry_run=1 ", "",
+          "/m/a.gguf\n/m/b\nwould be deleted: 2 files, 3.0 KiB\n" },
+        { "models mv m archive", OK_JSON("{\"new_path\":\"/a/m.gguf\"}"),
+          "POST /api/models/m/move ", "{\"category\":\"archive\"}",
+          "/a/m.gguf\n" },
+        { "models dups", OK_JSON("[]"), "GET /api/models/duplicates ", "",
+          "No file is here twice.\n" },
+        { "downloads list",
+          OK_JSON("[{\"task_id\":\"t\",\"model_id\":\"a/b\",\"status\":"
+                  "\"downloading\",\"progress\":40,\"total_bytes\":1024,"
+                  "\"bytes_per_s\":512,\"eta_s\":60}]"),
+          "GET /api/models/downloads/active ", "",
+          "TASK  MODEL  STATUS       DONE  SIZE     SPEED    LEFT\n"
+          "t     a/b    downloading  40 %  1.0 KiB  512 B/s  60 s\n" },
+        { "downloads cancel t", OK_JSON("{}"),
+          "POST /api/models/download/t/cancel ", "", "" },
+        { "pull a/b:Q4_K_M@dev --dry-run -f x.gguf -f y.gguf --to /m",
+          OK_JSON("{\"files\":[{\"path\":\"x.gguf\",\"size\":1024,"
+                  "\"sha256\":\"ab\"}],\"total_bytes\":1024,"
+                  "\"target\":\"/m\"}"),
+          "POST /api/models/download ",
+          "{\"source\":\"huggingface\",\"revision\":\"dev\",\"model_id\":"
+          "\"a/b\",\"variant\":\"Q4_K_M\",\"files\":[\"x.gguf\","
+          "\"y.gguf\"],\"target\":\"/m\",\"dry_run\":true}",
+          "FILE    SIZE     SHA-256\nx.gguf  1.0 KiB  ab\n"
+          "1 file, 1.0 KiB, to /m\n" },
+        { "pull https://h/f.gguf --name g.gguf --limit-rate 1.5M --no-wait",
+          OK_JSON("{\"task_id\":\"t1\",\"status\":\"queued\"}"),
+          "POST /api/models/download ",
+          "{\"url\":\"https://h/f.gguf\",\"filename\":\"g.gguf\","
+          "\"limit_bytes_per_s\":1572864}",
+          "t1\n" },
     };
     struct harness *h = *state;
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
@@ -203,6 +260,58 @@ each_command_has_its_request(void **state)
         assert_string_equal(strstr(fake.requests[0], "\r\n\r\n") + 4,
                             rows[i].body);
         assert_string_equal(h->out, rows[i].out);
+    }
+}
+
+static void
+pull_goes_on_to_the_end(void **state)
+{
+    static const struct {
+        const char *status, *verb, *end;
+        int code;
+        const char *out, *err;
+    } rows[] = {
+        { "queued", NULL,
+          "{\"status\":\"completed\",\"total_bytes\":2048,"
+          "\"target\":\"/m\"}",
+          CLI_OK, "a/b: 2.0 KiB in /m\n", "" },
+        { "paused", "resume",
+          "{\"status\":\"failed\",\"error\":{\"code\":\"io_error\","
+          "\"message\":\"the disk is full\"}}",
+          CLI_FAILED, "", "hearth: the download failed: the disk is full\n" },
+        { "failed", "retry", "{\"status\":\"cancelled\"}", CLI_FAILED, "",
+          "hearth: the download was cancelled\n" },
+        { "queued", NULL, "{\"status\":\"downloading\"}", CLI_FAILED, "",
+          "hearth: hearth stopped before the download did; it goes on when "
+          "hearth runs again\n" },
+    };
+    struct harness *h = *state;
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        struct fake fake;
+        char task[256], events[512];
+        size_t n = 0;
+        const char *answers[3];
+        snprintf(task, sizeof task,
+                 OK_JSON("{\"task_id\":\"t1\",\"status\":\"%s\"}"),
+                 rows[i].status);
+        snprintf(events, sizeof events,
+                 EVENTS("data: {\"status\":\"downloading\"}\n\n"
+                        "data: %s\n\n"),
+                 rows[i].end);
+        answers[n++] = task;
+        if (rows[i].verb != NULL)
+            answers[n++] = OK_JSON("{}");
+        answers[n++] = events;
+        fake_start(&fake, h, answers, n);
+        int rc = harness_run(h, "pull a/b");
+        fake_stop(&fake);
+        assert_int_equal(rc, rows[i].code);
+        assert_string_equal(h->out, rows[i].out);
+        assert_string_equal(h->err, rows[i].err);
+        if (rows[i].verb != NULL)
+            assert_contains(fake.requests[1], rows[i].verb);
+        assert_contains(fake.requests[n - 1],
+                        "GET /api/models/download/t1/progress ");
     }
 }
 
@@ -426,6 +535,7 @@ main(void)
     cmocka_unit_test_setup_teardown(name, harness_set_up, harness_tear_down)
     const struct CMUnitTest tests[] = {
         T(each_command_has_its_request),
+        T(pull_goes_on_to_the_end),
         T(errors_become_exit_codes),
         T(a_model_is_asked),
         T(logs_are_followed_to_the_end),
