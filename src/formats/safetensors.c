@@ -25,6 +25,12 @@ static const struct {
 
 /* ---- errors ---- */
 
+static char
+printable(char byte)
+{
+    return (unsigned char)byte < 0x20 || byte == 0x7F ? '?' : byte;
+}
+
 /* A name from the file, fit to be shown: cut, and without control bytes. */
 static const char *
 shown(struct str name, char buffer[QUOTED_MAX])
@@ -32,10 +38,8 @@ shown(struct str name, char buffer[QUOTED_MAX])
     size_t n = name.n < QUOTED_MAX - 1 ? name.n : QUOTED_MAX - 1;
     while (n < name.n && n > 0 && ((unsigned char)name.p[n] & 0xC0) == 0x80)
         n--;
-    for (size_t i = 0; i < n; i++) {
-        unsigned char byte = (unsigned char)name.p[i];
-        buffer[i] = byte < 0x20 || byte == 0x7F ? '?' : name.p[i];
-    }
+    for (size_t i = 0; i < n; i++)
+        buffer[i] = printable(name.p[i]);
     buffer[n] = '\0';
     return buffer;
 }
@@ -88,6 +92,8 @@ parse_head(struct safetensors_info *info, struct str text, struct error *error)
         return 0;
     if (problem.code == ERR_NO_MEMORY)
         return error_set(error, ERR_NO_MEMORY, "out of memory");
+    for (char *c = problem.message; *c != '\0'; c++)
+        *c = printable(*c);
     return error_set(error, ERR_INVALID, "its head is no JSON: %s",
                      problem.message);
 }
