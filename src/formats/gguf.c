@@ -333,7 +333,7 @@ read_value(struct reader *r, struct gguf_value *value)
 static int
 read_name(struct reader *r, const char *what, struct str *ret_name)
 {
-    uint64_t n;
+    uint64_t n = 0;
     if (read_text(r, GGUF_NAME_MAX, ret_name, &n) < 0)
         return -1;
     if (n > GGUF_NAME_MAX)
@@ -495,12 +495,13 @@ check_data(struct reader *r, const struct tensor_sums *sums)
             info->most_bytes_type = type;
     if (info->n_tensors == 0 || sums->end == 0)
         return 0;
-    if (u64_add_overflows(info->data_offset, sums->end, &end) ||
-        end > r->source->size_bytes)
+    if (u64_add_overflows(info->data_offset, sums->end, &end))
+        return contradicts(r, "the tensors are larger than any file");
+    if (end > r->source->size_bytes)
         return error_set(r->error, ERR_INVALID,
                          "cut short: its tensors need %llu bytes and the file "
                          "has %llu",
-                         (unsigned long long)(info->data_offset + sums->end),
+                         (unsigned long long)end,
                          (unsigned long long)r->source->size_bytes);
     return 0;
 }
