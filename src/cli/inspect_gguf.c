@@ -93,11 +93,14 @@ report_tags(struct report *report, const struct gguf_info *info)
     return rc;
 }
 
-/* Only image models are told by their tensors: others say what they are. */
+/* Of image models. Some say what they are, some only have tensors. */
 static void
-report_kind(struct report *report, const struct tensors *tensors)
+report_kind(struct report *report, const struct gguf_info *info,
+            const struct tensors *tensors)
 {
-    struct sd_model model = sd_scan_result(&tensors->scan, NULL);
+    struct sd_model model = sd_model_of_architecture(gguf_architecture(info));
+    if (model.kind == MODEL_KIND_UNKNOWN)
+        model = sd_scan_result(&tensors->scan, NULL);
     bool is_image = model.base_model[0] != '\0';
     report_text(report, "kind", "kind",
                 is_image ? str_from(model_kind_names[model.kind]) : STR(""));
@@ -220,7 +223,7 @@ report_gguf(const struct inspected *file, const struct gguf_info *info,
                 text_at(info, "general.license"));
     if (report_tags(&report, info) < 0)
         report.out.state = STRBUF_NO_MEMORY;
-    report_kind(&report, tensors);
+    report_kind(&report, info, tensors);
     report_quantization(&report, info);
     report_count(&report, "n_parameters", "parameters", info->n_parameters);
     report_architecture(&report, info);

@@ -374,6 +374,34 @@ base_of(uint64_t marks, const struct json *metadata)
     return *base != '\0' || i == n ? base : base_rows[i].base_model;
 }
 
+/* As ComfyUI-GGUF's converter and stable-diffusion.cpp name them. */
+static const struct {
+    const char *architecture;
+    const char *base_model;
+} architecture_rows[] = {
+    { "sd1", "SD1.5" },
+    { "sd2", "SD2" },
+    { "sdxl", "SDXL" },
+    { "sd3", "SD3" },
+    { "flux", "Flux" },
+    { "aura", "AuraFlow" },
+    { "hyvid", "Hunyuan Video" },
+    { "ltxv", "LTX-Video" },
+    { "qwen_image", "Qwen-Image" },
+    { "wan", "Wan" },
+};
+
+struct sd_model
+sd_model_of_architecture(struct str architecture)
+{
+    size_t n = sizeof architecture_rows / sizeof *architecture_rows;
+    for (size_t i = 0; i < n; i++)
+        if (str_is(architecture, architecture_rows[i].architecture))
+            return (struct sd_model){ MODEL_KIND_CHECKPOINT,
+                                      architecture_rows[i].base_model };
+    return (struct sd_model){ MODEL_KIND_UNKNOWN, "" };
+}
+
 /* ---- results ---- */
 
 struct sd_model

@@ -29,6 +29,10 @@ void sd_scan_see_gguf(struct sd_scan *scan, const struct gguf_tensor *tensor);
 struct sd_model sd_scan_result(const struct sd_scan *scan,
                                const struct json *metadata);
 
+/* Of general.architecture in a GGUF file; UNKNOWN when it is none of an image
+ * model's. */
+struct sd_model sd_model_of_architecture(struct str architecture);
+
 struct sd_model sd_model_of_safetensors(const struct safetensors_info *info);
 
 /* ---- words ---- */

@@ -56,25 +56,19 @@ note_failure(struct model *model, const struct error *error)
 static const struct {
     const char *architecture;
     enum model_kind kind;
-    const char *base_model;
 } architecture_rows[] = {
-    { "bert", MODEL_KIND_EMBEDDING, "" },
-    { "nomic-bert", MODEL_KIND_EMBEDDING, "" },
-    { "nomic-bert-moe", MODEL_KIND_EMBEDDING, "" },
-    { "jina-bert-v2", MODEL_KIND_EMBEDDING, "" },
-    { "jina-bert-v3", MODEL_KIND_EMBEDDING, "" },
-    { "modern-bert", MODEL_KIND_EMBEDDING, "" },
-    { "neo-bert", MODEL_KIND_EMBEDDING, "" },
-    { "gemma-embedding", MODEL_KIND_EMBEDDING, "" },
-    { "t5encoder", MODEL_KIND_TEXT_ENCODER, "" },
-    { "clip", MODEL_KIND_VISION, "" },
-    { "whisper", MODEL_KIND_AUDIO, "" },
-    { "wavtokenizer-dec", MODEL_KIND_AUDIO, "" },
-    { "sd1", MODEL_KIND_CHECKPOINT, "SD1.5" },
-    { "sd2", MODEL_KIND_CHECKPOINT, "SD2" },
-    { "sdxl", MODEL_KIND_CHECKPOINT, "SDXL" },
-    { "sd3", MODEL_KIND_CHECKPOINT, "SD3" },
-    { "flux", MODEL_KIND_CHECKPOINT, "Flux" },
+    { "bert", MODEL_KIND_EMBEDDING },
+    { "nomic-bert", MODEL_KIND_EMBEDDING },
+    { "nomic-bert-moe", MODEL_KIND_EMBEDDING },
+    { "jina-bert-v2", MODEL_KIND_EMBEDDING },
+    { "jina-bert-v3", MODEL_KIND_EMBEDDING },
+    { "modern-bert", MODEL_KIND_EMBEDDING },
+    { "neo-bert", MODEL_KIND_EMBEDDING },
+    { "gemma-embedding", MODEL_KIND_EMBEDDING },
+    { "t5encoder", MODEL_KIND_TEXT_ENCODER },
+    { "clip", MODEL_KIND_VISION },
+    { "whisper", MODEL_KIND_AUDIO },
+    { "wavtokenizer-dec", MODEL_KIND_AUDIO },
 };
 
 static int
@@ -139,14 +133,15 @@ take_gguf_kind(struct model *model, const struct gguf_info *info)
     if (gguf_get_arch(info, "pooling_type") != NULL)
         kind = MODEL_KIND_EMBEDDING;
     for (size_t i = 0; i < sizeof architecture_rows / sizeof *architecture_rows;
-         i++) {
-        if (strcmp(model->architecture, architecture_rows[i].architecture) != 0)
-            continue;
-        kind = architecture_rows[i].kind;
-        if (model_set_text(&model->base_model,
-                           str_from(architecture_rows[i].base_model)) < 0)
-            return -1;
-    }
+         i++)
+        if (strcmp(model->architecture, architecture_rows[i].architecture) == 0)
+            kind = architecture_rows[i].kind;
+    struct sd_model image =
+        sd_model_of_architecture(str_from(model->architecture));
+    if (image.kind != MODEL_KIND_UNKNOWN)
+        kind = image.kind;
+    if (model_set_text(&model->base_model, str_from(image.base_model)) < 0)
+        return -1;
     if (str_is(type, "adapter"))
         kind = MODEL_KIND_LORA;
     if (kind == MODEL_KIND_LLM && model->mmproj_path[0] != '\0')

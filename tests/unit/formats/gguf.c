@@ -487,6 +487,7 @@ test_names_of_numbers(void **state)
 {
     assert_string_equal(ggml_type_find(12)->name, "Q4_K");
     assert_int_equal(ggml_type_find(14)->block_bytes, 210);
+    assert_int_equal(ggml_type_find(41)->block, 128);
     assert_null(ggml_type_find(4));
     assert_null(ggml_type_find(UINT32_MAX));
     assert_string_equal(llama_ftype_name(15), "Q4_K_M");

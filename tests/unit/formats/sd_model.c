@@ -450,6 +450,18 @@ test_turns_gguf_shapes(void **state)
     (void)state;
 }
 
+static void
+test_names_of_gguf(void **state)
+{
+    struct sd_model model = sd_model_of_architecture(STR("wan"));
+    assert_int_equal(model.kind, MODEL_KIND_CHECKPOINT);
+    assert_string_equal(model.base_model, "Wan");
+    model = sd_model_of_architecture(STR("llama"));
+    assert_int_equal(model.kind, MODEL_KIND_UNKNOWN);
+    assert_string_equal(model.base_model, "");
+    (void)state;
+}
+
 /* ---- words ---- */
 
 static const struct {
@@ -525,6 +537,7 @@ main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_tells_them_apart),
         cmocka_unit_test(test_turns_gguf_shapes),
+        cmocka_unit_test(test_names_of_gguf),
         cmocka_unit_test(test_words),
         cmocka_unit_test(test_words_are_bounded),
     };
