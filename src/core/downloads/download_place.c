@@ -166,6 +166,22 @@ place_of(const struct download *d, const struct download_file *file)
     return join(d->target, name);
 }
 
+/* It must have room for the endings of what grows. */
+static int
+check_path(const struct download *d, const char *path, struct error *error)
+{
+    const char *slash = strrchr(path, '/');
+    size_t n = strlen(slash == NULL ? path : slash + 1);
+    if (file_name_check_path(str_from(path), error) < 0)
+        return -1;
+    if (n + sizeof ".part.journal" - 1 <= FILE_NAME_PART_BYTES)
+        return 0;
+    return error_field(error, d->source == HUB_URL ? "filename" : "model_id",
+                       "the name of a file may have %d bytes, not %zu",
+                       FILE_NAME_PART_BYTES - (int)sizeof ".part.journal" + 1,
+                       n);
+}
+
 int
 download_place(const struct downloads *all, struct download *d,
                struct str target, struct error *error)
@@ -184,7 +200,7 @@ download_place(const struct downloads *all, struct download *d,
         return error_set(error, ERR_NO_MEMORY, "out of memory");
     for (size_t i = 0; i < d->n_files; i++) {
         struct download_file *file = &d->files[i];
-        if (file_name_check_path(str_from(file->path), error) < 0)
+        if (check_path(d, file->path, error) < 0)
             return -1;
         if (d->is_cache && blob_name(file)[0] == '\0')
             return error_set(error, ERR_BAD_GATEWAY,

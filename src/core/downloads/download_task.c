@@ -73,11 +73,11 @@ on_settled(void *arg)
     }
     d->files[d->at].state = DOWNLOAD_COMPLETED;
     d->at++;
+    download_store(d);
     if (d->is_interrupted || d->wanted != DOWNLOAD_COMPLETED) {
         rest(d, d->wanted);
         return;
     }
-    download_store(d);
     next_file(d);
 }
 
@@ -147,6 +147,28 @@ on_progress(void *ctx)
 }
 
 static void
+on_noted(void *ctx, const struct error *error)
+{
+    struct download *d = ctx;
+    (void)error; /* then a crash just now would leave a file of nobody's */
+    transfer_publish(d->transfer); /* which has waited for this */
+}
+
+/* The digest is stored before the file has its name: after a crash in between
+ * it is known by it. */
+static void
+on_verified(void *ctx)
+{
+    struct download *d = ctx;
+    bool is_known = d->files[d->at].sha256[0] != '\0';
+    take_view(d);
+    if (is_known)
+        transfer_publish(d->transfer);
+    else
+        download_store_then(d, on_noted, d);
+}
+
+static void
 on_transferred(void *ctx, const struct error *error)
 {
     struct download *d = ctx;
@@ -212,6 +234,7 @@ transfer(struct download *d)
         .max_bytes = options->max_file_bytes,
         .headroom_bytes = options->headroom_bytes + downloads_outstanding(d),
         .on_progress = on_progress,
+        .on_verified = on_verified,
         .on_done = on_transferred,
         .ctx = d,
     };

@@ -157,8 +157,8 @@ body_of(const struct download *d)
     return NULL;
 }
 
-static void
-store_as(const struct download *d, store_done_fn *on_done, void *ctx)
+void
+download_store_then(const struct download *d, store_done_fn *on_done, void *ctx)
 {
     char *body = body_of(d);
     const struct download_row row = { .state = d->state,
@@ -180,7 +180,7 @@ store_as(const struct download *d, store_done_fn *on_done, void *ctx)
 void
 download_store(struct download *d)
 {
-    store_as(d, NULL, NULL);
+    download_store_then(d, NULL, NULL);
 }
 
 void
@@ -558,7 +558,7 @@ downloads_add(struct downloads *all, const struct hub_plan *plan,
         return -1;
     }
     *adding = (struct adding){ d, on_done, ctx };
-    store_as(d, on_added, adding);
+    download_store_then(d, on_added, adding);
     return 0;
 }
 

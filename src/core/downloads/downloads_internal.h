@@ -72,6 +72,8 @@ struct downloads {
 /* The one setter: checks the table, stores, publishes. */
 void download_set_state(struct download *download, enum download_state state);
 void download_store(struct download *download);
+void download_store_then(const struct download *download,
+                         store_done_fn *on_done, void *ctx);
 /* Starts what may start. */
 void downloads_look(struct downloads *downloads);
 void download_free(struct download *download);

@@ -180,13 +180,23 @@ void
 transfer_restart(struct transfer *t)
 {
     cancel_all(t);
-    spans_release(&t->done);
-    t->version++;
-    t->hashed = 0;
+    transfer_throw_away(t);
     t->is_whole = false;
     t->etag[0] = '\0';
     t->size = t->options.size_bytes;
+}
+
+/* Nothing new is written before the journal has forgotten what was there: two
+ * versions under one journal would look whole after a crash. */
+void
+transfer_throw_away(struct transfer *t)
+{
+    spans_release(&t->done);
+    t->version++;
+    t->hashed = 0;
+    t->synced_bytes = 0;
     t->is_dirty = true;
+    t->is_stale = true;
 }
 
 void
@@ -198,10 +208,31 @@ transfer_retry_after(struct transfer *t, int64_t ms)
     (void)timer_start(t->options.loop, &t->retry, ms);
 }
 
-static bool
-has_all(const struct transfer *t)
+bool
+transfer_has_all(const struct transfer *t)
 {
     return t->size >= 0 && spans_front(&t->done) == (uint64_t)t->size;
+}
+
+/* The digest agrees. */
+static void
+name(struct transfer *t)
+{
+    if (t->is_syncing || t->n_active > 0)
+        return;
+    if (t->is_dirty) {
+        transfer_sync(t);
+        return;
+    }
+    if (!t->is_told) {
+        t->is_told = true;
+        if (t->options.on_verified == NULL)
+            t->is_let = true;
+        else
+            t->options.on_verified(t->options.ctx);
+    }
+    if (t->is_let)
+        transfer_finish(t);
 }
 
 /* All bytes are there: does the digest agree? */
@@ -217,8 +248,7 @@ check(struct transfer *t)
     if (t->digest == NULL || sha256_hex(t->digest, t->found_sha256) < 0)
         return;
     if (t->sha256[0] == '\0' || strcmp(t->sha256, t->found_sha256) == 0) {
-        if (!t->is_syncing)
-            transfer_finish(t);
+        name(t);
         return;
     }
     if (t->n_restarts++ == 0) {
@@ -240,12 +270,12 @@ go_on(struct transfer *t)
         return;
     }
     transfer_hash(t);
-    if (has_all(t)) {
+    if (transfer_has_all(t)) {
         check(t);
-        if (has_all(t) || t->error.code != ERR_OK)
+        if (transfer_has_all(t) || t->error.code != ERR_OK)
             return;
     }
-    if (!timer_is_armed(&t->retry)) {
+    if (!timer_is_armed(&t->retry) && !t->is_stale) {
         t->phase = TRANSFER_RUNNING;
         connect_all(t);
     }
@@ -255,7 +285,7 @@ static void
 maybe_sync(struct transfer *t)
 {
     int64_t now_ms = loop_now_ms(t->options.loop);
-    bool is_due = now_ms - t->synced_at_ms >= SYNC_MS ||
+    bool is_due = t->is_stale || now_ms - t->synced_at_ms >= SYNC_MS ||
                   spans_total(&t->done) >= t->synced_bytes + SYNC_BYTES;
     if (t->is_dirty && !t->is_syncing && t->fd >= 0 &&
         (is_due || t->error.code != ERR_OK))
@@ -273,7 +303,8 @@ transfer_turn(struct transfer *t)
         return;
     if (!t->forgets)
         maybe_sync(t);
-    bool is_quiet = t->n_active == 0 && !t->is_hashing && !t->is_syncing;
+    bool is_quiet = t->n_active == 0 && !t->is_hashing && !t->is_syncing &&
+                    t->is_told == t->is_let;
     if (t->error.code != ERR_OK && is_quiet)
         transfer_close(t);
 }
@@ -358,6 +389,13 @@ transfer_stop(struct transfer *t, bool forgets)
     timer_stop(&t->retry);
     transfer_fail(t, &error);
     /* What follows comes in a turn of its own: on_done is never inside. */
+    (void)timer_start(t->options.loop, &t->tick, 0);
+}
+
+void
+transfer_publish(struct transfer *t)
+{
+    t->is_let = true;
     (void)timer_start(t->options.loop, &t->tick, 0);
 }
 

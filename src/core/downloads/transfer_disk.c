@@ -48,12 +48,13 @@ read_journal(struct transfer *t)
     struct strbuf text = STRBUF_INIT(JOURNAL_BYTES_MAX);
     struct download_journal journal;
     struct file_stamp stamp;
-    bool is_good = file_stamp(t->part, &stamp) == 0 &&
-                   file_read(t->journal, &text, NULL) == 0 &&
-                   download_journal_read(strbuf_view(&text), &journal,
-                                         take_range, &t->done, NULL) == 0 &&
-                   (t->size < 0 || journal.size_bytes == t->size) &&
-                   strcmp(journal.sha256, t->sha256) == 0;
+    bool is_good =
+        file_stamp(t->part, &stamp) == 0 &&
+        file_read(t->journal, &text, NULL) == 0 &&
+        download_journal_read(strbuf_view(&text), &journal, take_range,
+                              &t->done, NULL) == 0 &&
+        (t->size < 0 || journal.size_bytes == t->size) &&
+        (journal.sha256[0] == '\0' || strcmp(journal.sha256, t->sha256) == 0);
     strbuf_release(&text);
     if (is_good && t->done.n > 0 &&
         t->done.at[t->done.n - 1].to > (uint64_t)stamp.size_bytes)
@@ -145,7 +146,9 @@ open_files(struct open_job *job)
     if (check_room(t, &job->error) < 0 ||
         part_file_open(t->part, &t->fd, &job->error) < 0)
         return -1;
-    if (t->done.n == 0 && part_file_cut(t->fd, 0, &job->error) < 0)
+    /* The journal goes first: what it says must never fit again. */
+    if (t->done.n == 0 && (part_file_remove(t->journal, &job->error) < 0 ||
+                           part_file_cut(t->fd, 0, &job->error) < 0))
         return -1;
     return t->size < 0
                ? 0
@@ -181,8 +184,13 @@ transfer_open(struct transfer *t)
     struct open_job *job = calloc(1, sizeof *job);
     if (job != NULL)
         job->t = t;
-    if (job != NULL)
+    if (job != NULL) {
         submit(t, open_work, on_opened, job, &t->is_opening);
+        return;
+    }
+    struct error error;
+    error_set(&error, ERR_NO_MEMORY, "out of memory");
+    transfer_fail(t, &error);
 }
 
 /* ---- digest ---- */
@@ -266,6 +274,7 @@ struct sync_job {
     struct transfer *t;
     struct spans done;
     struct download_journal journal;
+    uint64_t version;
     struct error error;
 };
 
@@ -292,6 +301,8 @@ on_synced(void *arg)
     struct sync_job *job = arg;
     struct transfer *t = job->t;
     t->is_syncing = false;
+    if (job->version == t->version)
+        t->is_stale = false;
     if (job->error.code != ERR_OK)
         transfer_fail(t, &job->error);
     spans_release(&job->done);
@@ -309,6 +320,7 @@ transfer_sync(struct transfer *t)
         return;
     }
     job->t = t;
+    job->version = t->version;
     job->journal.size_bytes = t->size;
     snprintf(job->journal.etag, sizeof job->journal.etag, "%s", t->etag);
     snprintf(job->journal.sha256, sizeof job->journal.sha256, "%s", t->sha256);
@@ -331,6 +343,7 @@ end_work(void *arg)
 {
     struct end_job *job = arg;
     struct transfer *t = job->t;
+    bool is_wanted = job->publishes;
     if (job->publishes &&
         (part_file_cut(t->fd, (uint64_t)t->size, &job->error) < 0 ||
          part_file_sync(t->fd, &job->error) < 0 ||
@@ -339,7 +352,8 @@ end_work(void *arg)
     part_file_close(t->fd);
     t->fd = -1;
     bool is_owner = t->lock.fd >= 0;
-    if (is_owner && (job->publishes || t->forgets)) {
+    bool is_there = !is_wanted && t->is_whole && t->error.code == ERR_OK;
+    if (is_owner && (job->publishes || is_there || t->forgets)) {
         part_file_remove(t->part, NULL);
         part_file_remove(t->journal, NULL);
     }
@@ -369,7 +383,8 @@ on_ended(void *arg)
 {
     struct end_job *job = arg;
     struct transfer *t = job->t;
-    struct error error = t->error;
+    /* Stopped while it got its name: it has it. */
+    struct error error = job->publishes ? job->error : t->error;
     if (error.code == ERR_OK)
         error = job->error;
     void (*on_done)(void *ctx, const struct error *error) = t->options.on_done;
