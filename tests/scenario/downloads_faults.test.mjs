@@ -414,7 +414,7 @@ describe('an origin that misbehaves', { concurrency: 32 }, () => {
     const file = path.join(hearth.models, 'mine.bin');
     const first = await order(hearth, { url, filename: 'mine.bin' });
     const again = await order(hearth, { url, filename: 'mine.bin' });
-    assert.equal(again.status, 200);
+    assert.equal(again.is_new, false);
     assert.equal(again.task_id, first.task_id);
     const answer = await hearth.api('POST', '/api/models/download', { url: origin.url('/else'), filename: 'mine.bin' });
     assert.equal(answer.status, 409, JSON.stringify(answer));

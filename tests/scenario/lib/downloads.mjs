@@ -19,11 +19,13 @@ ${more}`;
 export async function order(hearth, body) {
   const answer = await hearth.api('POST', '/api/models/download', body);
   assert.ok(answer.status === 201 || answer.status === 200, JSON.stringify(answer));
-  return answer;
+  return { ...answer.data, is_new: answer.status === 201 };
 }
 
-export function show(hearth, id) {
-  return hearth.api('GET', `/api/models/download/${id}`);
+export async function show(hearth, id) {
+  const answer = await hearth.api('GET', `/api/models/download/${id}`);
+  assert.equal(answer.status, 200, JSON.stringify(answer));
+  return answer.data;
 }
 
 // Nobody may see anything but the whole right file there. `bytes`: what is

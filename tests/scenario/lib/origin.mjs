@@ -129,6 +129,7 @@ export class Origin {
   async send(res, entry, { body, cutAt, stallAt, pace }) {
     const most = Math.min(body.length, cutAt ?? Infinity, stallAt ?? Infinity);
     const step = pace?.bytes ?? 256 * 1024;
+    res.setMaxListeners(0); // one for each wait
     for (let at = 0; at < most && !res.destroyed; at += step) {
       const piece = body.subarray(at, Math.min(at + step, most));
       const isTaken = res.write(piece);
