@@ -125,10 +125,7 @@ take_view(struct download *d)
     struct download_file *file = &d->files[d->at];
     transfer_view(d->transfer, &view);
     file->downloaded_bytes = view.downloaded_bytes;
-    if (file->size_bytes < 0)
-        file->size_bytes = view.size_bytes;
-    if (file->sha256[0] == '\0' && view.sha256[0] != '\0')
-        snprintf(file->sha256, sizeof file->sha256, "%s", view.sha256);
+    file->seen_bytes = view.size_bytes > 0 ? (uint64_t)view.size_bytes : 0;
     bool is_checking = view.phase == TRANSFER_CHECKING;
     file->state = is_checking ? DOWNLOAD_VERIFYING : DOWNLOAD_DOWNLOADING;
     measure(d, view.downloaded_bytes);
@@ -160,12 +157,15 @@ static void
 on_verified(void *ctx)
 {
     struct download *d = ctx;
-    bool is_known = d->files[d->at].sha256[0] != '\0';
-    take_view(d);
-    if (is_known)
+    struct transfer_view view;
+    struct download_file *file = &d->files[d->at];
+    if (file->sha256[0] != '\0') {
         transfer_publish(d->transfer);
-    else
-        download_store_then(d, on_noted, d);
+        return;
+    }
+    transfer_view(d->transfer, &view);
+    snprintf(file->sha256, sizeof file->sha256, "%s", view.sha256);
+    download_store_then(d, on_noted, d);
 }
 
 static void
@@ -176,8 +176,9 @@ on_transferred(void *ctx, const struct error *error)
     take_view(d);
     d->transfer = NULL;
     if (error == NULL) {
-        file->downloaded_bytes =
-            file->size_bytes > 0 ? (uint64_t)file->size_bytes : 0;
+        if (file->size_bytes < 0)
+            file->size_bytes = (int64_t)file->seen_bytes;
+        file->downloaded_bytes = (uint64_t)file->size_bytes;
         settle(d);
         return;
     }

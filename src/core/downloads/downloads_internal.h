@@ -16,7 +16,8 @@ struct download_file {
     char *path;  /* in the repository */
     char *place; /* absolute: where it ends up */
     char *url;
-    int64_t size_bytes; /* -1: not known */
+    int64_t size_bytes;  /* announced, or of what came; -1: not known */
+    uint64_t seen_bytes; /* what its origin says; 0: nothing yet */
     char sha256[SHA256_HEX_BYTES];
     char etag[128];
     bool is_optional; /* its failure does not matter: a preview */

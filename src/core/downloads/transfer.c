@@ -184,6 +184,7 @@ transfer_restart(struct transfer *t)
     t->is_whole = false;
     t->etag[0] = '\0';
     t->size = t->options.size_bytes;
+    t->is_ranged = false; /* one connection, until the version is known */
 }
 
 /* Nothing new is written before the journal has forgotten what was there: two
