@@ -146,6 +146,34 @@ test('retry after a failure goes on from what came', async () => {
   assert.ok(origin.sent('/retry') <= sent + bytes.length - 4 * MIB, 'nothing was kept');
 });
 
+test('the same ordered again after a failure is tried again, with its token', async () => {
+  const bytes = bytesOf('token', 1000), file = place('token.bin');
+  const url = origin.on('/token', (ask) => ask.headers.authorization === 'Bearer good-token-1'
+    ? Origin.serve(ask, bytes) : { status: 401, headers: {}, body: Buffer.from('who are you') });
+  const first = await order(hearth, { url, filename: 'token.bin' });
+  assert.match((await ended(hearth, first.task_id, { file })).error.message, /401: who are you/);
+  const again = await order(hearth, { url, filename: 'token.bin', token: 'good-token-1' });
+  assert.equal(again.task_id, first.task_id);
+  const task = await ended(hearth, again.task_id, { file, bytes });
+  assert.equal(task.status, 'completed', JSON.stringify(task.error));
+  assert.ok(!fs.readFileSync(path.join(hearth.data, 'hearth.db')).includes('good-token-1'));
+});
+
+test('two of one repository that share a file do not meet', async () => {
+  const both = bytesOf('both', 6 * MIB), own = bytesOf('own', 10);
+  const rule = (ask) => Origin.serve(ask, both, SLOW);
+  origin.hub('org/both', { 'both.bin': { bytes: both, rule }, 'own.bin': { bytes: own } });
+  const one = await order(hearth, { model_id: 'org/both', files: ['both.bin'] });
+  const two = await order(hearth, { model_id: 'org/both', files: ['both.bin', 'own.bin'] });
+  assert.notEqual(one.task_id, two.task_id);
+  for (const { task_id } of [one, two]) {
+    const task = await ended(hearth, task_id);
+    assert.equal(task.status, 'completed', JSON.stringify(task.error));
+    for (const row of task.files)
+      assert.ok(checkPlace(row.place, row.path === 'own.bin' ? own : both));
+  }
+});
+
 test('one queue: so many at once, the more urgent first', async () => {
   const bytes = bytesOf('queue', 6 * MIB);
   const ids = [];

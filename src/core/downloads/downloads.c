@@ -208,6 +208,20 @@ count_busy(const struct downloads *all)
     return n;
 }
 
+/* Two of one repository in the cache may share blobs: one after the other. */
+static bool
+must_wait(const struct download *wanted)
+{
+    LIST_FOR(node, &wanted->all->tasks)
+    {
+        const struct download *d = LIST_ENTRY(node, struct download, node);
+        if (d->is_busy && d->is_cache && wanted->is_cache &&
+            strcmp(d->target, wanted->target) == 0)
+            return true;
+    }
+    return false;
+}
+
 static struct download *
 next_queued(const struct downloads *all)
 {
@@ -215,7 +229,7 @@ next_queued(const struct downloads *all)
     LIST_FOR(node, &all->tasks)
     {
         struct download *d = LIST_ENTRY(node, struct download, node);
-        if (d->state == DOWNLOAD_QUEUED && !d->is_busy &&
+        if (d->state == DOWNLOAD_QUEUED && !d->is_busy && !must_wait(d) &&
             (best == NULL || d->priority > best->priority))
             best = d;
     }
@@ -505,6 +519,31 @@ check_targets(const struct downloads *all, const struct download *wanted,
     return 0;
 }
 
+/* A token that was set since then counts. */
+static void
+take_token(struct download *d)
+{
+    if (d->token[0] != '\0')
+        return;
+    char *token = dup_or_empty(token_for(d->all, d->source));
+    if (token == NULL)
+        return;
+    free(d->token);
+    d->token = token;
+}
+
+static int
+queue_again(struct downloads *all, struct download *d)
+{
+    for (size_t i = 0; i < d->n_files; i++)
+        if (d->files[i].state != DOWNLOAD_COMPLETED)
+            d->files[i].state = DOWNLOAD_QUEUED;
+    take_token(d);
+    download_set_state(d, DOWNLOAD_QUEUED);
+    downloads_look(all);
+    return 0;
+}
+
 struct adding {
     struct download *d;
     downloads_added_fn *on_done;
@@ -531,6 +570,21 @@ on_added(void *ctx, const struct error *error)
     downloads_look(all);
 }
 
+/* The same was ordered again: one that has failed is tried again, with the
+ * token of this order. */
+static void
+renew(struct download *same, struct download *order)
+{
+    if (same->state != DOWNLOAD_FAILED || same->is_busy)
+        return;
+    if (order->token[0] != '\0') {
+        char *token = same->token;
+        same->token = order->token;
+        order->token = token;
+    }
+    queue_again(same->all, same);
+}
+
 int
 downloads_add(struct downloads *all, const struct hub_plan *plan,
               const struct download_order *order, downloads_added_fn *on_done,
@@ -545,6 +599,7 @@ downloads_add(struct downloads *all, const struct hub_plan *plan,
         return -1;
     struct download *same = find_same(all, d);
     if (same != NULL) {
+        renew(same, d);
         download_free(d);
         on_done(ctx, same, false, NULL);
         return 0;
@@ -647,17 +702,6 @@ downloads_pause(struct downloads *all, struct str id, struct error *error)
     return 0;
 }
 
-static int
-queue_again(struct downloads *all, struct download *d)
-{
-    for (size_t i = 0; i < d->n_files; i++)
-        if (d->files[i].state != DOWNLOAD_COMPLETED)
-            d->files[i].state = DOWNLOAD_QUEUED;
-    download_set_state(d, DOWNLOAD_QUEUED);
-    downloads_look(all);
-    return 0;
-}
-
 int
 downloads_resume(struct downloads *all, struct str id, struct error *error)
 {
@@ -684,6 +728,7 @@ downloads_retry(struct downloads *all, struct str id, struct error *error)
 
 /* What an earlier run left of it. */
 struct sweep_job {
+    struct download *d; /* is cancelled after it; or NULL */
     char **places;
     size_t n;
 };
@@ -706,22 +751,33 @@ static void
 on_swept(void *arg)
 {
     struct sweep_job *job = arg;
+    struct download *d = job->d;
     for (size_t i = 0; i < job->n; i++)
         free(job->places[i]);
     free(job->places);
     free(job);
+    if (d == NULL)
+        return;
+    d->is_busy = false;
+    download_set_state(d, DOWNLOAD_CANCELLED);
+    downloads_look(d->all);
 }
 
 static void
-sweep(const struct download *d)
+sweep(const struct download *d, struct download *cancels)
 {
     struct sweep_job *job = calloc(1, sizeof *job);
     if (job != NULL)
         job->places = calloc(d->n_files + 1, sizeof *job->places);
     if (job == NULL || job->places == NULL) {
         free(job);
+        if (cancels != NULL)
+            download_set_state(cancels, DOWNLOAD_CANCELLED);
         return; /* a .part stays; it is never taken for a model */
     }
+    job->d = cancels;
+    if (cancels != NULL)
+        cancels->is_busy = true; /* nobody else begins on these files */
     for (size_t i = 0; i < d->n_files; i++) {
         char *place = d->files[i].state == DOWNLOAD_COMPLETED
                           ? NULL
@@ -747,8 +803,7 @@ downloads_cancel(struct downloads *all, struct str id, struct error *error)
         download_halt(d, DOWNLOAD_CANCELLED);
         return 0;
     }
-    sweep(d);
-    download_set_state(d, DOWNLOAD_CANCELLED);
+    sweep(d, d);
     return 0;
 }
 
@@ -778,7 +833,7 @@ downloads_forget(struct downloads *all, struct str id, struct error *error)
     if (!is_over || d->is_busy)
         return cannot(d, "delete", error);
     if (d->state == DOWNLOAD_FAILED)
-        sweep(d);
+        sweep(d, NULL);
     store_delete_download(all->options.store, d->id, NULL, NULL);
     list_remove(&d->node);
     all->n--;

@@ -15,8 +15,9 @@
 enum {
     TICK_MS = 50,
     SYNC_MS = 1000,
-    SYNC_BYTES = 16 * 1024 * 1024,
 };
+
+#define SYNC_BYTES (16 * UINT64_C(1048576))
 
 /* ---- what came ---- */
 
@@ -282,12 +283,20 @@ go_on(struct transfer *t)
     }
 }
 
+/* A crash costs at most about one piece, and of large ones not even that. */
+static uint64_t
+sync_bytes(const struct transfer *t)
+{
+    uint64_t bytes = piece_bytes(t);
+    return bytes < SYNC_BYTES ? bytes : SYNC_BYTES;
+}
+
 static void
 maybe_sync(struct transfer *t)
 {
     int64_t now_ms = loop_now_ms(t->options.loop);
     bool is_due = t->is_stale || now_ms - t->synced_at_ms >= SYNC_MS ||
-                  spans_total(&t->done) >= t->synced_bytes + SYNC_BYTES;
+                  spans_total(&t->done) >= t->synced_bytes + sync_bytes(t);
     if (t->is_dirty && !t->is_syncing && t->fd >= 0 &&
         (is_due || t->error.code != ERR_OK))
         transfer_sync(t);
