@@ -14,12 +14,12 @@ static void next_file(struct download *d);
 static void
 rest(struct download *d, enum download_state state)
 {
-    struct downloads *all = d->all;
+    struct downloads *downloads = d->all;
     d->is_busy = false;
     d->transfer = NULL;
     if (!d->is_interrupted)
         download_set_state(d, state);
-    downloads_look(all);
+    downloads_look(downloads);
 }
 
 static void
