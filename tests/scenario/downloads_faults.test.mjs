@@ -532,6 +532,9 @@ test('two daemons on one target', async () => {
     const task = await ended(daemon, second.task_id, { file, bytes });
     assert.equal(task.status, 'failed');
     assert.match(task.error.message, /another download writes/);
+    await daemon.api('POST', `/api/models/download/${second.task_id}/cancel`);
+    await ended(daemon, second.task_id, { file, bytes });
+    assert.ok(leftovers(file).includes('shared.bin.part'), 'the other one lost its part');
     assert.equal((await ended(hearth, first.task_id, { file, bytes })).status, 'completed');
     assert.deepEqual(leftovers(file), []);
   } finally {

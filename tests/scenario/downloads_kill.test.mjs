@@ -55,7 +55,6 @@ async function finish(one) {
   assert.ok(checkPlace(one.file, one.bytes));
   assert.deepEqual(leftovers(one.file), []);
   const again = origin.sent(`/file-${one.n}`) - SIZE;
-  console.log(one.n, one.kills, again, again / one.kills);
   assert.ok(again <= one.kills * PART + MIB,
             `${again} bytes were fetched again in ${one.kills} kills, ${again / one.kills} each`);
 }

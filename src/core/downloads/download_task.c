@@ -124,6 +124,8 @@ take_view(struct download *d)
     struct transfer_view view;
     struct download_file *file = &d->files[d->at];
     transfer_view(d->transfer, &view);
+    if (view.phase == TRANSFER_OPENING)
+        return;
     file->downloaded_bytes = view.downloaded_bytes;
     file->seen_bytes = view.size_bytes > 0 ? (uint64_t)view.size_bytes : 0;
     bool is_checking = view.phase == TRANSFER_CHECKING;
@@ -183,9 +185,12 @@ on_transferred(void *ctx, const struct error *error)
         return;
     }
     if (error->code == ERR_CANCELLED) {
-        file->state = d->wanted == DOWNLOAD_CANCELLED ? DOWNLOAD_CANCELLED
-                                                      : DOWNLOAD_QUEUED;
-        rest(d, d->wanted);
+        bool is_over = d->wanted == DOWNLOAD_CANCELLED;
+        file->state = is_over ? DOWNLOAD_CANCELLED : DOWNLOAD_QUEUED;
+        if (is_over && !d->is_interrupted)
+            download_sweep(d); /* it may have been paused a moment before */
+        else
+            rest(d, d->wanted);
         return;
     }
     if (file->is_optional && d->wanted == DOWNLOAD_COMPLETED) {

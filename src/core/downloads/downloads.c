@@ -9,6 +9,7 @@
 #include "core/downloads/downloads_internal.h"
 #include "io/worker.h"
 #include "platform/part_file.h"
+#include "platform/private_file.h"
 #include "platform/system.h"
 
 enum { CLOCK_MS = 30 * 1000, DOWNLOADS_MAX = 100000 };
@@ -737,18 +738,41 @@ struct sweep_job {
     size_t n;
 };
 
+/* Whoever holds the lock, here or in another process, writes them now. */
 static void
-sweep_work(void *arg)
+sweep_place(const char *place)
 {
     static const char *const endings[] = { ".part", ".part.journal",
                                            ".part.lock" };
+    char path[LIMIT_PATH_BYTES + 16], holder[FILE_LOCK_HOLDER_BYTES];
+    struct file_lock lock = { .fd = -1 };
+    struct error error;
+    long pid;
+    snprintf(path, sizeof path, "%s.part.lock", place);
+    if (file_lock_take(&lock, path, "hearth download", holder, &pid, &error) !=
+        0)
+        return;
+    for (size_t i = 0; i < sizeof endings / sizeof *endings; i++) {
+        snprintf(path, sizeof path, "%s%s", place, endings[i]);
+        part_file_remove(path, NULL);
+    }
+    file_lock_release(&lock);
+}
+
+static void
+sweep_work(void *arg)
+{
     struct sweep_job *job = arg;
-    char path[LIMIT_PATH_BYTES + 16];
     for (size_t i = 0; i < job->n; i++)
-        for (size_t j = 0; j < sizeof endings / sizeof *endings; j++) {
-            snprintf(path, sizeof path, "%s%s", job->places[i], endings[j]);
-            part_file_remove(path, NULL);
-        }
+        sweep_place(job->places[i]);
+}
+
+static void
+end_cancelled(struct download *d)
+{
+    d->is_busy = false;
+    download_set_state(d, DOWNLOAD_CANCELLED);
+    downloads_look(d->all);
 }
 
 static void
@@ -760,11 +784,8 @@ on_swept(void *arg)
         free(job->places[i]);
     free(job->places);
     free(job);
-    if (d == NULL)
-        return;
-    d->is_busy = false;
-    download_set_state(d, DOWNLOAD_CANCELLED);
-    downloads_look(d->all);
+    if (d != NULL)
+        end_cancelled(d);
 }
 
 static void
@@ -776,7 +797,7 @@ sweep(const struct download *d, struct download *cancels)
     if (job == NULL || job->places == NULL) {
         free(job);
         if (cancels != NULL)
-            download_set_state(cancels, DOWNLOAD_CANCELLED);
+            end_cancelled(cancels);
         return; /* a .part stays; it is never taken for a model */
     }
     job->d = cancels;
@@ -791,6 +812,12 @@ sweep(const struct download *d, struct download *cancels)
     }
     if (worker_submit(d->all->options.loop, sweep_work, on_swept, job) != 0)
         on_swept(job);
+}
+
+void
+download_sweep(struct download *d)
+{
+    sweep(d, d);
 }
 
 int
@@ -808,7 +835,7 @@ downloads_cancel(struct downloads *downloads, struct str id,
         download_halt(d, DOWNLOAD_CANCELLED);
         return 0;
     }
-    sweep(d, d);
+    download_sweep(d);
     return 0;
 }
 

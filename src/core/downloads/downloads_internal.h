@@ -75,6 +75,8 @@ void download_set_state(struct download *download, enum download_state state);
 void download_store(struct download *download);
 void download_store_then(const struct download *download,
                          store_done_fn *on_done, void *ctx);
+/* Removes what there is of it; then it is cancelled. */
+void download_sweep(struct download *download);
 /* Starts what may start. */
 void downloads_look(struct downloads *downloads);
 void download_free(struct download *download);

@@ -412,8 +412,15 @@ transfer_publish(struct transfer *t)
 void
 transfer_view(const struct transfer *t, struct transfer_view *ret_view)
 {
+    if (t->is_opening) { /* a worker has the rest */
+        *ret_view = (struct transfer_view){ .phase = TRANSFER_OPENING,
+                                            .size_bytes = -1,
+                                            .sha256 = "",
+                                            .etag = "" };
+        return;
+    }
     *ret_view = (struct transfer_view){
-        .phase = t->is_opening ? TRANSFER_OPENING : t->phase,
+        .phase = t->phase,
         .downloaded_bytes = spans_total(&t->done),
         .size_bytes = t->size,
         .sha256 = t->found_sha256,

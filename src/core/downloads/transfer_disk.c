@@ -335,6 +335,7 @@ transfer_sync(struct transfer *t)
 struct end_job {
     struct transfer *t;
     bool publishes;
+    bool removes; /* the part and its journal, whatever comes */
     struct error error;
 };
 
@@ -343,7 +344,6 @@ end_work(void *arg)
 {
     struct end_job *job = arg;
     struct transfer *t = job->t;
-    bool is_wanted = job->publishes;
     if (job->publishes &&
         (part_file_cut(t->fd, (uint64_t)t->size, &job->error) < 0 ||
          part_file_sync(t->fd, &job->error) < 0 ||
@@ -352,8 +352,7 @@ end_work(void *arg)
     part_file_close(t->fd);
     t->fd = -1;
     bool is_owner = t->lock.fd >= 0;
-    bool is_there = !is_wanted && t->is_whole && t->error.code == ERR_OK;
-    if (is_owner && (job->publishes || is_there || t->forgets)) {
+    if (is_owner && (job->publishes || job->removes)) {
         part_file_remove(t->part, NULL);
         part_file_remove(t->journal, NULL);
     }
@@ -402,7 +401,10 @@ end(struct transfer *t, bool publishes)
         (void)timer_start(t->options.loop, &t->tick, 1000); /* tries again */
         return;
     }
-    *job = (struct end_job){ .t = t, .publishes = publishes };
+    bool was_there = t->fd < 0 && t->is_whole && t->error.code == ERR_OK;
+    *job = (struct end_job){ .t = t,
+                             .publishes = publishes,
+                             .removes = was_there || t->forgets };
     submit(t, end_work, on_ended, job, &t->is_finishing);
 }
 
