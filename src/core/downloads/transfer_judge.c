@@ -13,7 +13,8 @@
  *                                   storage behind a redirect (a signed URL
  *                                   that expired) the hub is asked again
  *   408 425 429 5xx                 again after Retry-After, or a back-off
- *   broken, stalled, refused        again after a back-off
+ *   broken, stalled, ended short    again after a back-off; without ranges
+ *                                   from the beginning
  *   no file, too large, disk full   failed
  *
  * Again means: a few times in a row without a new byte between them. */
