@@ -175,12 +175,12 @@ check_path(const struct download *d, const char *path, struct error *error)
     size_t n = strlen(slash == NULL ? path : slash + 1);
     if (file_name_check_path(str_from(path), error) < 0)
         return -1;
-    if (n + sizeof ".part.journal" - 1 <= FILE_NAME_PART_BYTES)
+    if (n + sizeof ".part.journal.new" - 1 <= FILE_NAME_PART_BYTES)
         return 0;
-    return error_field(error, d->source == HUB_URL ? "filename" : "model_id",
-                       "the name of a file may have %d bytes, not %zu",
-                       FILE_NAME_PART_BYTES - (int)sizeof ".part.journal" + 1,
-                       n);
+    return error_field(
+        error, d->source == HUB_URL ? "filename" : "model_id",
+        "the name of a file may have %d bytes, not %zu",
+        FILE_NAME_PART_BYTES - (int)sizeof ".part.journal.new" + 1, n);
 }
 
 int

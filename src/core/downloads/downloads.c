@@ -743,8 +743,8 @@ static void
 sweep_place(const char *place)
 {
     static const char *const endings[] = { ".part", ".part.journal",
-                                           ".part.lock" };
-    char path[LIMIT_PATH_BYTES + 16], holder[FILE_LOCK_HOLDER_BYTES];
+                                           ".part.journal.new", ".part.lock" };
+    char path[LIMIT_PATH_BYTES + 32], holder[FILE_LOCK_HOLDER_BYTES];
     struct file_lock lock = { .fd = -1 };
     struct error error;
     long pid;

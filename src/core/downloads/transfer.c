@@ -355,6 +355,7 @@ free_unstarted(struct transfer *t)
     free(t->path);
     free(t->part);
     free(t->journal);
+    free(t->journal_new);
     free(t->lock_path);
     free(t);
 }
@@ -376,12 +377,14 @@ transfer_start(const struct transfer_options *options)
     t->path = str_dup(str_from(options->path));
     t->part = with_ending(options->path, ".part");
     t->journal = with_ending(options->path, ".part.journal");
+    t->journal_new = with_ending(options->path, ".part.journal.new");
     t->lock_path = with_ending(options->path, ".part.lock");
     snprintf(t->sha256, sizeof t->sha256, "%s", options->sha256);
     timer_init(&t->tick, on_tick);
     timer_init(&t->retry, on_retry);
     if (t->url == NULL || t->bearer == NULL || t->path == NULL ||
-        t->part == NULL || t->journal == NULL || t->lock_path == NULL ||
+        t->part == NULL || t->journal == NULL || t->journal_new == NULL ||
+        t->lock_path == NULL ||
         timer_start(options->loop, &t->tick, TICK_MS) != 0) {
         free_unstarted(t);
         return NULL;

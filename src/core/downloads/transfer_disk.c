@@ -291,7 +291,8 @@ sync_work(void *arg)
     if (strbuf_failed(&text))
         error_set(&job->error, ERR_NO_MEMORY, "out of memory");
     else if (part_file_sync(t->fd, &job->error) == 0)
-        file_write_atomic(t->journal, strbuf_view(&text), 0600, &job->error);
+        file_write_by(t->journal_new, t->journal, strbuf_view(&text), 0600,
+                      &job->error);
     strbuf_release(&text);
 }
 
@@ -355,6 +356,7 @@ end_work(void *arg)
     if (is_owner && (job->publishes || job->removes)) {
         part_file_remove(t->part, NULL);
         part_file_remove(t->journal, NULL);
+        part_file_remove(t->journal_new, NULL);
     }
     if (is_owner)
         part_file_remove(t->lock_path, NULL);
@@ -373,6 +375,7 @@ free_transfer(struct transfer *t)
     free(t->path);
     free(t->part);
     free(t->journal);
+    free(t->journal_new);
     free(t->lock_path);
     free(t);
 }

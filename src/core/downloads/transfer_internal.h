@@ -67,7 +67,7 @@ struct connection {
 
 struct transfer {
     struct transfer_options options;
-    char *url, *bearer, *path, *part, *journal, *lock_path;
+    char *url, *bearer, *path, *part, *journal, *journal_new, *lock_path;
     char sha256[SHA256_HEX_BYTES]; /* wanted, or "" */
     enum transfer_phase phase;
     struct timer tick;
