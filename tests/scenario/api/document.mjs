@@ -27,7 +27,7 @@ export class Document {
     return this.routes().filter(({ path }) => /^\/(api\/|health$|metrics$)/.test(path));
   }
   inference() {
-    return this.routes().filter(({ path }) => !/^\/(api\/|health$|metrics$)/.test(path));
+    return this.routes().filter(({ path }) => !/^\/(api\/|ws\/|health$|metrics$)/.test(path));
   }
 
   // null when the answer fits, else what does not.
