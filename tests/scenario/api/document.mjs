@@ -24,7 +24,7 @@ export class Document {
 
   // Those of the control plane, and those whose answers engines give.
   ours() {
-    return this.routes().filter(({ path }) => /^\/(api\/|health$|metrics$)/.test(path));
+    return this.routes().filter(({ path }) => /^\/(api\/|ws\/|health$|metrics$)/.test(path));
   }
   inference() {
     return this.routes().filter(({ path }) => !/^\/(api\/|ws\/|health$|metrics$)/.test(path));
