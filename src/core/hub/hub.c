@@ -108,6 +108,33 @@ hub_str(struct hub_job *job, struct str text)
     return copy == NULL ? "" : copy;
 }
 
+void
+hub_hex(struct str text, size_t n, char *ret_hex)
+{
+    ret_hex[0] = '\0';
+    if (text.n != n)
+        return;
+    for (size_t i = 0; i < n; i++) {
+        char c = text.p[i];
+        if (c >= 'A' && c <= 'F')
+            c = (char)(c | 0x20);
+        if (!((c >= '0' && c <= '9') || (c >= 'a' && c <= 'f'))) {
+            ret_hex[0] = '\0';
+            return;
+        }
+        ret_hex[i] = c;
+    }
+    ret_hex[n] = '\0';
+}
+
+bool
+hub_is_at(struct str url, const char *endpoint)
+{
+    struct str start = str_from(endpoint);
+    return str_starts_with(url, start) && url.n > start.n &&
+           url.p[start.n] == '/';
+}
+
 static struct str
 keep(struct hub_job *job, struct str text, bool *is_whole)
 {
@@ -193,6 +220,23 @@ hub_job_data(struct hub_job *job, const struct strbuf *data)
     }
     job->on_data(job->ctx, data, NULL);
     job_free(job);
+}
+
+void
+hub_job_odd(struct hub_job *job, const char *what)
+{
+    struct error error;
+    error_set(&error, ERR_BAD_GATEWAY, "the hub's answer is odd: %s", what);
+    hub_job_fail(job, &error);
+}
+
+void
+hub_add_query(struct strbuf *url, const char *name, struct str value)
+{
+    if (value.n == 0)
+        return;
+    strbuf_addf(url, "&%s=", name);
+    uri_add_segment(url, value);
 }
 
 struct hub_file *
@@ -285,60 +329,7 @@ hub_job_ask(struct hub_job *job,
     return error_set(error, ERR_NO_MEMORY, "out of memory");
 }
 
-/* ---- what a URL means ---- */
-
-static bool
-cut(struct str *text, struct str prefix)
-{
-    if (!str_starts_with(*text, prefix))
-        return false;
-    *text = (struct str){ text->p + prefix.n, text->n - prefix.n };
-    return true;
-}
-
-/* https://HUB/org/name[/(resolve|blob|tree)/REV[/path]] */
-static bool
-is_huggingface_url(struct hub_job *job, struct str url)
-{
-    struct hub_request *r = &job->request;
-    if (!cut(&url, str_from(job->hub->options.huggingface_endpoint)) ||
-        !cut(&url, STR("/")))
-        return false;
-    url = str_split(&url, '?');
-    struct str rest = url;
-    struct str org = str_split(&rest, '/'), name = str_split(&rest, '/');
-    struct str verb = str_split(&rest, '/'), rev = str_split(&rest, '/');
-    if (org.n == 0 || name.n == 0 || str_is(org, "api"))
-        return false;
-    bool is_file = str_is(verb, "resolve") || str_is(verb, "blob");
-    if (verb.n > 0 && !is_file && !str_is(verb, "tree"))
-        return false;
-    r->source = HUB_HUGGINGFACE;
-    r->model_id = (struct str){ org.p, org.n + 1 + name.n };
-    if (rev.n > 0)
-        r->revision = rev;
-    if (is_file && rest.n > 0) {
-        struct strbuf path = STRBUF_INIT(4096);
-        struct str *files = arena_alloc(&job->arena, sizeof *files);
-        if (files == NULL || !uri_decode(rest, &path)) {
-            strbuf_release(&path);
-            return false;
-        }
-        *files = str_from(hub_str(job, strbuf_view(&path)));
-        strbuf_release(&path);
-        r->files = files;
-        r->n_files = 1;
-    }
-    return true;
-}
-
-static bool
-is_civitai_url(const struct hub_job *job, struct str url)
-{
-    struct str endpoint = str_from(job->hub->options.civitai_endpoint);
-    return str_starts_with(url, endpoint) && url.n > endpoint.n &&
-           url.p[endpoint.n] == '/';
-}
+/* ---- plain files ---- */
 
 /* A plain file somewhere. */
 static int
@@ -433,12 +424,8 @@ hub_resolve(struct hub *hub, const struct hub_request *request,
     job->on_plan = on_done;
     job->ctx = ctx;
     if (request->source == HUB_URL && request->filename.n == 0) {
-        if (is_civitai_url(job, request->url)) {
-            job->request.source = HUB_CIVITAI;
-            job->request.model_id = job->request.url;
-        } else {
-            is_huggingface_url(job, job->request.url);
-        }
+        if (!hub_read_civitai_url(job, job->request.url))
+            hub_read_huggingface_url(job, job->request.url);
     }
     return begin(job, resolve, error);
 }
