@@ -281,16 +281,18 @@ civitai_write_version(const struct json *version, struct json_writer *out)
 /* ---- showing a found model ---- */
 
 void
-civitai_write_found(const struct hub_job *job, const struct json *model,
+civitai_write_found(struct hub_job *job, const struct json *model,
                     struct json_writer *out)
 {
+    const char *id = civitai_number(job, json_get(model, "id"));
     const struct json *version = json_at(json_get(model, "modelVersions"), 0);
     const struct json *stats = json_get(model, "stats");
     const struct json *file = choose_file(job, json_get(version, "files"));
     json_object_begin(out);
     json_key(out, "source");
     json_text(out, "civitai");
-    write_number(json_get(model, "id"), "model_id", out);
+    json_key(out, "model_id");
+    json_text(out, id);
     json_key(out, "name");
     json_str(out, text_of(model, "name"));
     json_key(out, "author");
@@ -310,5 +312,6 @@ civitai_write_found(const struct hub_job *job, const struct json *model,
     json_key(out, "last_modified");
     json_value(out, json_get(version, "publishedAt"));
     write_size(file, "size_bytes", out);
+    hub_write_here(job, str_from(id), out);
     json_object_end(out);
 }

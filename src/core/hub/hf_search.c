@@ -68,7 +68,8 @@ is_wanted(const struct hub_job *job, const struct json *model, int64_t size)
 }
 
 static void
-write_found(const struct json *model, int64_t size, struct json_writer *out)
+write_found(const struct hub_job *job, const struct json *model, int64_t size,
+            struct json_writer *out)
 {
     struct str id = STR("");
     json_as_text(json_get(model, "id"), &id);
@@ -95,6 +96,7 @@ write_found(const struct json *model, int64_t size, struct json_writer *out)
         json_null(out);
     else
         json_int(out, size);
+    hub_write_here(job, id, out);
     json_object_end(out);
 }
 
@@ -130,7 +132,7 @@ on_found(struct hub_job *job, const struct fetch_answer *answer,
         const struct json *model = json_at(root, i);
         int64_t size = size_of(model);
         if (is_wanted(job, model, size))
-            write_found(model, size, &w);
+            write_found(job, model, size, &w);
     }
     json_array_end(&w);
     json_key(&w, "next_cursor");

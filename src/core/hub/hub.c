@@ -180,8 +180,8 @@ hub_job_new(struct hub *hub, const struct hub_request *request)
     return job;
 }
 
-static void
-job_free(struct hub_job *job)
+void
+hub_job_free(struct hub_job *job)
 {
     job->hub->n_jobs--;
     arena_release(&job->arena);
@@ -198,7 +198,7 @@ hub_job_fail(struct hub_job *job, const struct error *error)
         job->on_data(job->ctx, NULL, &copy);
     else
         job->on_front(job->ctx, STR(""), -1, &copy);
-    job_free(job);
+    hub_job_free(job);
 }
 
 void
@@ -206,7 +206,7 @@ hub_job_plan(struct hub_job *job, struct hub_plan *plan)
 {
     job->on_plan(job->ctx, plan, NULL);
     hub_plan_free(plan);
-    job_free(job);
+    hub_job_free(job);
 }
 
 void
@@ -219,7 +219,7 @@ hub_job_data(struct hub_job *job, const struct strbuf *data)
         return;
     }
     job->on_data(job->ctx, data, NULL);
-    job_free(job);
+    hub_job_free(job);
 }
 
 void
@@ -228,6 +228,17 @@ hub_job_odd(struct hub_job *job, const char *what)
     struct error error;
     error_set(&error, ERR_BAD_GATEWAY, "the hub's answer is odd: %s", what);
     hub_job_fail(job, &error);
+}
+
+void
+hub_write_here(const struct hub_job *job, struct str model_id,
+               struct json_writer *out)
+{
+    const struct hub_search *search = &job->search;
+    json_key(out, "is_downloaded");
+    json_bool(out,
+              search->is_here != NULL &&
+                  search->is_here(search->here_ctx, search->source, model_id));
 }
 
 void
@@ -385,10 +396,10 @@ token_of(struct hub_job *job)
                                      : options->huggingface_token));
 }
 
-/* Checks that hold for each question; frees the job when it has failed. */
-static int
-begin(struct hub_job *job, int (*ask)(struct hub_job *job, struct error *error),
-      struct error *error)
+int
+hub_job_begin(struct hub_job *job,
+              int (*ask)(struct hub_job *job, struct error *error),
+              struct error *error)
 {
     job->token = token_of(job);
     int rc = 0;
@@ -399,7 +410,7 @@ begin(struct hub_job *job, int (*ask)(struct hub_job *job, struct error *error),
     if (rc == 0)
         rc = ask(job, error);
     if (rc < 0)
-        job_free(job);
+        hub_job_free(job);
     return rc;
 }
 
@@ -427,7 +438,14 @@ hub_resolve(struct hub *hub, const struct hub_request *request,
         if (!hub_read_civitai_url(job, job->request.url))
             hub_read_huggingface_url(job, job->request.url);
     }
-    return begin(job, resolve, error);
+    return hub_job_begin(job, resolve, error);
+}
+
+static int
+list_files(struct hub_job *job, struct error *error)
+{
+    return job->request.source == HUB_CIVITAI ? civitai_resolve(job, error)
+                                              : hf_list_files(job, error);
 }
 
 int
@@ -439,7 +457,7 @@ hub_files(struct hub *hub, const struct hub_request *request,
         return error_set(error, ERR_NO_MEMORY, "out of memory");
     job->on_data = on_done;
     job->ctx = ctx;
-    return begin(job, hf_list_files, error);
+    return hub_job_begin(job, list_files, error);
 }
 
 static int
@@ -467,62 +485,8 @@ hub_search(struct hub *hub, const struct hub_search *wanted,
     job->on_data = on_done;
     job->ctx = ctx;
     if (!is_whole) {
-        job_free(job);
+        hub_job_free(job);
         return error_set(error, ERR_NO_MEMORY, "out of memory");
     }
-    return begin(job, search, error);
-}
-
-/* ---- fronts of files ---- */
-
-static void
-on_front_answer(void *ctx, const struct fetch_answer *answer,
-                const struct error *error)
-{
-    struct hub_job *job = ctx;
-    struct content_range range = { .total = -1 };
-    struct error what;
-    if (error != NULL) {
-        hub_job_fail(job, error);
-        return;
-    }
-    if (answer->status != 206 && answer->status != 200) {
-        hf_error(job, answer, &what);
-        hub_job_fail(job, &what);
-        return;
-    }
-    int64_t size = answer->head->content_length;
-    if (answer->status == 206 &&
-        http_content_range(fetch_header_get(answer->head, "content-range"),
-                           &range))
-        size = range.total;
-    job->on_front(job->ctx, answer->body, size, NULL);
-    job_free(job);
-}
-
-int
-hub_read_front(struct hub *hub, const char *url, const char *token,
-               size_t n_bytes, hub_front_fn *on_done, void *ctx,
-               struct error *error)
-{
-    const struct hub_request none = { .source = HUB_HUGGINGFACE };
-    struct hub_job *job = hub_job_new(hub, &none);
-    if (job == NULL)
-        return error_set(error, ERR_NO_MEMORY, "out of memory");
-    job->on_front = on_done;
-    job->ctx = ctx;
-    const struct fetch_text_request request = {
-        .url = url,
-        .bearer = token,
-        .range_first = 0,
-        .range_last = (int64_t)n_bytes - 1,
-        .max_bytes = n_bytes,
-        .stall_ms = HUB_STALL_MS,
-        .on_done = on_front_answer,
-        .ctx = job,
-    };
-    if (fetch_text(hub->options.fetcher, &request) != NULL)
-        return 0;
-    job_free(job);
-    return error_set(error, ERR_NO_MEMORY, "out of memory");
+    return hub_job_begin(job, search, error);
 }

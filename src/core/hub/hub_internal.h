@@ -7,6 +7,7 @@
  *   hf_files.c      a repository's files: choosing, grouping
  *   civitai.c       what is asked of Civitai
  *   civitai_json.c  what it answers: choosing a file, showing
+ *   peeks.c         small questions
  *   plan.c          copies of plans */
 #ifndef CORE_HUB_INTERNAL_H
 #define CORE_HUB_INTERNAL_H
@@ -56,18 +57,27 @@ struct hub_job {
 
 /* A job with a copy of the request; NULL when out of memory. */
 struct hub_job *hub_job_new(struct hub *hub, const struct hub_request *request);
+void hub_job_free(struct hub_job *job); /* nothing was asked */
 /* Ends it with an error, a plan or data; frees it. */
 void hub_job_fail(struct hub_job *job, const struct error *error);
 void hub_job_plan(struct hub_job *job, struct hub_plan *plan); /* takes it */
 void hub_job_data(struct hub_job *job, const struct strbuf *data);
 /* Ends it: the hub did not answer what it promises; `what` names the member. */
 void hub_job_odd(struct hub_job *job, const char *what);
+/* Makes the checks that hold for each question, then asks; frees the job when
+ * that has failed. */
+int hub_job_begin(struct hub_job *job,
+                  int (*ask)(struct hub_job *job, struct error *error),
+                  struct error *error);
 /* Asks job->url; `on_answer` gets only answers of 200, parsed. */
 int hub_job_ask(struct hub_job *job,
                 void (*on_answer)(struct hub_job *job,
                                   const struct fetch_answer *answer,
                                   const struct json *root),
                 struct error *error);
+/* A found model's is_downloaded. */
+void hub_write_here(const struct hub_job *job, struct str model_id,
+                    struct json_writer *out);
 /* Appends &name=value unless the value is empty. */
 void hub_add_query(struct strbuf *url, const char *name, struct str value);
 struct hub_file *hub_job_add_file(struct hub_job *job);
@@ -110,7 +120,7 @@ void hf_write_files(struct hub_job *job, struct json_writer *out);
 struct hub_plan *civitai_plan(struct hub_job *job, const struct json *version,
                               struct error *error);
 void civitai_write_version(const struct json *version, struct json_writer *out);
-void civitai_write_found(const struct hub_job *job, const struct json *model,
+void civitai_write_found(struct hub_job *job, const struct json *model,
                          struct json_writer *out);
 /* A number as text, or "". */
 const char *civitai_number(struct hub_job *job, const struct json *value);
