@@ -72,6 +72,14 @@ void models_bulk_move(struct call *call);
 /* hub.c */
 void hub_do_search(struct call *call);
 void hub_do_files(struct call *call);
+void hub_do_hash(struct call *call);
+void hub_do_check_token(struct call *call);
+/* Whether the library has a file of this repository (or, of Civitai, of this
+ * model). */
+bool hub_model_is_here(struct api *api, enum hub_source source, struct str id);
+
+/* detect.c */
+void hub_do_detect(struct call *call);
 
 /* downloads.c */
 void downloads_create(struct call *call);

@@ -96,6 +96,8 @@ static const struct query_param search_query[] = {
 };
 
 static const struct query_param files_query[] = {
+    { "source", QUERY_CHOICE, 0, 0, source_choices, "huggingface." },
+    { "version_id", QUERY_TEXT, 0, 20, NULL, "Civitai: this version." },
     { "revision", QUERY_TEXT, 0, 255, NULL, "Branch, tag or commit (main)." },
     { NULL },
 };
@@ -171,6 +173,15 @@ const struct api_row api_rows[] = {
     { "GET", "/api/hub/models/{id*}", READ, hub_do_files,
       "The files of a repository, in groups", "200", NULL, &schema_hub_files,
       files_query, 0 },
+    { "GET", "/api/hub/civitai/versions/by-hash/{hash}", READ, hub_do_hash,
+      "The version at Civitai that has a file of this digest", "200", NULL,
+      &schema_hub_files, NULL, 0 },
+    { "POST", "/api/hub/check-token", CONTROL, hub_do_check_token,
+      "Ask a hub whose token this is; without one, the stored token's", "200",
+      &schema_token, &schema_token_owner, NULL, 0 },
+    { "GET", "/api/models/detect-options/{id*}", READ, hub_do_detect,
+      "The options that suit an MLX model", "200", NULL, &schema_detected, NULL,
+      0 },
     { "POST", "/api/models/download", CONTROL, downloads_create,
       "Download a model", "200 201", &schema_download_order, &schema_download,
       NULL, 0 },

@@ -90,6 +90,7 @@ extern const struct schema schema_model_groups;
 extern const struct schema schema_download_order, schema_priority;
 extern const struct schema schema_download, schema_downloads;
 extern const struct schema schema_hub_found, schema_hub_files;
+extern const struct schema schema_token, schema_token_owner, schema_detected;
 extern const struct schema schema_inference_request;
 extern const struct schema schema_inference_model, schema_inference_models;
 extern const struct schema schema_inference_change;

@@ -568,5 +568,6 @@ const struct schema *const named_schemas[] = {
     &schema_download,
     &schema_hub_found,
     &schema_hub_files,
+    &schema_detected,
 };
 const size_t n_named_schemas = sizeof named_schemas / sizeof *named_schemas;

@@ -65,6 +65,11 @@ static const struct schema_field file_fields[] = {
     { "sha256", &schema_text, NUL, NULL },
     { "downloaded_bytes", &schema_int, OPT, NULL },
     { "status", &schema_status, OPT, NULL },
+    { "file_id", &schema_text, OPT | NUL, "Civitai." },
+    { "type", &schema_text, OPT, "Civitai: Model, VAE, ..." },
+    { "format", &schema_text, OPT, "Civitai: SafeTensor, ..." },
+    { "precision", &schema_text, OPT, "Civitai: fp16, ..." },
+    { "is_primary", &schema_bool, OPT, "Civitai." },
 };
 static const struct schema schema_file = { .type = SCHEMA_OBJECT,
                                            FIELDS(file_fields) };
@@ -115,7 +120,7 @@ static const struct schema schema_found_rows = { .type = SCHEMA_ARRAY,
 static const struct schema_field found_fields[] = {
     { "models", &schema_found_rows, 0,
       "source, model_id, author, name, downloads, likes, tags, gated, "
-      "library, kind, last_modified, size_bytes." },
+      "library, kind, last_modified, size_bytes, is_downloaded." },
     { "next_cursor", &schema_text, NUL, "For the next page." },
 };
 const struct schema schema_hub_found = { "HubSearch", SCHEMA_OBJECT,
@@ -134,8 +139,56 @@ static const struct schema_field repository_fields[] = {
     { "model_id", &schema_text, 0, NULL },
     { "revision", &schema_text, 0, "The commit." },
     { "gated", &schema_bool, 0, NULL },
+    { "name", &schema_text, OPT, "Civitai: the model's." },
+    { "version", &schema_text, OPT, "Civitai: the version's name." },
+    { "kind", &schema_text, OPT, "Civitai: lora, checkpoint, ..." },
+    { "base_model", &schema_text, OPT, "Civitai." },
+    { "trigger_words", &schema_texts, OPT, "Civitai." },
     { "variants", &schema_variants, 0, "Of GGUF files." },
+    { "projectors", &schema_files, 0, "Of vision models." },
     { "files", &schema_files, 0, NULL },
 };
 const struct schema schema_hub_files = { "HubFiles", SCHEMA_OBJECT,
                                          FIELDS(repository_fields) };
+
+static const struct schema_field token_fields[] = {
+    { "source", &schema_source, OPT, "huggingface." },
+    { "token", &schema_long_text, OPT, "The stored one; never shown." },
+};
+const struct schema schema_token = { .type = SCHEMA_OBJECT,
+                                     FIELDS(token_fields) };
+static const struct schema_field owner_fields[] = {
+    { "source", &schema_source, 0, NULL },
+    { "is_valid", &schema_bool, 0, NULL },
+    { "name", &schema_text, NUL, "Whose it is." },
+    { "message", &schema_text, NUL, "Why it is refused." },
+};
+const struct schema schema_token_owner = { .type = SCHEMA_OBJECT,
+                                           FIELDS(owner_fields) };
+
+/* ---- options of MLX models ---- */
+
+static const struct schema_field recommended_fields[] = {
+    { "tool_call_parser", &schema_text, NUL, NULL },
+    { "reasoning_parser", &schema_text, NUL, NULL },
+    { "message_converter", &schema_text, NUL, NULL },
+};
+static const struct schema schema_recommended = { .type = SCHEMA_OBJECT,
+                                                  FIELDS(recommended_fields) };
+static const struct schema_field support_fields[] = {
+    { "supported", &schema_bool, 0, "mlx-openai-server is installed." },
+    { "installed_version", &schema_text, NUL, NULL },
+    { "required_version", &schema_text, NUL, NULL },
+    { "error", &schema_text, NUL, NULL },
+    { "upgrade_command", &schema_text, NUL, NULL },
+};
+static const struct schema schema_support = { .type = SCHEMA_OBJECT,
+                                              FIELDS(support_fields) };
+static const struct schema_field detected_fields[] = {
+    { "model_family", &schema_text, NUL, NULL },
+    { "recommended_options", &schema_recommended, 0, NULL },
+    { "is_downloaded", &schema_bool, 0, NULL },
+    { "version_support", &schema_support, 0, NULL },
+};
+const struct schema schema_detected = { "DetectedOptions", SCHEMA_OBJECT,
+                                        FIELDS(detected_fields) };

@@ -316,6 +316,12 @@ hf_write_files(struct hub_job *job, struct json_writer *out)
     for (size_t i = 0; i < variants.n; i++)
         write_variant(job, variants.at[i], out);
     json_array_end(out);
+    json_key(out, "projectors");
+    json_array_begin(out);
+    for (size_t i = 0; i < job->n_files; i++)
+        if (is_projector(&job->files[i]))
+            write_file(&job->files[i], out);
+    json_array_end(out);
     json_key(out, "files");
     json_array_begin(out);
     for (size_t i = 0; i < job->n_files; i++)

@@ -108,6 +108,33 @@ hub_str(struct hub_job *job, struct str text)
     return copy == NULL ? "" : copy;
 }
 
+void
+hub_hex(struct str text, size_t n, char *ret_hex)
+{
+    ret_hex[0] = '\0';
+    if (text.n != n)
+        return;
+    for (size_t i = 0; i < n; i++) {
+        char c = text.p[i];
+        if (c >= 'A' && c <= 'F')
+            c = (char)(c | 0x20);
+        if (!((c >= '0' && c <= '9') || (c >= 'a' && c <= 'f'))) {
+            ret_hex[0] = '\0';
+            return;
+        }
+        ret_hex[i] = c;
+    }
+    ret_hex[n] = '\0';
+}
+
+bool
+hub_is_at(struct str url, const char *endpoint)
+{
+    struct str start = str_from(endpoint);
+    return str_starts_with(url, start) && url.n > start.n &&
+           url.p[start.n] == '/';
+}
+
 static struct str
 keep(struct hub_job *job, struct str text, bool *is_whole)
 {
@@ -153,8 +180,8 @@ hub_job_new(struct hub *hub, const struct hub_request *request)
     return job;
 }
 
-static void
-job_free(struct hub_job *job)
+void
+hub_job_free(struct hub_job *job)
 {
     job->hub->n_jobs--;
     arena_release(&job->arena);
@@ -171,7 +198,7 @@ hub_job_fail(struct hub_job *job, const struct error *error)
         job->on_data(job->ctx, NULL, &copy);
     else
         job->on_front(job->ctx, STR(""), -1, &copy);
-    job_free(job);
+    hub_job_free(job);
 }
 
 void
@@ -179,7 +206,7 @@ hub_job_plan(struct hub_job *job, struct hub_plan *plan)
 {
     job->on_plan(job->ctx, plan, NULL);
     hub_plan_free(plan);
-    job_free(job);
+    hub_job_free(job);
 }
 
 void
@@ -192,7 +219,35 @@ hub_job_data(struct hub_job *job, const struct strbuf *data)
         return;
     }
     job->on_data(job->ctx, data, NULL);
-    job_free(job);
+    hub_job_free(job);
+}
+
+void
+hub_job_odd(struct hub_job *job, const char *what)
+{
+    struct error error;
+    error_set(&error, ERR_BAD_GATEWAY, "the hub's answer is odd: %s", what);
+    hub_job_fail(job, &error);
+}
+
+void
+hub_write_here(const struct hub_job *job, struct str model_id,
+               struct json_writer *out)
+{
+    const struct hub_search *search = &job->search;
+    json_key(out, "is_downloaded");
+    json_bool(out,
+              search->is_here != NULL &&
+                  search->is_here(search->here_ctx, search->source, model_id));
+}
+
+void
+hub_add_query(struct strbuf *url, const char *name, struct str value)
+{
+    if (value.n == 0)
+        return;
+    strbuf_addf(url, "&%s=", name);
+    uri_add_segment(url, value);
 }
 
 struct hub_file *
@@ -285,60 +340,7 @@ hub_job_ask(struct hub_job *job,
     return error_set(error, ERR_NO_MEMORY, "out of memory");
 }
 
-/* ---- what a URL means ---- */
-
-static bool
-cut(struct str *text, struct str prefix)
-{
-    if (!str_starts_with(*text, prefix))
-        return false;
-    *text = (struct str){ text->p + prefix.n, text->n - prefix.n };
-    return true;
-}
-
-/* https://HUB/org/name[/(resolve|blob|tree)/REV[/path]] */
-static bool
-is_huggingface_url(struct hub_job *job, struct str url)
-{
-    struct hub_request *r = &job->request;
-    if (!cut(&url, str_from(job->hub->options.huggingface_endpoint)) ||
-        !cut(&url, STR("/")))
-        return false;
-    url = str_split(&url, '?');
-    struct str rest = url;
-    struct str org = str_split(&rest, '/'), name = str_split(&rest, '/');
-    struct str verb = str_split(&rest, '/'), rev = str_split(&rest, '/');
-    if (org.n == 0 || name.n == 0 || str_is(org, "api"))
-        return false;
-    bool is_file = str_is(verb, "resolve") || str_is(verb, "blob");
-    if (verb.n > 0 && !is_file && !str_is(verb, "tree"))
-        return false;
-    r->source = HUB_HUGGINGFACE;
-    r->model_id = (struct str){ org.p, org.n + 1 + name.n };
-    if (rev.n > 0)
-        r->revision = rev;
-    if (is_file && rest.n > 0) {
-        struct strbuf path = STRBUF_INIT(4096);
-        struct str *files = arena_alloc(&job->arena, sizeof *files);
-        if (files == NULL || !uri_decode(rest, &path)) {
-            strbuf_release(&path);
-            return false;
-        }
-        *files = str_from(hub_str(job, strbuf_view(&path)));
-        strbuf_release(&path);
-        r->files = files;
-        r->n_files = 1;
-    }
-    return true;
-}
-
-static bool
-is_civitai_url(const struct hub_job *job, struct str url)
-{
-    struct str endpoint = str_from(job->hub->options.civitai_endpoint);
-    return str_starts_with(url, endpoint) && url.n > endpoint.n &&
-           url.p[endpoint.n] == '/';
-}
+/* ---- plain files ---- */
 
 /* A plain file somewhere. */
 static int
@@ -394,10 +396,10 @@ token_of(struct hub_job *job)
                                      : options->huggingface_token));
 }
 
-/* Checks that hold for each question; frees the job when it has failed. */
-static int
-begin(struct hub_job *job, int (*ask)(struct hub_job *job, struct error *error),
-      struct error *error)
+int
+hub_job_begin(struct hub_job *job,
+              int (*ask)(struct hub_job *job, struct error *error),
+              struct error *error)
 {
     job->token = token_of(job);
     int rc = 0;
@@ -408,7 +410,7 @@ begin(struct hub_job *job, int (*ask)(struct hub_job *job, struct error *error),
     if (rc == 0)
         rc = ask(job, error);
     if (rc < 0)
-        job_free(job);
+        hub_job_free(job);
     return rc;
 }
 
@@ -433,14 +435,17 @@ hub_resolve(struct hub *hub, const struct hub_request *request,
     job->on_plan = on_done;
     job->ctx = ctx;
     if (request->source == HUB_URL && request->filename.n == 0) {
-        if (is_civitai_url(job, request->url)) {
-            job->request.source = HUB_CIVITAI;
-            job->request.model_id = job->request.url;
-        } else {
-            is_huggingface_url(job, job->request.url);
-        }
+        if (!hub_read_civitai_url(job, job->request.url))
+            hub_read_huggingface_url(job, job->request.url);
     }
-    return begin(job, resolve, error);
+    return hub_job_begin(job, resolve, error);
+}
+
+static int
+list_files(struct hub_job *job, struct error *error)
+{
+    return job->request.source == HUB_CIVITAI ? civitai_resolve(job, error)
+                                              : hf_list_files(job, error);
 }
 
 int
@@ -452,7 +457,7 @@ hub_files(struct hub *hub, const struct hub_request *request,
         return error_set(error, ERR_NO_MEMORY, "out of memory");
     job->on_data = on_done;
     job->ctx = ctx;
-    return begin(job, hf_list_files, error);
+    return hub_job_begin(job, list_files, error);
 }
 
 static int
@@ -480,62 +485,8 @@ hub_search(struct hub *hub, const struct hub_search *wanted,
     job->on_data = on_done;
     job->ctx = ctx;
     if (!is_whole) {
-        job_free(job);
+        hub_job_free(job);
         return error_set(error, ERR_NO_MEMORY, "out of memory");
     }
-    return begin(job, search, error);
-}
-
-/* ---- fronts of files ---- */
-
-static void
-on_front_answer(void *ctx, const struct fetch_answer *answer,
-                const struct error *error)
-{
-    struct hub_job *job = ctx;
-    struct content_range range = { .total = -1 };
-    struct error what;
-    if (error != NULL) {
-        hub_job_fail(job, error);
-        return;
-    }
-    if (answer->status != 206 && answer->status != 200) {
-        hf_error(job, answer, &what);
-        hub_job_fail(job, &what);
-        return;
-    }
-    int64_t size = answer->head->content_length;
-    if (answer->status == 206 &&
-        http_content_range(fetch_header_get(answer->head, "content-range"),
-                           &range))
-        size = range.total;
-    job->on_front(job->ctx, answer->body, size, NULL);
-    job_free(job);
-}
-
-int
-hub_read_front(struct hub *hub, const char *url, const char *token,
-               size_t n_bytes, hub_front_fn *on_done, void *ctx,
-               struct error *error)
-{
-    const struct hub_request none = { .source = HUB_HUGGINGFACE };
-    struct hub_job *job = hub_job_new(hub, &none);
-    if (job == NULL)
-        return error_set(error, ERR_NO_MEMORY, "out of memory");
-    job->on_front = on_done;
-    job->ctx = ctx;
-    const struct fetch_text_request request = {
-        .url = url,
-        .bearer = token,
-        .range_first = 0,
-        .range_last = (int64_t)n_bytes - 1,
-        .max_bytes = n_bytes,
-        .stall_ms = HUB_STALL_MS,
-        .on_done = on_front_answer,
-        .ctx = job,
-    };
-    if (fetch_text(hub->options.fetcher, &request) != NULL)
-        return 0;
-    job_free(job);
-    return error_set(error, ERR_NO_MEMORY, "out of memory");
+    return hub_job_begin(job, search, error);
 }

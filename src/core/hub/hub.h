@@ -84,7 +84,7 @@ struct hub_plan {
  * ERR_NOT_FOUND (repository, revision, file), ERR_UNAUTHORIZED (a token is
  * needed), ERR_FORBIDDEN (gated, early access; the text says what to do),
  * ERR_TOO_MANY_REQUESTS, ERR_UNAVAILABLE (offline, hub down), ERR_INVALID
- * with the field. `retry_after_s` in `retry` when the hub told it. */
+ * with the field. The text says how long to wait when the hub told it. */
 typedef void hub_plan_fn(void *ctx, const struct hub_plan *plan,
                          const struct error *error);
 int hub_resolve(struct hub *hub, const struct hub_request *request,
@@ -103,11 +103,14 @@ struct hub_search {
     int64_t max_size_bytes; /* 0: any; rows of unknown size stay */
     int gated;              /* -1: any, 0, 1 */
     int limit;              /* 1..100 */
+    /* Whether a model is on this machine; NULL: not told. */
+    bool (*is_here)(void *ctx, enum hub_source source, struct str model_id);
+    void *here_ctx;
 };
 
 /* Writes the answer's `data` as JSON: {"models":[{source, model_id, author,
  * name, downloads, likes, tags, gated, library, kind, last_modified,
- * size_bytes}], "next_cursor"}. `data` is valid during the callback, NULL with
+ * size_bytes, is_downloaded}], "next_cursor"}. `data` is valid during the callback, NULL with
  * `error`. */
 typedef void hub_data_fn(void *ctx, const struct strbuf *data,
                          const struct error *error);
@@ -115,10 +118,24 @@ int hub_search(struct hub *hub, const struct hub_search *search,
                hub_data_fn *on_done, void *ctx, struct error *error);
 
 /* The files of a repository in groups: {"source", "model_id", "revision",
- * "gated", "variants":[{"name","size_bytes","files":[...]}], "files":[{"path",
- * "size","sha256"}]}. */
+ * "gated", "variants":[{"name","size_bytes","files":[...]}], "projectors":
+ * [...], "files":[{"path","size","sha256"}]}. Of Civitai those of the newest
+ * version, or of `version_id`; more is told of it and its files. */
 int hub_files(struct hub *hub, const struct hub_request *request,
               hub_data_fn *on_done, void *ctx, struct error *error);
+
+/* The same for the version of Civitai that has a file of this digest. */
+int hub_find_hash(struct hub *hub, struct str hash, hub_data_fn *on_done,
+                  void *ctx, struct error *error);
+
+/* Whose token this is; "": the stored one. {"source", "is_valid":true,
+ * "name", "message":null}; ERR_UNAUTHORIZED when the hub refuses it. */
+int hub_check_token(struct hub *hub, enum hub_source source, struct str token,
+                    hub_data_fn *on_done, void *ctx, struct error *error);
+
+/* A repository's config.json as it is there: an object's text. */
+int hub_read_config(struct hub *hub, struct str model_id, hub_data_fn *on_done,
+                    void *ctx, struct error *error);
 
 /* The first n bytes of a file (fewer when it is shorter), and how long it is
  * in all (-1: not told). */

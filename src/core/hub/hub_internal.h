@@ -1,9 +1,13 @@
 /* Shared by the files of core/hub:
  *
- *   hub.c           the owner: options, jobs, what a URL means
+ *   hub.c           the owner: options, jobs, plain files
+ *   urls.c          what a pasted URL means
  *   huggingface.c   what is asked of Hugging Face, and how it answers
+ *   hf_search.c     searching it
  *   hf_files.c      a repository's files: choosing, grouping
- *   civitai.c       the same for Civitai
+ *   civitai.c       what is asked of Civitai
+ *   civitai_json.c  what it answers: choosing a file, showing
+ *   peeks.c         small questions
  *   plan.c          copies of plans */
 #ifndef CORE_HUB_INTERNAL_H
 #define CORE_HUB_INTERNAL_H
@@ -33,8 +37,9 @@ struct hub_job {
     struct hub_request request;
     struct hub_search search;
     const char *token;
-    const char *id;       /* checked */
-    const char *revision; /* asked for: "main" */
+    struct str file_size, file_precision; /* Civitai: "pruned", "fp16" */
+    const char *id;                       /* checked */
+    const char *revision;                 /* asked for: "main" */
     const char *commit;
     bool is_gated;
     int n_pages;
@@ -52,18 +57,43 @@ struct hub_job {
 
 /* A job with a copy of the request; NULL when out of memory. */
 struct hub_job *hub_job_new(struct hub *hub, const struct hub_request *request);
+void hub_job_free(struct hub_job *job); /* nothing was asked */
 /* Ends it with an error, a plan or data; frees it. */
 void hub_job_fail(struct hub_job *job, const struct error *error);
 void hub_job_plan(struct hub_job *job, struct hub_plan *plan); /* takes it */
 void hub_job_data(struct hub_job *job, const struct strbuf *data);
+/* Ends it: the hub did not answer what it promises; `what` names the member. */
+void hub_job_odd(struct hub_job *job, const char *what);
+/* Makes the checks that hold for each question, then asks; frees the job when
+ * that has failed. */
+int hub_job_begin(struct hub_job *job,
+                  int (*ask)(struct hub_job *job, struct error *error),
+                  struct error *error);
 /* Asks job->url; `on_answer` gets only answers of 200, parsed. */
 int hub_job_ask(struct hub_job *job,
                 void (*on_answer)(struct hub_job *job,
                                   const struct fetch_answer *answer,
                                   const struct json *root),
                 struct error *error);
+/* A found model's is_downloaded. */
+void hub_write_here(const struct hub_job *job, struct str model_id,
+                    struct json_writer *out);
+/* Appends &name=value unless the value is empty. */
+void hub_add_query(struct strbuf *url, const char *name, struct str value);
 struct hub_file *hub_job_add_file(struct hub_job *job);
 const char *hub_str(struct hub_job *job, struct str text); /* in its arena */
+/* `n` hexadecimal digits in lower case, else "": `ret_hex` has n + 1 bytes. */
+void hub_hex(struct str text, size_t n, char *ret_hex);
+/* Whether a URL is below an endpoint: "https://hub.example.org" is not an
+ * endpoint of "https://hub.example". */
+bool hub_is_at(struct str url, const char *endpoint);
+
+/* ---- urls.c ---- */
+
+/* Puts what the URL names into job->request; false, with nothing changed,
+ * when it is none of this hub. */
+bool hub_read_huggingface_url(struct hub_job *job, struct str url);
+bool hub_read_civitai_url(struct hub_job *job, struct str url);
 
 /* ---- huggingface.c ---- */
 
@@ -73,6 +103,8 @@ int hf_search(struct hub_job *job, struct error *error);
 /* What an answer other than 200 means. */
 void hf_error(const struct hub_job *job, const struct fetch_answer *answer,
               struct error *error);
+void hub_too_many(const struct fetch_answer *answer, struct error *error);
+bool hf_is_allowed(const struct hub *hub, struct str id);
 int hf_check_id(const struct hub *hub, struct str id, struct error *error);
 
 /* ---- hf_files.c ---- */
@@ -82,9 +114,21 @@ int hf_check_id(const struct hub *hub, struct str id, struct error *error);
 struct hub_plan *hf_plan(struct hub_job *job, struct error *error);
 void hf_write_files(struct hub_job *job, struct json_writer *out);
 
+/* ---- civitai_json.c ---- */
+
+/* The plan of the wanted file of a version; NULL with `error`. */
+struct hub_plan *civitai_plan(struct hub_job *job, const struct json *version,
+                              struct error *error);
+void civitai_write_version(const struct json *version, struct json_writer *out);
+void civitai_write_found(struct hub_job *job, const struct json *model,
+                         struct json_writer *out);
+/* A number as text, or "". */
+const char *civitai_number(struct hub_job *job, const struct json *value);
+
 /* ---- civitai.c ---- */
 
 int civitai_resolve(struct hub_job *job, struct error *error);
+int civitai_find_hash(struct hub_job *job, struct error *error);
 int civitai_search(struct hub_job *job, struct error *error);
 void civitai_error(const struct hub_job *job, const struct fetch_answer *answer,
                    struct error *error);

@@ -30,6 +30,16 @@ is_id_part(struct str part)
     return true;
 }
 
+bool
+hf_is_allowed(const struct hub *hub, struct str id)
+{
+    struct str org = str_split(&id, '/');
+    for (size_t i = 0; i < hub->options.n_organizations; i++)
+        if (str_eq_nocase(org, str_from(hub->organizations[i])))
+            return true;
+    return hub->options.n_organizations == 0;
+}
+
 int
 hf_check_id(const struct hub *hub, struct str id, struct error *error)
 {
@@ -39,11 +49,8 @@ hf_check_id(const struct hub *hub, struct str id, struct error *error)
         return error_field(error, "model_id",
                            "\"%.*s\": ORGANISATION/NAME is expected",
                            (int)(id.n > 200 ? 200 : id.n), id.p);
-    if (hub->options.n_organizations == 0)
+    if (hf_is_allowed(hub, id))
         return 0;
-    for (size_t i = 0; i < hub->options.n_organizations; i++)
-        if (str_eq_nocase(org, str_from(hub->organizations[i])))
-            return 0;
     return error_field(error, "model_id",
                        "%.*s is not one of huggingface.organizations",
                        STR_ARG(org));
@@ -108,8 +115,8 @@ not_found(const struct hub_job *job, struct str code, struct error *error)
                   id);
 }
 
-static void
-too_many(const struct fetch_answer *answer, struct error *error)
+void
+hub_too_many(const struct fetch_answer *answer, struct error *error)
 {
     struct str after = fetch_header_get(answer->head, "retry-after");
     int64_t wait_s =
@@ -141,12 +148,15 @@ hf_error(const struct hub_job *job, const struct fetch_answer *answer,
                   "sees it is needed (huggingface.token or HF_TOKEN)",
                   job->id == NULL ? "it" : job->id);
     } else if (status == 401) {
-        error_set(error, ERR_UNAUTHORIZED, "the hub refuses the token%s%s",
+        error_set(error, ERR_UNAUTHORIZED, "the hub %s%s%s",
+                  job->token == NULL || job->token[0] == '\0'
+                      ? "wants a token (huggingface.token or HF_TOKEN)"
+                      : "refuses the token",
                   words[0] == '\0' ? "" : ": ", words);
     } else if (status == 404) {
         not_found(job, code, error);
     } else if (status == 429) {
-        too_many(answer, error);
+        hub_too_many(answer, error);
     } else if (status >= 500) {
         error_set(error, ERR_UNAVAILABLE, "the hub answers %d%s%s", status,
                   words[0] == '\0' ? "" : ": ", words);
@@ -155,14 +165,6 @@ hf_error(const struct hub_job *job, const struct fetch_answer *answer,
                   "the hub answers %d%s%s", status,
                   words[0] == '\0' ? "" : ": ", words);
     }
-}
-
-static void
-odd(struct hub_job *job, const char *what)
-{
-    struct error error;
-    error_set(&error, ERR_BAD_GATEWAY, "the hub's answer is odd: %s", what);
-    hub_job_fail(job, &error);
 }
 
 /* ---- a repository's files ---- */
@@ -191,22 +193,31 @@ with(struct hub_job *job, const char *url, const char *tail)
 }
 
 static void
+take_size(const struct json *object, struct hub_file *file)
+{
+    int64_t size;
+    if (json_as_int(json_get(object, "size"), &size) && size >= 0)
+        file->size_bytes = size;
+}
+
+/* `lfs.oid` is the SHA-256 of the content, `oid` of a file that git keeps
+ * itself git's own SHA-1. */
+static void
 take_digest(const struct json *entry, struct hub_file *file)
 {
     const struct json *lfs = json_get(entry, "lfs");
     struct str text;
+    take_size(entry, file);
     if (json_as_text(json_get(lfs, "oid"), &text)) {
         if (str_starts_with(text, STR("sha256:")))
             text = (struct str){ text.p + 7, text.n - 7 };
-        if (text.n < sizeof file->sha256)
-            snprintf(file->sha256, sizeof file->sha256, "%.*s", STR_ARG(text));
-        json_as_int(json_get(lfs, "size"), &file->size_bytes);
+        hub_hex(text, 64, file->sha256);
+        take_size(lfs, file);
     }
-    if (json_as_text(json_get(entry, "oid"), &text) &&
-        text.n < sizeof file->etag)
-        snprintf(file->etag, sizeof file->etag, "%.*s", STR_ARG(text));
     if (file->sha256[0] != '\0')
         snprintf(file->etag, sizeof file->etag, "%s", file->sha256);
+    else if (json_as_text(json_get(entry, "oid"), &text))
+        hub_hex(text, 40, file->etag);
 }
 
 /* Entries that we may not have as a file are passed over: another file of the
@@ -223,7 +234,6 @@ take_entry(struct hub_job *job, const struct json *entry)
     if (file == NULL || job->n_files > HUB_FILES_MAX)
         return -1;
     file->path = arena_str(&job->arena, path);
-    json_as_int(json_get(entry, "size"), &file->size_bytes);
     take_digest(entry, file);
     char *base = url_of(job, "/", "/resolve/", job->commit);
     struct strbuf url = STRBUF_INIT(16 * 1024);
@@ -261,12 +271,12 @@ on_tree(struct hub_job *job, const struct fetch_answer *answer,
 {
     struct error error;
     if (json_type(root) != JSON_ARRAY) {
-        odd(job, "the list of files is no list");
+        hub_job_odd(job, "the list of files is no list");
         return;
     }
     for (size_t i = 0; i < json_count(root); i++)
         if (take_entry(job, json_at(root, i)) < 0) {
-            odd(job, "the list of files is too long");
+            hub_job_odd(job, "the list of files is too long");
             return;
         }
     struct str next = http_link_next(fetch_header_get(answer->head, "link"));
@@ -274,9 +284,10 @@ on_tree(struct hub_job *job, const struct fetch_answer *answer,
         finish(job);
         return;
     }
-    struct str endpoint = str_from(job->hub->options.huggingface_endpoint);
-    if (++job->n_pages > HUB_PAGES_MAX || !str_starts_with(next, endpoint)) {
-        odd(job, "its next page is elsewhere, or there is no end of pages");
+    const char *endpoint = job->hub->options.huggingface_endpoint;
+    if (++job->n_pages > HUB_PAGES_MAX || !hub_is_at(next, endpoint)) {
+        hub_job_odd(job,
+                    "its next page is elsewhere, or there is no end of pages");
         return;
     }
     job->url = arena_str(&job->arena, next);
@@ -294,7 +305,7 @@ on_info(struct hub_job *job, const struct fetch_answer *answer,
     (void)answer;
     if (!json_as_text(json_get(root, "sha"), &sha) || sha.n == 0 ||
         file_name_check(sha, NULL) < 0) {
-        odd(job, "`sha` is no commit");
+        hub_job_odd(job, "`sha` is no commit");
         return;
     }
     const struct json *is_gated = json_get(root, "gated");
@@ -331,186 +342,4 @@ int
 hf_list_files(struct hub_job *job, struct error *error)
 {
     return ask_repository(job, error);
-}
-
-/* ---- searching ---- */
-
-static const struct {
-    const char *name, *wire;
-} sorts[] = {
-    { "", "downloads" },
-    { "downloads", "downloads" },
-    { "likes", "likes" },
-    { "updated", "lastModified" },
-    { "trending", "trendingScore" },
-};
-
-static void
-add_query(struct strbuf *url, const char *name, struct str value)
-{
-    if (value.n == 0)
-        return;
-    strbuf_addf(url, "&%s=", name);
-    uri_add_segment(url, value);
-}
-
-static void
-copy_member(struct json_writer *out, const struct json *from, const char *key,
-            const char *name)
-{
-    json_key(out, name);
-    json_value(out, json_get(from, key));
-}
-
-/* Of safetensors the hub tells parameters by type, of GGUF the bytes. */
-static int64_t
-size_of(const struct json *model)
-{
-    static const struct {
-        const char *type;
-        int64_t bits;
-    } types[] = { { "F64", 64 },    { "F32", 32 },   { "F16", 16 },
-                  { "BF16", 16 },   { "I8", 8 },     { "U8", 8 },
-                  { "I32", 32 },    { "U32", 32 },   { "I64", 64 },
-                  { "F8_E4M3", 8 }, { "F8_E5M2", 8 } };
-    int64_t bytes = 0, n = 0;
-    struct json_iter iter;
-    if (json_as_int(json_get(json_get(model, "gguf"), "totalFileSize"), &n))
-        return n;
-    if (json_as_int(json_get(model, "usedStorage"), &n))
-        return n;
-    json_iter_init(&iter,
-                   json_get(json_get(model, "safetensors"), "parameters"));
-    while (json_iter_next(&iter))
-        for (size_t i = 0; i < sizeof types / sizeof *types; i++)
-            if (str_is(iter.key, types[i].type) &&
-                json_as_int(iter.value, &n) && n >= 0 && n < INT64_MAX / 1024)
-                bytes += n / 8 * types[i].bits;
-    return bytes > 0 ? bytes : -1;
-}
-
-static bool
-is_wanted(const struct hub_job *job, const struct json *model, int64_t size)
-{
-    const struct hub_search *search = &job->search;
-    bool is_open = false;
-    const struct json *value = json_get(model, "gated");
-    bool is_gated = value != NULL && json_type(value) != JSON_NULL &&
-                    !(json_as_bool(value, &is_open) && !is_open);
-    if (search->gated >= 0 && is_gated != (search->gated == 1))
-        return false;
-    return search->max_size_bytes == 0 || size < 0 ||
-           size <= search->max_size_bytes;
-}
-
-static void
-write_found(const struct json *model, int64_t size, struct json_writer *out)
-{
-    struct str id = STR("");
-    json_as_text(json_get(model, "id"), &id);
-    struct str rest = id;
-    struct str author = str_split(&rest, '/');
-    json_object_begin(out);
-    json_key(out, "source");
-    json_text(out, "huggingface");
-    json_key(out, "model_id");
-    json_str(out, id);
-    json_key(out, "author");
-    json_str(out, rest.p == NULL ? STR("") : author);
-    json_key(out, "name");
-    json_str(out, rest.p == NULL ? id : rest);
-    copy_member(out, model, "downloads", "downloads");
-    copy_member(out, model, "likes", "likes");
-    copy_member(out, model, "tags", "tags");
-    copy_member(out, model, "gated", "gated");
-    copy_member(out, model, "library_name", "library");
-    copy_member(out, model, "pipeline_tag", "kind");
-    copy_member(out, model, "lastModified", "last_modified");
-    json_key(out, "size_bytes");
-    if (size < 0)
-        json_null(out);
-    else
-        json_int(out, size);
-    json_object_end(out);
-}
-
-static struct str
-cursor_of(struct str link)
-{
-    struct str query = link;
-    str_split(&query, '?');
-    while (query.n > 0) {
-        struct str part = str_split(&query, '&');
-        if (str_starts_with(part, STR("cursor=")))
-            return (struct str){ part.p + 7, part.n - 7 };
-    }
-    return STR("");
-}
-
-static void
-on_found(struct hub_job *job, const struct fetch_answer *answer,
-         const struct json *root)
-{
-    if (json_type(root) != JSON_ARRAY) {
-        odd(job, "what was found is no list");
-        return;
-    }
-    struct strbuf data = STRBUF_INIT(HUB_ANSWER_BYTES);
-    struct strbuf cursor = STRBUF_INIT(16 * 1024);
-    struct json_writer w;
-    json_writer_init(&w, &data);
-    json_object_begin(&w);
-    json_key(&w, "models");
-    json_array_begin(&w);
-    for (size_t i = 0; i < json_count(root); i++) {
-        const struct json *model = json_at(root, i);
-        int64_t size = size_of(model);
-        if (is_wanted(job, model, size))
-            write_found(model, size, &w);
-    }
-    json_array_end(&w);
-    json_key(&w, "next_cursor");
-    struct str next =
-        cursor_of(http_link_next(fetch_header_get(answer->head, "link")));
-    if (next.n > 0 && uri_decode(next, &cursor))
-        json_str(&w, strbuf_view(&cursor));
-    else
-        json_null(&w);
-    json_object_end(&w);
-    strbuf_release(&cursor);
-    hub_job_data(job, &data);
-    strbuf_release(&data);
-}
-
-int
-hf_search(struct hub_job *job, struct error *error)
-{
-    static const char *const expand[] = { "safetensors",  "gguf",
-                                          "downloads",    "likes",
-                                          "tags",         "gated",
-                                          "library_name", "pipeline_tag",
-                                          "lastModified", "usedStorage" };
-    const struct hub_search *search = &job->search;
-    struct strbuf url = STRBUF_INIT(16 * 1024);
-    size_t i = 0;
-    while (i < sizeof sorts / sizeof *sorts &&
-           !str_is(search->sort, sorts[i].name))
-        i++;
-    if (i == sizeof sorts / sizeof *sorts)
-        return error_field(error, "sort",
-                           "must be one of downloads, likes, updated, "
-                           "trending");
-    strbuf_addf(&url, "%s/api/models?limit=%d&sort=%s&direction=-1",
-                job->hub->options.huggingface_endpoint, search->limit,
-                sorts[i].wire);
-    add_query(&url, "search", search->text);
-    add_query(&url, "author", search->author);
-    add_query(&url, "filter", search->library);
-    add_query(&url, "pipeline_tag", search->kind);
-    add_query(&url, "cursor", search->cursor);
-    for (i = 0; i < sizeof expand / sizeof *expand; i++)
-        strbuf_addf(&url, "&expand=%s", expand[i]);
-    job->url = arena_str(&job->arena, strbuf_view(&url));
-    strbuf_release(&url);
-    return hub_job_ask(job, on_found, error);
 }

@@ -1,0 +1,121 @@
+/* GET /api/models/detect-options/{id*}: with which options an MLX model is
+ * best served. Its config.json at the hub says its family; when that cannot
+ * be had (offline, gated, a name of our own), its name does. */
+#include "api/handlers.h"
+#include "core/instances/installed.h"
+#include "engines/mlx_detect.h"
+
+static const char engine_name[] = "mlx-openai-server";
+enum { ARCHITECTURES_MAX = 8 };
+
+struct detection {
+    struct call *call;
+    struct str id;
+    const char *family;
+};
+
+static void
+write_options(struct str id, struct json_writer *out)
+{
+    json_key(out, "recommended_options");
+    json_object_begin(out);
+    member_text(out, "tool_call_parser", mlx_match_parser(MLX_TOOL_CALL, id));
+    member_text(out, "reasoning_parser", mlx_match_parser(MLX_REASONING, id));
+    member_text(out, "message_converter", mlx_match_parser(MLX_CONVERTER, id));
+    json_object_end(out);
+}
+
+static void
+write_support(const struct engine_binary *binary, const struct error *error,
+              const struct engine_manifest *manifest, struct json_writer *out)
+{
+    bool has_version =
+        binary != NULL && binary->version != NULL && *binary->version != '\0';
+    json_key(out, "version_support");
+    json_object_begin(out);
+    member_bool(out, "supported", binary != NULL);
+    member_text(out, "installed_version", has_version ? binary->version : NULL);
+    member_text(out, "required_version", NULL);
+    member_text(out, "error", binary == NULL ? error->message : NULL);
+    member_text(out, "upgrade_command",
+                binary == NULL && manifest != NULL ? manifest->install_hint
+                                                   : NULL);
+    json_object_end(out);
+}
+
+static void
+on_installed(void *ctx, const struct engine_binary *binary,
+             const struct error *error)
+{
+    struct detection *d = ctx;
+    struct call *call = d->call;
+    if (call->exchange != NULL && !call->api->is_closed) {
+        struct json_writer *w = reply_begin(call);
+        json_object_begin(w);
+        member_text(w, "model_family", d->family);
+        write_options(d->id, w);
+        member_bool(w, "is_downloaded",
+                    hub_model_is_here(call->api, HUB_HUGGINGFACE, d->id));
+        write_support(binary, error,
+                      engines_find(call->api->options.engines, engine_name), w);
+        json_object_end(w);
+        reply_end(call, 200);
+    }
+    call_unref(call);
+}
+
+static void
+ask_engine(struct detection *d)
+{
+    struct api_options *options = &d->call->api->options;
+    struct error error;
+    const struct engine_manifest *manifest =
+        d->call->api->is_closed ? NULL
+                                : engines_find(options->engines, engine_name);
+    if (manifest != NULL) {
+        installed_ask(options->instances, manifest, on_installed, d);
+        return;
+    }
+    error_set(&error, ERR_NOT_FOUND, "there is no engine %s", engine_name);
+    on_installed(d, NULL, &error);
+}
+
+static void
+take_family(struct detection *d, const struct json *config)
+{
+    struct str type = STR(""), architectures[ARCHITECTURES_MAX];
+    const struct json *list = json_get(config, "architectures");
+    size_t n = 0;
+    json_as_text(json_get(config, "model_type"), &type);
+    for (size_t i = 0; i < json_count(list) && n < ARCHITECTURES_MAX; i++)
+        n += json_as_text(json_at(list, i), &architectures[n]);
+    d->family = mlx_family(type, architectures, n, d->id);
+}
+
+static void
+on_config(void *ctx, const struct strbuf *data, const struct error *error)
+{
+    struct detection *d = ctx;
+    struct json_doc *doc =
+        error == NULL ? json_parse(strbuf_view(data), NULL) : NULL;
+    take_family(d, json_root(doc));
+    json_doc_free(doc);
+    ask_engine(d);
+}
+
+void
+hub_do_detect(struct call *call)
+{
+    struct error error;
+    struct detection *d = arena_alloc(&call->arena, sizeof *d);
+    if (d == NULL) {
+        reply_errorf(call, ERR_NO_MEMORY, "there is not enough memory");
+        return;
+    }
+    *d = (struct detection){ call_ref(call), call->params[0], NULL };
+    if (hub_read_config(call->api->options.hub, d->id, on_config, d, &error) ==
+        0)
+        return;
+    take_family(d, NULL);
+    ask_engine(d);
+}

@@ -1,0 +1,174 @@
+/* Small questions: whose token this is, which version has a file, a
+ * repository's configuration, the first bytes of a file. */
+#include "core/hub/hub_internal.h"
+#include "formats/http_fields.h"
+
+static int
+ask_for_data(struct hub *hub, const struct hub_request *request,
+             int (*ask)(struct hub_job *job, struct error *error),
+             hub_data_fn *on_done, void *ctx, struct error *error)
+{
+    struct hub_job *job = hub_job_new(hub, request);
+    if (job == NULL)
+        return error_set(error, ERR_NO_MEMORY, "out of memory");
+    job->on_data = on_done;
+    job->ctx = ctx;
+    return hub_job_begin(job, ask, error);
+}
+
+/* ---- whose token ---- */
+
+static void
+on_owner(struct hub_job *job, const struct fetch_answer *answer,
+         const struct json *root)
+{
+    bool is_civitai = job->request.source == HUB_CIVITAI;
+    const char *key = is_civitai ? "username" : "name";
+    struct strbuf data = STRBUF_INIT(HUB_ANSWER_BYTES);
+    struct json_writer w;
+    struct str name;
+    (void)answer;
+    if (!json_as_text(json_get(root, key), &name)) {
+        hub_job_odd(job,
+                    is_civitai ? "`username` is no text" : "`name` is no text");
+        return;
+    }
+    json_writer_init(&w, &data);
+    json_object_begin(&w);
+    json_key(&w, "source");
+    json_text(&w, is_civitai ? "civitai" : "huggingface");
+    json_key(&w, "is_valid");
+    json_bool(&w, true);
+    json_key(&w, "name");
+    json_str(&w, name);
+    json_key(&w, "message");
+    json_null(&w);
+    json_object_end(&w);
+    hub_job_data(job, &data);
+    strbuf_release(&data);
+}
+
+static int
+ask_owner(struct hub_job *job, struct error *error)
+{
+    const struct hub_options *options = &job->hub->options;
+    bool is_civitai = job->request.source == HUB_CIVITAI;
+    if (job->token[0] == '\0')
+        return error_field(error, "token", "none is given, and none is set");
+    job->url = arena_printf(&job->arena, "%s%s",
+                            is_civitai ? options->civitai_endpoint
+                                       : options->huggingface_endpoint,
+                            is_civitai ? "/api/v1/me" : "/api/whoami-v2");
+    return hub_job_ask(job, on_owner, error);
+}
+
+int
+hub_check_token(struct hub *hub, enum hub_source source, struct str token,
+                hub_data_fn *on_done, void *ctx, struct error *error)
+{
+    const struct hub_request request = { .source = source, .token = token };
+    return ask_for_data(hub, &request, ask_owner, on_done, ctx, error);
+}
+
+/* ---- a version by a digest of its file ---- */
+
+int
+hub_find_hash(struct hub *hub, struct str hash, hub_data_fn *on_done, void *ctx,
+              struct error *error)
+{
+    const struct hub_request request = { .source = HUB_CIVITAI,
+                                         .version_id = hash };
+    return ask_for_data(hub, &request, civitai_find_hash, on_done, ctx, error);
+}
+
+/* ---- a repository's configuration ---- */
+
+static void
+on_config(struct hub_job *job, const struct fetch_answer *answer,
+          const struct json *root)
+{
+    struct strbuf data = STRBUF_INIT(HUB_ANSWER_BYTES);
+    (void)root;
+    strbuf_add_str(&data, answer->body);
+    hub_job_data(job, &data);
+    strbuf_release(&data);
+}
+
+static int
+ask_config(struct hub_job *job, struct error *error)
+{
+    if (hf_check_id(job->hub, job->request.model_id, error) < 0)
+        return -1;
+    job->id = hub_str(job, job->request.model_id);
+    job->revision = "main";
+    job->url = arena_printf(&job->arena, "%s/%s/resolve/main/config.json",
+                            job->hub->options.huggingface_endpoint, job->id);
+    return hub_job_ask(job, on_config, error);
+}
+
+int
+hub_read_config(struct hub *hub, struct str model_id, hub_data_fn *on_done,
+                void *ctx, struct error *error)
+{
+    const struct hub_request request = { .source = HUB_HUGGINGFACE,
+                                         .model_id = model_id };
+    return ask_for_data(hub, &request, ask_config, on_done, ctx, error);
+}
+
+/* ---- the front of a file ---- */
+
+static void
+on_front_answer(void *ctx, const struct fetch_answer *answer,
+                const struct error *error)
+{
+    struct hub_job *job = ctx;
+    struct content_range range = { .total = -1 };
+    struct error what;
+    if (error != NULL) {
+        hub_job_fail(job, error);
+        return;
+    }
+    if (answer->status != 206 && answer->status != 200) {
+        hf_error(job, answer, &what);
+        hub_job_fail(job, &what);
+        return;
+    }
+    int64_t size = answer->head->content_length;
+    if (answer->status == 206 &&
+        http_content_range(fetch_header_get(answer->head, "content-range"),
+                           &range))
+        size = range.total;
+    job->on_front(job->ctx, answer->body, size, NULL);
+    hub_job_free(job);
+}
+
+int
+hub_read_front(struct hub *hub, const char *url, const char *token,
+               size_t n_bytes, hub_front_fn *on_done, void *ctx,
+               struct error *error)
+{
+    const struct hub_request none = { .source = HUB_HUGGINGFACE };
+    struct hub_job *job = hub_job_new(hub, &none);
+    if (job == NULL)
+        return error_set(error, ERR_NO_MEMORY, "out of memory");
+    job->on_front = on_done;
+    job->ctx = ctx;
+    job->token = hub_str(job, str_from(token));
+    /* For the words of an error. */
+    if (hub_read_huggingface_url(job, str_from(hub_str(job, str_from(url)))))
+        job->id = hub_str(job, job->request.model_id);
+    const struct fetch_text_request request = {
+        .url = url,
+        .bearer = token,
+        .range_first = 0,
+        .range_last = (int64_t)n_bytes - 1,
+        .max_bytes = n_bytes,
+        .stall_ms = HUB_STALL_MS,
+        .on_done = on_front_answer,
+        .ctx = job,
+    };
+    if (fetch_text(hub->options.fetcher, &request) != NULL)
+        return 0;
+    hub_job_free(job);
+    return error_set(error, ERR_NO_MEMORY, "out of memory");
+}
