@@ -240,6 +240,24 @@ skip_texts(struct reader *r, uint64_t n_items)
     return 0;
 }
 
+/* Few texts: tags, languages. */
+static int
+keep_texts(struct reader *r, struct gguf_value *value)
+{
+    struct str *texts = arena_alloc(
+        &r->info->arena, ((size_t)value->n_items + 1) * sizeof *texts);
+    if (texts == NULL)
+        return no_memory(r);
+    for (size_t i = 0; i < value->n_items; i++) {
+        uint64_t n;
+        if (read_text(r, GGUF_NAME_MAX, &texts[i], &n) < 0)
+            return -1;
+        value->is_cut = value->is_cut || texts[i].n < n;
+    }
+    value->texts = texts;
+    return 0;
+}
+
 static int
 keep_numbers(struct reader *r, struct gguf_value *value, size_t size)
 {
@@ -275,7 +293,9 @@ read_array(struct reader *r, struct gguf_value *value, int depth)
         value->n_items = n_items;
     }
     if (type == GGUF_VALUE_TEXT)
-        return skip_texts(r, n_items);
+        return value != NULL && n_items <= GGUF_TEXTS_MAX
+                   ? keep_texts(r, value)
+                   : skip_texts(r, n_items);
     if (type == GGUF_VALUE_ARRAY) {
         if (n_items > left(r) / (4 + length_bytes(r)))
             return contradicts(r, "more arrays than the file can hold");
@@ -313,7 +333,7 @@ read_value(struct reader *r, struct gguf_value *value)
 static int
 read_name(struct reader *r, const char *what, struct str *ret_name)
 {
-    uint64_t n;
+    uint64_t n = 0;
     if (read_text(r, GGUF_NAME_MAX, ret_name, &n) < 0)
         return -1;
     if (n > GGUF_NAME_MAX)
@@ -475,12 +495,13 @@ check_data(struct reader *r, const struct tensor_sums *sums)
             info->most_bytes_type = type;
     if (info->n_tensors == 0 || sums->end == 0)
         return 0;
-    if (u64_add_overflows(info->data_offset, sums->end, &end) ||
-        end > r->source->size_bytes)
+    if (u64_add_overflows(info->data_offset, sums->end, &end))
+        return contradicts(r, "the tensors are larger than any file");
+    if (end > r->source->size_bytes)
         return error_set(r->error, ERR_INVALID,
                          "cut short: its tensors need %llu bytes and the file "
                          "has %llu",
-                         (unsigned long long)(info->data_offset + sums->end),
+                         (unsigned long long)end,
                          (unsigned long long)r->source->size_bytes);
     return 0;
 }

@@ -7,7 +7,8 @@
  * arrays are walked through a small window (a tokenizer's words are passed
  * over, not kept), nesting is bounded. Memory is bounded whatever the file
  * says: texts that are kept are cut at GGUF_TEXT_MAX, arrays of numbers at
- * GGUF_NUMBERS_MAX, and tensors are handed to a callback one by one.
+ * GGUF_NUMBERS_MAX, arrays of texts are kept (cut at GGUF_NAME_MAX) up to
+ * GGUF_TEXTS_MAX, and tensors are handed to a callback one by one.
  *
  *     struct gguf_info info;
  *     if (gguf_read(&source, NULL, &info, &error) == 0) ...
@@ -23,6 +24,7 @@
 enum {
     GGUF_TEXT_MAX = 64 * 1024,
     GGUF_NUMBERS_MAX = 4096,
+    GGUF_TEXTS_MAX = 32,
     GGUF_KEYS_MAX = 65536,
     GGUF_TENSORS_MAX = 1000000,
     GGUF_NAME_MAX = 256,
@@ -62,6 +64,7 @@ struct gguf_value {
     const double *numbers; /* the first ones, when the items are numbers or
                             * bools; NULL for texts and arrays */
     size_t n_numbers;
+    const struct str *texts; /* all n_items, when they are few texts; or NULL */
     bool is_cut;
 };
 

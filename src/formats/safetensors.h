@@ -2,9 +2,11 @@
  * safetensors, README "Format"): 8 bytes length, JSON, then data that is
  * never looked at.
  *
- * The head may not be longer than SAFETENSORS_HEAD_MAX or the file; offsets
- * have to lie in the data part, to agree with shape and type, and to leave no
- * hole and no overlap. Pure: any thread. */
+ * The head may not be longer than SAFETENSORS_HEAD_MAX or the file, nor hold
+ * more than SAFETENSORS_VALUES_MAX values: with both, reading stays below
+ * 48 MiB of memory. Offsets have to agree with shape and type, and the tensors
+ * to fill the data part without hole and overlap. A type that is not known is
+ * taken as it is. Pure: any thread. */
 #ifndef FORMATS_SAFETENSORS_H
 #define FORMATS_SAFETENSORS_H
 
@@ -12,9 +14,9 @@
 #include "formats/json.h"
 
 enum {
-    SAFETENSORS_HEAD_MAX = 32 * 1024 * 1024,
-    SAFETENSORS_DIMS_MAX = 8,
-    SAFETENSORS_TENSORS_MAX = 200000
+    SAFETENSORS_HEAD_MAX = 8 * 1024 * 1024,
+    SAFETENSORS_VALUES_MAX = 1000000,
+    SAFETENSORS_DIMS_MAX = 8
 };
 
 struct safetensors_tensor {
@@ -23,6 +25,7 @@ struct safetensors_tensor {
     unsigned n_dims;
     uint64_t shape[SAFETENSORS_DIMS_MAX];
     uint64_t n_elements;
+    uint64_t begin; /* in the data part */
     uint64_t n_bytes;
 };
 

@@ -14,6 +14,10 @@
  * fsync of the folder. */
 int file_write_atomic(const char *path, struct str bytes, int mode,
                       struct error *error);
+/* The same by a name of the caller's, who is the only one that uses it: what
+ * a crash leaves there is written over the next time. */
+int file_write_by(const char *temporary, const char *path, struct str bytes,
+                  int mode, struct error *error);
 /* Appends the whole file to `out`; more than its ceiling is an error. */
 int file_read(const char *path, struct strbuf *out, struct error *error);
 /* Reads up to `n` bytes at `offset`: how many there were (0: the end), or

@@ -79,15 +79,23 @@ downloaded_bytes(const struct download *d)
     return sum;
 }
 
+static int64_t
+size_of(const struct download_file *file)
+{
+    bool is_seen = file->size_bytes < 0 && file->seen_bytes > 0;
+    return is_seen ? (int64_t)file->seen_bytes : file->size_bytes;
+}
+
 /* -1 as long as one is not known. */
 static int64_t
 total_bytes(const struct download *d)
 {
     int64_t sum = 0;
     for (size_t i = 0; i < d->n_files; i++) {
-        if (d->files[i].size_bytes < 0 && !d->files[i].is_optional)
+        int64_t bytes = size_of(&d->files[i]);
+        if (bytes < 0 && !d->files[i].is_optional)
             return -1;
-        sum += d->files[i].size_bytes > 0 ? d->files[i].size_bytes : 0;
+        sum += bytes > 0 ? bytes : 0;
     }
     return sum;
 }
@@ -113,7 +121,7 @@ write_files(const struct download *d, struct json_writer *out)
         json_object_begin(out);
         member(out, "path", file->path);
         member(out, "place", file->place);
-        member_known(out, "size", file->size_bytes);
+        member_known(out, "size", size_of(file));
         json_key(out, "sha256");
         json_text(out, file->sha256[0] == '\0' ? NULL : file->sha256);
         member_number(out, "downloaded_bytes", (int64_t)file->downloaded_bytes);

@@ -86,7 +86,7 @@ resolve_existing(const char *path, char *ret, size_t size, struct error *error)
 }
 
 static int
-check_target(const struct downloads *all, struct str target, char *ret,
+check_target(const struct downloads *downloads, struct str target, char *ret,
              size_t size, struct error *error)
 {
     char text[LIMIT_PATH_BYTES], root[LIMIT_PATH_BYTES];
@@ -107,8 +107,9 @@ check_target(const struct downloads *all, struct str target, char *ret,
     snprintf(text, sizeof text, "%.*s", STR_ARG(target));
     if (resolve_existing(text, ret, size, error) < 0)
         return -1;
-    for (size_t i = 0; i < all->options.n_roots; i++)
-        if (resolve_existing(all->roots[i], root, sizeof root, NULL) == 0 &&
+    for (size_t i = 0; i < downloads->options.n_roots; i++)
+        if (resolve_existing(downloads->roots[i], root, sizeof root, NULL) ==
+                0 &&
             is_below(str_from(ret), str_from(root)))
             return 0;
     return error_field(error, "target",
@@ -118,10 +119,10 @@ check_target(const struct downloads *all, struct str target, char *ret,
 }
 
 static int
-usual_target(const struct downloads *all, struct download *d, char *ret,
+usual_target(const struct downloads *downloads, struct download *d, char *ret,
              size_t size)
 {
-    const struct downloads_options *options = &all->options;
+    const struct downloads_options *options = &downloads->options;
     int n;
     if (d->source == HUB_HUGGINGFACE && options->cache_dir[0] == '\0') {
         n = snprintf(ret, size, "%s/%s", options->download_dir, d->model_id);
@@ -166,16 +167,32 @@ place_of(const struct download *d, const struct download_file *file)
     return join(d->target, name);
 }
 
+/* It must have room for the endings of what grows. */
+static int
+check_path(const struct download *d, const char *path, struct error *error)
+{
+    const char *slash = strrchr(path, '/');
+    size_t n = strlen(slash == NULL ? path : slash + 1);
+    if (file_name_check_path(str_from(path), error) < 0)
+        return -1;
+    if (n + sizeof ".part.journal.new" - 1 <= FILE_NAME_PART_BYTES)
+        return 0;
+    return error_field(
+        error, d->source == HUB_URL ? "filename" : "model_id",
+        "the name of a file may have %d bytes, not %zu",
+        FILE_NAME_PART_BYTES - (int)sizeof ".part.journal.new" + 1, n);
+}
+
 int
-download_place(const struct downloads *all, struct download *d,
+download_place(const struct downloads *downloads, struct download *d,
                struct str target, struct error *error)
 {
     char folder[LIMIT_PATH_BYTES];
     d->is_cache = false;
     if (target.n > 0) {
-        if (check_target(all, target, folder, sizeof folder, error) < 0)
+        if (check_target(downloads, target, folder, sizeof folder, error) < 0)
             return -1;
-    } else if (usual_target(all, d, folder, sizeof folder) < 0) {
+    } else if (usual_target(downloads, d, folder, sizeof folder) < 0) {
         return error_field(error, "target", "the path is too long");
     }
     free(d->target);
@@ -184,7 +201,7 @@ download_place(const struct downloads *all, struct download *d,
         return error_set(error, ERR_NO_MEMORY, "out of memory");
     for (size_t i = 0; i < d->n_files; i++) {
         struct download_file *file = &d->files[i];
-        if (file_name_check_path(str_from(file->path), error) < 0)
+        if (check_path(d, file->path, error) < 0)
             return -1;
         if (d->is_cache && blob_name(file)[0] == '\0')
             return error_set(error, ERR_BAD_GATEWAY,
@@ -270,14 +287,14 @@ write_sidecar(const struct download *d, struct error *error)
 }
 
 int
-download_settle(const struct download *d, size_t i, struct error *error)
+download_settle(const struct download *d, size_t file, struct error *error)
 {
-    bool is_last = i + 1 == d->n_files;
-    if (d->is_cache && link_snapshot(d, &d->files[i], error) < 0)
+    bool is_last = file + 1 == d->n_files;
+    if (d->is_cache && link_snapshot(d, &d->files[file], error) < 0)
         return -1;
     if (d->is_cache && is_last && write_ref(d, error) < 0)
         return -1;
-    if (i == 0 && d->sidecar[0] != '\0')
+    if (file == 0 && d->sidecar[0] != '\0')
         return write_sidecar(d, error);
     return 0;
 }

@@ -14,12 +14,12 @@ static void next_file(struct download *d);
 static void
 rest(struct download *d, enum download_state state)
 {
-    struct downloads *all = d->all;
+    struct downloads *downloads = d->all;
     d->is_busy = false;
     d->transfer = NULL;
     if (!d->is_interrupted)
         download_set_state(d, state);
-    downloads_look(all);
+    downloads_look(downloads);
 }
 
 static void
@@ -73,11 +73,11 @@ on_settled(void *arg)
     }
     d->files[d->at].state = DOWNLOAD_COMPLETED;
     d->at++;
+    download_store(d);
     if (d->is_interrupted || d->wanted != DOWNLOAD_COMPLETED) {
         rest(d, d->wanted);
         return;
     }
-    download_store(d);
     next_file(d);
 }
 
@@ -124,11 +124,10 @@ take_view(struct download *d)
     struct transfer_view view;
     struct download_file *file = &d->files[d->at];
     transfer_view(d->transfer, &view);
+    if (view.phase == TRANSFER_OPENING)
+        return;
     file->downloaded_bytes = view.downloaded_bytes;
-    if (file->size_bytes < 0)
-        file->size_bytes = view.size_bytes;
-    if (file->sha256[0] == '\0' && view.sha256[0] != '\0')
-        snprintf(file->sha256, sizeof file->sha256, "%s", view.sha256);
+    file->seen_bytes = view.size_bytes > 0 ? (uint64_t)view.size_bytes : 0;
     bool is_checking = view.phase == TRANSFER_CHECKING;
     file->state = is_checking ? DOWNLOAD_VERIFYING : DOWNLOAD_DOWNLOADING;
     measure(d, view.downloaded_bytes);
@@ -147,6 +146,31 @@ on_progress(void *ctx)
 }
 
 static void
+on_noted(void *ctx, const struct error *error)
+{
+    struct download *d = ctx;
+    (void)error; /* then a crash just now would leave a file of nobody's */
+    transfer_publish(d->transfer); /* which has waited for this */
+}
+
+/* The digest is stored before the file has its name: after a crash in between
+ * it is known by it. */
+static void
+on_verified(void *ctx)
+{
+    struct download *d = ctx;
+    struct transfer_view view;
+    struct download_file *file = &d->files[d->at];
+    if (file->sha256[0] != '\0') {
+        transfer_publish(d->transfer);
+        return;
+    }
+    transfer_view(d->transfer, &view);
+    snprintf(file->sha256, sizeof file->sha256, "%s", view.sha256);
+    download_store_then(d, on_noted, d);
+}
+
+static void
 on_transferred(void *ctx, const struct error *error)
 {
     struct download *d = ctx;
@@ -154,15 +178,19 @@ on_transferred(void *ctx, const struct error *error)
     take_view(d);
     d->transfer = NULL;
     if (error == NULL) {
-        file->downloaded_bytes =
-            file->size_bytes > 0 ? (uint64_t)file->size_bytes : 0;
+        if (file->size_bytes < 0)
+            file->size_bytes = (int64_t)file->seen_bytes;
+        file->downloaded_bytes = (uint64_t)file->size_bytes;
         settle(d);
         return;
     }
     if (error->code == ERR_CANCELLED) {
-        file->state = d->wanted == DOWNLOAD_CANCELLED ? DOWNLOAD_CANCELLED
-                                                      : DOWNLOAD_QUEUED;
-        rest(d, d->wanted);
+        bool is_over = d->wanted == DOWNLOAD_CANCELLED;
+        file->state = is_over ? DOWNLOAD_CANCELLED : DOWNLOAD_QUEUED;
+        if (is_over && !d->is_interrupted)
+            download_sweep(d); /* it may have been paused a moment before */
+        else
+            rest(d, d->wanted);
         return;
     }
     if (file->is_optional && d->wanted == DOWNLOAD_COMPLETED) {
@@ -212,6 +240,7 @@ transfer(struct download *d)
         .max_bytes = options->max_file_bytes,
         .headroom_bytes = options->headroom_bytes + downloads_outstanding(d),
         .on_progress = on_progress,
+        .on_verified = on_verified,
         .on_done = on_transferred,
         .ctx = d,
     };

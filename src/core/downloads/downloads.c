@@ -9,6 +9,7 @@
 #include "core/downloads/downloads_internal.h"
 #include "io/worker.h"
 #include "platform/part_file.h"
+#include "platform/private_file.h"
 #include "platform/system.h"
 
 enum { CLOCK_MS = 30 * 1000, DOWNLOADS_MAX = 100000 };
@@ -38,14 +39,14 @@ download_free(struct download *d)
 }
 
 static struct download *
-download_new(struct downloads *all)
+download_new(struct downloads *downloads)
 {
     struct download *d = calloc(1, sizeof *d);
     if (d == NULL)
         return NULL;
     list_init(&d->node);
-    d->all = all;
-    bandwidth_init(&d->bandwidth, &all->bandwidth);
+    d->all = downloads;
+    bandwidth_init(&d->bandwidth, &downloads->bandwidth);
     return d;
 }
 
@@ -114,11 +115,11 @@ copy_plan(struct download *d, const struct hub_plan *plan)
 }
 
 static struct download *
-download_of_plan(struct downloads *all, const struct hub_plan *plan,
+download_of_plan(struct downloads *downloads, const struct hub_plan *plan,
                  const struct download_order *order, struct error *error)
 {
     uint8_t random[10];
-    struct download *d = download_new(all);
+    struct download *d = download_new(downloads);
     if (d == NULL || copy_plan(d, plan) < 0) {
         error_set(error, ERR_NO_MEMORY, "out of memory");
         goto failed;
@@ -128,7 +129,7 @@ download_of_plan(struct downloads *all, const struct hub_plan *plan,
                   plan->n_files, DOWNLOAD_FILES_MAX);
         goto failed;
     }
-    if (download_place(all, d, order->target, error) < 0)
+    if (download_place(downloads, d, order->target, error) < 0)
         goto failed;
     system_random(random, sizeof random);
     id_format(d->id, "download", loop_wall_ms(), random);
@@ -157,8 +158,8 @@ body_of(const struct download *d)
     return NULL;
 }
 
-static void
-store_as(const struct download *d, store_done_fn *on_done, void *ctx)
+void
+download_store_then(const struct download *d, store_done_fn *on_done, void *ctx)
 {
     char *body = body_of(d);
     const struct download_row row = { .state = d->state,
@@ -180,7 +181,7 @@ store_as(const struct download *d, store_done_fn *on_done, void *ctx)
 void
 download_store(struct download *d)
 {
-    store_as(d, NULL, NULL);
+    download_store_then(d, NULL, NULL);
 }
 
 void
@@ -200,22 +201,36 @@ download_set_state(struct download *d, enum download_state state)
 /* ---- the queue ---- */
 
 static size_t
-count_busy(const struct downloads *all)
+count_busy(const struct downloads *downloads)
 {
     size_t n = 0;
-    LIST_FOR(node, &all->tasks)
+    LIST_FOR(node, &downloads->tasks)
     n += LIST_ENTRY(node, struct download, node)->is_busy;
     return n;
 }
 
+/* Two of one repository in the cache may share blobs: one after the other. */
+static bool
+must_wait(const struct download *wanted)
+{
+    LIST_FOR(node, &wanted->all->tasks)
+    {
+        const struct download *d = LIST_ENTRY(node, struct download, node);
+        if (d->is_busy && d->is_cache && wanted->is_cache &&
+            strcmp(d->target, wanted->target) == 0)
+            return true;
+    }
+    return false;
+}
+
 static struct download *
-next_queued(const struct downloads *all)
+next_queued(const struct downloads *downloads)
 {
     struct download *best = NULL;
-    LIST_FOR(node, &all->tasks)
+    LIST_FOR(node, &downloads->tasks)
     {
         struct download *d = LIST_ENTRY(node, struct download, node);
-        if (d->state == DOWNLOAD_QUEUED && !d->is_busy &&
+        if (d->state == DOWNLOAD_QUEUED && !d->is_busy && !must_wait(d) &&
             (best == NULL || d->priority > best->priority))
             best = d;
     }
@@ -223,19 +238,19 @@ next_queued(const struct downloads *all)
 }
 
 void
-downloads_look(struct downloads *all)
+downloads_look(struct downloads *downloads)
 {
-    if (all->is_stopping) {
-        if (count_busy(all) == 0 && all->on_stopped != NULL) {
-            void (*on_stopped)(void *ctx) = all->on_stopped;
-            all->on_stopped = NULL;
-            on_stopped(all->stopped_ctx);
+    if (downloads->is_stopping) {
+        if (count_busy(downloads) == 0 && downloads->on_stopped != NULL) {
+            void (*on_stopped)(void *ctx) = downloads->on_stopped;
+            downloads->on_stopped = NULL;
+            on_stopped(downloads->stopped_ctx);
         }
         return;
     }
     struct download *d;
-    while (count_busy(all) < (size_t)all->options.max_concurrent &&
-           (d = next_queued(all)) != NULL)
+    while (count_busy(downloads) < (size_t)downloads->options.max_concurrent &&
+           (d = next_queued(downloads)) != NULL)
         download_run(d);
 }
 
@@ -271,12 +286,12 @@ read_hours(const char *text, int *ret_from, int *ret_to, struct error *error)
 }
 
 static bool
-is_limited_now(const struct downloads *all)
+is_limited_now(const struct downloads *downloads)
 {
     int from, to;
     time_t now = (time_t)(loop_wall_ms() / 1000);
     struct tm local;
-    if (read_hours(all->options.limit_hours, &from, &to, NULL) < 0 ||
+    if (read_hours(downloads->options.limit_hours, &from, &to, NULL) < 0 ||
         from == to || localtime_r(&now, &local) == NULL)
         return true;
     int at = local.tm_hour * 60 + local.tm_min;
@@ -284,34 +299,36 @@ is_limited_now(const struct downloads *all)
 }
 
 static void
-apply_limit(struct downloads *all)
+apply_limit(struct downloads *downloads)
 {
-    bandwidth_set(&all->bandwidth,
-                  is_limited_now(all) ? all->options.limit_bytes_per_s : 0);
+    bandwidth_set(
+        &downloads->bandwidth,
+        is_limited_now(downloads) ? downloads->options.limit_bytes_per_s : 0);
 }
 
 static void
 on_clock(struct timer *timer)
 {
-    struct downloads *all = LIST_ENTRY(timer, struct downloads, clock);
-    apply_limit(all);
-    (void)timer_start(all->options.loop, &all->clock, CLOCK_MS);
+    struct downloads *downloads = LIST_ENTRY(timer, struct downloads, clock);
+    apply_limit(downloads);
+    (void)timer_start(downloads->options.loop, &downloads->clock, CLOCK_MS);
 }
 
 /* ---- options ---- */
 
 static void
-free_options(struct downloads *all)
+free_options(struct downloads *downloads)
 {
-    for (size_t i = 0; all->roots != NULL && i < all->options.n_roots; i++)
-        free(all->roots[i]);
-    free(all->roots);
-    free((char *)(uintptr_t)all->options.cache_dir);
-    free((char *)(uintptr_t)all->options.download_dir);
-    free((char *)(uintptr_t)all->options.huggingface_token);
-    free((char *)(uintptr_t)all->options.civitai_token);
-    free((char *)(uintptr_t)all->options.limit_hours);
-    all->roots = NULL;
+    for (size_t i = 0;
+         downloads->roots != NULL && i < downloads->options.n_roots; i++)
+        free(downloads->roots[i]);
+    free(downloads->roots);
+    free((char *)(uintptr_t)downloads->options.cache_dir);
+    free((char *)(uintptr_t)downloads->options.download_dir);
+    free((char *)(uintptr_t)downloads->options.huggingface_token);
+    free((char *)(uintptr_t)downloads->options.civitai_token);
+    free((char *)(uintptr_t)downloads->options.limit_hours);
+    downloads->roots = NULL;
 }
 
 static int
@@ -338,7 +355,7 @@ copy_options(struct downloads *to, const struct downloads_options *from)
 }
 
 int
-downloads_configure(struct downloads *all,
+downloads_configure(struct downloads *downloads,
                     const struct downloads_options *options,
                     struct error *error)
 {
@@ -350,29 +367,29 @@ downloads_configure(struct downloads *all,
         free_options(&fresh);
         return error_set(error, ERR_NO_MEMORY, "out of memory");
     }
-    free_options(all);
-    all->options = fresh.options;
-    all->roots = fresh.roots;
-    apply_limit(all);
-    downloads_look(all);
+    free_options(downloads);
+    downloads->options = fresh.options;
+    downloads->roots = fresh.roots;
+    apply_limit(downloads);
+    downloads_look(downloads);
     return 0;
 }
 
 /* ---- begin and end ---- */
 
 static const char *
-token_for(const struct downloads *all, enum hub_source source)
+token_for(const struct downloads *downloads, enum hub_source source)
 {
     switch (source) {
-    case HUB_HUGGINGFACE: return all->options.huggingface_token;
-    case HUB_CIVITAI: return all->options.civitai_token;
+    case HUB_HUGGINGFACE: return downloads->options.huggingface_token;
+    case HUB_CIVITAI: return downloads->options.civitai_token;
     case HUB_URL: return "";
     }
     return "";
 }
 
 struct loading {
-    struct downloads *all;
+    struct downloads *downloads;
     struct error *error;
 };
 
@@ -380,8 +397,8 @@ static int
 on_row(void *ctx, const struct download_row *row)
 {
     struct loading *loading = ctx;
-    struct downloads *all = loading->all;
-    struct download *d = download_new(all);
+    struct downloads *downloads = loading->downloads;
+    struct download *d = download_new(downloads);
     if (d == NULL)
         return error_set(loading->error, ERR_NO_MEMORY, "out of memory");
     snprintf(d->id, sizeof d->id, "%s", row->id);
@@ -394,9 +411,9 @@ on_row(void *ctx, const struct download_row *row)
         download_free(d);
         return -1;
     }
-    d->token = dup_or_empty(token_for(all, d->source));
-    list_push_back(&all->tasks, &d->node);
-    all->n++;
+    d->token = dup_or_empty(token_for(downloads, d->source));
+    list_push_back(&downloads->tasks, &d->node);
+    downloads->n++;
     return d->token == NULL ? -1 : 0;
 }
 
@@ -405,32 +422,33 @@ downloads_new(const struct downloads_options *options,
               struct downloads **ret_downloads, struct error *error)
 {
     *ret_downloads = NULL;
-    struct downloads *all = calloc(1, sizeof *all);
-    if (all == NULL)
+    struct downloads *downloads = calloc(1, sizeof *downloads);
+    if (downloads == NULL)
         return error_set(error, ERR_NO_MEMORY, "out of memory");
-    list_init(&all->tasks);
-    bandwidth_init(&all->bandwidth, NULL);
-    timer_init(&all->clock, on_clock);
-    struct loading loading = { .all = all, .error = error };
-    if (downloads_configure(all, options, error) < 0 ||
+    list_init(&downloads->tasks);
+    bandwidth_init(&downloads->bandwidth, NULL);
+    timer_init(&downloads->clock, on_clock);
+    struct loading loading = { .downloads = downloads, .error = error };
+    if (downloads_configure(downloads, options, error) < 0 ||
         store_load_downloads(options->store, on_row, &loading, error) < 0 ||
-        timer_start(options->loop, &all->clock, CLOCK_MS) != 0) {
-        downloads_free(all);
+        timer_start(options->loop, &downloads->clock, CLOCK_MS) != 0) {
+        downloads_free(downloads);
         return -1;
     }
-    downloads_look(all);
-    *ret_downloads = all;
+    downloads_look(downloads);
+    *ret_downloads = downloads;
     return 0;
 }
 
 void
-downloads_stop(struct downloads *all, void (*on_done)(void *ctx), void *ctx)
+downloads_stop(struct downloads *downloads, void (*on_done)(void *ctx),
+               void *ctx)
 {
-    all->is_stopping = true;
-    all->on_stopped = on_done;
-    all->stopped_ctx = ctx;
-    timer_stop(&all->clock);
-    LIST_FOR_SAFE(node, &all->tasks)
+    downloads->is_stopping = true;
+    downloads->on_stopped = on_done;
+    downloads->stopped_ctx = ctx;
+    timer_stop(&downloads->clock);
+    LIST_FOR_SAFE(node, &downloads->tasks)
     {
         struct download *d = LIST_ENTRY(node, struct download, node);
         if (!d->is_busy)
@@ -438,23 +456,23 @@ downloads_stop(struct downloads *all, void (*on_done)(void *ctx), void *ctx)
         d->is_interrupted = true;
         download_halt(d, DOWNLOAD_QUEUED);
     }
-    downloads_look(all);
+    downloads_look(downloads);
 }
 
 void
-downloads_free(struct downloads *all)
+downloads_free(struct downloads *downloads)
 {
     struct list *node;
-    if (all == NULL)
+    if (downloads == NULL)
         return;
-    timer_stop(&all->clock);
-    while ((node = list_first(&all->tasks)) != NULL) {
+    timer_stop(&downloads->clock);
+    while ((node = list_first(&downloads->tasks)) != NULL) {
         list_remove(node);
         download_free(LIST_ENTRY(node, struct download, node));
     }
-    bandwidth_release(&all->bandwidth);
-    free_options(all);
-    free(all);
+    bandwidth_release(&downloads->bandwidth);
+    free_options(downloads);
+    free(downloads);
 }
 
 /* ---- adding ---- */
@@ -474,9 +492,9 @@ is_same(const struct download *a, const struct download *b)
 }
 
 static struct download *
-find_same(const struct downloads *all, const struct download *wanted)
+find_same(const struct downloads *downloads, const struct download *wanted)
 {
-    LIST_FOR(node, &all->tasks)
+    LIST_FOR(node, &downloads->tasks)
     {
         struct download *d = LIST_ENTRY(node, struct download, node);
         if (is_same(d, wanted))
@@ -487,10 +505,10 @@ find_same(const struct downloads *all, const struct download *wanted)
 
 /* Another task that writes one of these files. */
 static int
-check_targets(const struct downloads *all, const struct download *wanted,
+check_targets(const struct downloads *downloads, const struct download *wanted,
               struct error *error)
 {
-    LIST_FOR(node, &all->tasks)
+    LIST_FOR(node, &downloads->tasks)
     {
         const struct download *d = LIST_ENTRY(node, struct download, node);
         if (download_has_ended(d) || d->is_cache)
@@ -505,6 +523,31 @@ check_targets(const struct downloads *all, const struct download *wanted,
     return 0;
 }
 
+/* A token that was set since then counts. */
+static void
+take_token(struct download *d)
+{
+    if (d->token[0] != '\0')
+        return;
+    char *token = dup_or_empty(token_for(d->all, d->source));
+    if (token == NULL)
+        return;
+    free(d->token);
+    d->token = token;
+}
+
+static int
+queue_again(struct downloads *downloads, struct download *d)
+{
+    for (size_t i = 0; i < d->n_files; i++)
+        if (d->files[i].state != DOWNLOAD_COMPLETED)
+            d->files[i].state = DOWNLOAD_QUEUED;
+    take_token(d);
+    download_set_state(d, DOWNLOAD_QUEUED);
+    downloads_look(downloads);
+    return 0;
+}
+
 struct adding {
     struct download *d;
     downloads_added_fn *on_done;
@@ -516,41 +559,57 @@ on_added(void *ctx, const struct error *error)
 {
     struct adding *adding = ctx;
     struct download *d = adding->d;
-    struct downloads *all = d->all;
+    struct downloads *downloads = d->all;
     if (error != NULL) {
         adding->on_done(adding->ctx, NULL, false, error);
         download_free(d);
         free(adding);
         return;
     }
-    list_push_back(&all->tasks, &d->node);
-    all->n++;
-    events_publish(all->options.events, EVENT_DOWNLOAD_CHANGED, d->id, d);
+    list_push_back(&downloads->tasks, &d->node);
+    downloads->n++;
+    events_publish(downloads->options.events, EVENT_DOWNLOAD_CHANGED, d->id, d);
     adding->on_done(adding->ctx, d, true, NULL);
     free(adding);
-    downloads_look(all);
+    downloads_look(downloads);
+}
+
+/* The same was ordered again: one that has failed is tried again, with the
+ * token of this order. */
+static void
+renew(struct download *same, struct download *order)
+{
+    if (same->state != DOWNLOAD_FAILED || same->is_busy)
+        return;
+    if (order->token[0] != '\0') {
+        char *token = same->token;
+        same->token = order->token;
+        order->token = token;
+    }
+    queue_again(same->all, same);
 }
 
 int
-downloads_add(struct downloads *all, const struct hub_plan *plan,
+downloads_add(struct downloads *downloads, const struct hub_plan *plan,
               const struct download_order *order, downloads_added_fn *on_done,
               void *ctx, struct error *error)
 {
-    if (all->n >= DOWNLOADS_MAX)
+    if (downloads->n >= DOWNLOADS_MAX)
         return error_set(error, ERR_CONFLICT,
                          "there are %zu downloads: delete some of the history",
-                         all->n);
-    struct download *d = download_of_plan(all, plan, order, error);
+                         downloads->n);
+    struct download *d = download_of_plan(downloads, plan, order, error);
     if (d == NULL)
         return -1;
-    struct download *same = find_same(all, d);
+    struct download *same = find_same(downloads, d);
     if (same != NULL) {
+        renew(same, d);
         download_free(d);
         on_done(ctx, same, false, NULL);
         return 0;
     }
     struct adding *adding = malloc(sizeof *adding);
-    if (adding == NULL || check_targets(all, d, error) < 0) {
+    if (adding == NULL || check_targets(downloads, d, error) < 0) {
         if (adding == NULL)
             error_set(error, ERR_NO_MEMORY, "out of memory");
         free(adding);
@@ -558,16 +617,16 @@ downloads_add(struct downloads *all, const struct hub_plan *plan,
         return -1;
     }
     *adding = (struct adding){ d, on_done, ctx };
-    store_as(d, on_added, adding);
+    download_store_then(d, on_added, adding);
     return 0;
 }
 
 int
-downloads_target(const struct downloads *all, const struct hub_plan *plan,
+downloads_target(const struct downloads *downloads, const struct hub_plan *plan,
                  const struct download_order *order, struct strbuf *ret_target,
                  struct error *error)
 {
-    struct downloads *owner = (struct downloads *)(uintptr_t)all;
+    struct downloads *owner = (struct downloads *)(uintptr_t)downloads;
     struct download *d = download_of_plan(owner, plan, order, error);
     if (d == NULL)
         return -1;
@@ -579,15 +638,15 @@ downloads_target(const struct downloads *all, const struct hub_plan *plan,
 /* ---- verbs ---- */
 
 size_t
-downloads_count(const struct downloads *all)
+downloads_count(const struct downloads *downloads)
 {
-    return all->n;
+    return downloads->n;
 }
 
 const struct download *
-downloads_at(const struct downloads *all, size_t i)
+downloads_at(const struct downloads *downloads, size_t i)
 {
-    LIST_FOR(node, &all->tasks)
+    LIST_FOR(node, &downloads->tasks)
     {
         if (i-- == 0)
             return LIST_ENTRY(node, struct download, node);
@@ -596,9 +655,9 @@ downloads_at(const struct downloads *all, size_t i)
 }
 
 static struct download *
-find(const struct downloads *all, struct str id)
+find(const struct downloads *downloads, struct str id)
 {
-    LIST_FOR(node, &all->tasks)
+    LIST_FOR(node, &downloads->tasks)
     {
         struct download *d = LIST_ENTRY(node, struct download, node);
         if (str_is(id, d->id))
@@ -608,15 +667,15 @@ find(const struct downloads *all, struct str id)
 }
 
 const struct download *
-downloads_find(const struct downloads *all, struct str id)
+downloads_find(const struct downloads *downloads, struct str id)
 {
-    return find(all, id);
+    return find(downloads, id);
 }
 
 static struct download *
-find_for(struct downloads *all, struct str id, struct error *error)
+find_for(struct downloads *downloads, struct str id, struct error *error)
 {
-    struct download *d = find(all, id);
+    struct download *d = find(downloads, id);
     if (d == NULL)
         error_set(error, ERR_NOT_FOUND, "there is no download %.*s",
                   (int)(id.n > 64 ? 64 : id.n), id.p);
@@ -631,9 +690,9 @@ cannot(const struct download *d, const char *verb, struct error *error)
 }
 
 int
-downloads_pause(struct downloads *all, struct str id, struct error *error)
+downloads_pause(struct downloads *downloads, struct str id, struct error *error)
 {
-    struct download *d = find_for(all, id, error);
+    struct download *d = find_for(downloads, id, error);
     if (d == NULL)
         return -1;
     if (d->state == DOWNLOAD_PAUSED)
@@ -647,81 +706,103 @@ downloads_pause(struct downloads *all, struct str id, struct error *error)
     return 0;
 }
 
-static int
-queue_again(struct downloads *all, struct download *d)
-{
-    for (size_t i = 0; i < d->n_files; i++)
-        if (d->files[i].state != DOWNLOAD_COMPLETED)
-            d->files[i].state = DOWNLOAD_QUEUED;
-    download_set_state(d, DOWNLOAD_QUEUED);
-    downloads_look(all);
-    return 0;
-}
-
 int
-downloads_resume(struct downloads *all, struct str id, struct error *error)
+downloads_resume(struct downloads *downloads, struct str id,
+                 struct error *error)
 {
-    struct download *d = find_for(all, id, error);
+    struct download *d = find_for(downloads, id, error);
     if (d == NULL)
         return -1;
     if (d->is_busy && d->wanted == DOWNLOAD_PAUSED)
         return error_set(error, ERR_CONFLICT, "it is still being paused");
     if (download_state_is_active(d->state))
         return 0;
-    return d->state == DOWNLOAD_PAUSED ? queue_again(all, d)
+    return d->state == DOWNLOAD_PAUSED ? queue_again(downloads, d)
                                        : cannot(d, "resume", error);
 }
 
 int
-downloads_retry(struct downloads *all, struct str id, struct error *error)
+downloads_retry(struct downloads *downloads, struct str id, struct error *error)
 {
-    struct download *d = find_for(all, id, error);
+    struct download *d = find_for(downloads, id, error);
     if (d == NULL)
         return -1;
-    return d->state == DOWNLOAD_FAILED ? queue_again(all, d)
+    return d->state == DOWNLOAD_FAILED ? queue_again(downloads, d)
                                        : cannot(d, "retry", error);
 }
 
 /* What an earlier run left of it. */
 struct sweep_job {
+    struct download *d; /* is cancelled after it; or NULL */
     char **places;
     size_t n;
 };
 
+/* Whoever holds the lock, here or in another process, writes them now. */
+static void
+sweep_place(const char *place)
+{
+    static const char *const endings[] = { ".part", ".part.journal",
+                                           ".part.journal.new", ".part.lock" };
+    char path[LIMIT_PATH_BYTES + 32], holder[FILE_LOCK_HOLDER_BYTES];
+    struct file_lock lock = { .fd = -1 };
+    struct error error;
+    long pid;
+    snprintf(path, sizeof path, "%s.part.lock", place);
+    if (file_lock_take(&lock, path, "hearth download", holder, &pid, &error) !=
+        0)
+        return;
+    for (size_t i = 0; i < sizeof endings / sizeof *endings; i++) {
+        snprintf(path, sizeof path, "%s%s", place, endings[i]);
+        part_file_remove(path, NULL);
+    }
+    file_lock_release(&lock);
+}
+
 static void
 sweep_work(void *arg)
 {
-    static const char *const endings[] = { ".part", ".part.journal",
-                                           ".part.lock" };
     struct sweep_job *job = arg;
-    char path[LIMIT_PATH_BYTES + 16];
     for (size_t i = 0; i < job->n; i++)
-        for (size_t j = 0; j < sizeof endings / sizeof *endings; j++) {
-            snprintf(path, sizeof path, "%s%s", job->places[i], endings[j]);
-            part_file_remove(path, NULL);
-        }
+        sweep_place(job->places[i]);
+}
+
+static void
+end_cancelled(struct download *d)
+{
+    d->is_busy = false;
+    download_set_state(d, DOWNLOAD_CANCELLED);
+    downloads_look(d->all);
 }
 
 static void
 on_swept(void *arg)
 {
     struct sweep_job *job = arg;
+    struct download *d = job->d;
     for (size_t i = 0; i < job->n; i++)
         free(job->places[i]);
     free(job->places);
     free(job);
+    if (d != NULL)
+        end_cancelled(d);
 }
 
 static void
-sweep(const struct download *d)
+sweep(const struct download *d, struct download *cancels)
 {
     struct sweep_job *job = calloc(1, sizeof *job);
     if (job != NULL)
         job->places = calloc(d->n_files + 1, sizeof *job->places);
     if (job == NULL || job->places == NULL) {
         free(job);
+        if (cancels != NULL)
+            end_cancelled(cancels);
         return; /* a .part stays; it is never taken for a model */
     }
+    job->d = cancels;
+    if (cancels != NULL)
+        cancels->is_busy = true; /* nobody else begins on these files */
     for (size_t i = 0; i < d->n_files; i++) {
         char *place = d->files[i].state == DOWNLOAD_COMPLETED
                           ? NULL
@@ -733,10 +814,17 @@ sweep(const struct download *d)
         on_swept(job);
 }
 
-int
-downloads_cancel(struct downloads *all, struct str id, struct error *error)
+void
+download_sweep(struct download *d)
 {
-    struct download *d = find_for(all, id, error);
+    sweep(d, d);
+}
+
+int
+downloads_cancel(struct downloads *downloads, struct str id,
+                 struct error *error)
+{
+    struct download *d = find_for(downloads, id, error);
     if (d == NULL)
         return -1;
     if (d->state == DOWNLOAD_CANCELLED)
@@ -747,29 +835,29 @@ downloads_cancel(struct downloads *all, struct str id, struct error *error)
         download_halt(d, DOWNLOAD_CANCELLED);
         return 0;
     }
-    sweep(d);
-    download_set_state(d, DOWNLOAD_CANCELLED);
+    download_sweep(d);
     return 0;
 }
 
 int
-downloads_set_priority(struct downloads *all, struct str id, int64_t priority,
-                       struct error *error)
+downloads_set_priority(struct downloads *downloads, struct str id,
+                       int64_t priority, struct error *error)
 {
-    struct download *d = find_for(all, id, error);
+    struct download *d = find_for(downloads, id, error);
     if (d == NULL)
         return -1;
     d->priority = priority;
     download_store(d);
-    events_publish(all->options.events, EVENT_DOWNLOAD_CHANGED, d->id, d);
-    downloads_look(all);
+    events_publish(downloads->options.events, EVENT_DOWNLOAD_CHANGED, d->id, d);
+    downloads_look(downloads);
     return 0;
 }
 
 int
-downloads_forget(struct downloads *all, struct str id, struct error *error)
+downloads_forget(struct downloads *downloads, struct str id,
+                 struct error *error)
 {
-    struct download *d = find_for(all, id, error);
+    struct download *d = find_for(downloads, id, error);
     if (d == NULL)
         return -1;
     bool is_over = d->state == DOWNLOAD_COMPLETED ||
@@ -778,10 +866,10 @@ downloads_forget(struct downloads *all, struct str id, struct error *error)
     if (!is_over || d->is_busy)
         return cannot(d, "delete", error);
     if (d->state == DOWNLOAD_FAILED)
-        sweep(d);
-    store_delete_download(all->options.store, d->id, NULL, NULL);
+        sweep(d, NULL);
+    store_delete_download(downloads->options.store, d->id, NULL, NULL);
     list_remove(&d->node);
-    all->n--;
+    downloads->n--;
     download_free(d);
     return 0;
 }
@@ -815,9 +903,9 @@ download_kind(const struct download *d)
 static bool
 contains_nocase(const char *text, struct str part)
 {
-    struct str all = str_from(text);
-    for (size_t i = 0; i + part.n <= all.n; i++)
-        if (str_eq_nocase((struct str){ all.p + i, part.n }, part))
+    struct str downloads = str_from(text);
+    for (size_t i = 0; i + part.n <= downloads.n; i++)
+        if (str_eq_nocase((struct str){ downloads.p + i, part.n }, part))
             return true;
     return false;
 }

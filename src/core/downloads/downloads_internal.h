@@ -16,7 +16,8 @@ struct download_file {
     char *path;  /* in the repository */
     char *place; /* absolute: where it ends up */
     char *url;
-    int64_t size_bytes; /* -1: not known */
+    int64_t size_bytes;  /* announced, or of what came; -1: not known */
+    uint64_t seen_bytes; /* what its origin says; 0: nothing yet */
     char sha256[SHA256_HEX_BYTES];
     char etag[128];
     bool is_optional; /* its failure does not matter: a preview */
@@ -72,6 +73,10 @@ struct downloads {
 /* The one setter: checks the table, stores, publishes. */
 void download_set_state(struct download *download, enum download_state state);
 void download_store(struct download *download);
+void download_store_then(const struct download *download,
+                         store_done_fn *on_done, void *ctx);
+/* Removes what there is of it; then it is cancelled. */
+void download_sweep(struct download *download);
 /* Starts what may start. */
 void downloads_look(struct downloads *downloads);
 void download_free(struct download *download);

@@ -15,8 +15,9 @@
 enum {
     TICK_MS = 50,
     SYNC_MS = 1000,
-    SYNC_BYTES = 16 * 1024 * 1024,
 };
+
+#define SYNC_BYTES (16 * UINT64_C(1048576))
 
 /* ---- what came ---- */
 
@@ -180,13 +181,24 @@ void
 transfer_restart(struct transfer *t)
 {
     cancel_all(t);
-    spans_release(&t->done);
-    t->version++;
-    t->hashed = 0;
+    transfer_throw_away(t);
     t->is_whole = false;
     t->etag[0] = '\0';
     t->size = t->options.size_bytes;
+    t->is_ranged = false; /* one connection, until the version is known */
+}
+
+/* Nothing new is written before the journal has forgotten what was there: two
+ * versions under one journal would look whole after a crash. */
+void
+transfer_throw_away(struct transfer *t)
+{
+    spans_release(&t->done);
+    t->version++;
+    t->hashed = 0;
+    t->synced_bytes = 0;
     t->is_dirty = true;
+    t->is_stale = true;
 }
 
 void
@@ -198,10 +210,31 @@ transfer_retry_after(struct transfer *t, int64_t ms)
     (void)timer_start(t->options.loop, &t->retry, ms);
 }
 
-static bool
-has_all(const struct transfer *t)
+bool
+transfer_has_all(const struct transfer *t)
 {
     return t->size >= 0 && spans_front(&t->done) == (uint64_t)t->size;
+}
+
+/* The digest agrees. */
+static void
+name(struct transfer *t)
+{
+    if (t->is_syncing || t->n_active > 0)
+        return;
+    if (t->is_dirty) {
+        transfer_sync(t);
+        return;
+    }
+    if (!t->is_told) {
+        t->is_told = true;
+        if (t->options.on_verified == NULL)
+            t->is_let = true;
+        else
+            t->options.on_verified(t->options.ctx);
+    }
+    if (t->is_let)
+        transfer_finish(t);
 }
 
 /* All bytes are there: does the digest agree? */
@@ -217,8 +250,7 @@ check(struct transfer *t)
     if (t->digest == NULL || sha256_hex(t->digest, t->found_sha256) < 0)
         return;
     if (t->sha256[0] == '\0' || strcmp(t->sha256, t->found_sha256) == 0) {
-        if (!t->is_syncing)
-            transfer_finish(t);
+        name(t);
         return;
     }
     if (t->n_restarts++ == 0) {
@@ -240,23 +272,31 @@ go_on(struct transfer *t)
         return;
     }
     transfer_hash(t);
-    if (has_all(t)) {
+    if (transfer_has_all(t)) {
         check(t);
-        if (has_all(t) || t->error.code != ERR_OK)
+        if (transfer_has_all(t) || t->error.code != ERR_OK)
             return;
     }
-    if (!timer_is_armed(&t->retry)) {
+    if (!timer_is_armed(&t->retry) && !t->is_stale) {
         t->phase = TRANSFER_RUNNING;
         connect_all(t);
     }
+}
+
+/* A crash costs at most about one piece, and of large ones not even that. */
+static uint64_t
+sync_bytes(const struct transfer *t)
+{
+    uint64_t bytes = piece_bytes(t);
+    return bytes < SYNC_BYTES ? bytes : SYNC_BYTES;
 }
 
 static void
 maybe_sync(struct transfer *t)
 {
     int64_t now_ms = loop_now_ms(t->options.loop);
-    bool is_due = now_ms - t->synced_at_ms >= SYNC_MS ||
-                  spans_total(&t->done) >= t->synced_bytes + SYNC_BYTES;
+    bool is_due = t->is_stale || now_ms - t->synced_at_ms >= SYNC_MS ||
+                  spans_total(&t->done) >= t->synced_bytes + sync_bytes(t);
     if (t->is_dirty && !t->is_syncing && t->fd >= 0 &&
         (is_due || t->error.code != ERR_OK))
         transfer_sync(t);
@@ -273,7 +313,8 @@ transfer_turn(struct transfer *t)
         return;
     if (!t->forgets)
         maybe_sync(t);
-    bool is_quiet = t->n_active == 0 && !t->is_hashing && !t->is_syncing;
+    bool is_quiet = t->n_active == 0 && !t->is_hashing && !t->is_syncing &&
+                    t->is_told == t->is_let;
     if (t->error.code != ERR_OK && is_quiet)
         transfer_close(t);
 }
@@ -314,6 +355,7 @@ free_unstarted(struct transfer *t)
     free(t->path);
     free(t->part);
     free(t->journal);
+    free(t->journal_new);
     free(t->lock_path);
     free(t);
 }
@@ -335,12 +377,14 @@ transfer_start(const struct transfer_options *options)
     t->path = str_dup(str_from(options->path));
     t->part = with_ending(options->path, ".part");
     t->journal = with_ending(options->path, ".part.journal");
+    t->journal_new = with_ending(options->path, ".part.journal.new");
     t->lock_path = with_ending(options->path, ".part.lock");
     snprintf(t->sha256, sizeof t->sha256, "%s", options->sha256);
     timer_init(&t->tick, on_tick);
     timer_init(&t->retry, on_retry);
     if (t->url == NULL || t->bearer == NULL || t->path == NULL ||
-        t->part == NULL || t->journal == NULL || t->lock_path == NULL ||
+        t->part == NULL || t->journal == NULL || t->journal_new == NULL ||
+        t->lock_path == NULL ||
         timer_start(options->loop, &t->tick, TICK_MS) != 0) {
         free_unstarted(t);
         return NULL;
@@ -362,10 +406,24 @@ transfer_stop(struct transfer *t, bool forgets)
 }
 
 void
+transfer_publish(struct transfer *t)
+{
+    t->is_let = true;
+    (void)timer_start(t->options.loop, &t->tick, 0);
+}
+
+void
 transfer_view(const struct transfer *t, struct transfer_view *ret_view)
 {
+    if (t->is_opening) { /* a worker has the rest */
+        *ret_view = (struct transfer_view){ .phase = TRANSFER_OPENING,
+                                            .size_bytes = -1,
+                                            .sha256 = "",
+                                            .etag = "" };
+        return;
+    }
     *ret_view = (struct transfer_view){
-        .phase = t->is_opening ? TRANSFER_OPENING : t->phase,
+        .phase = t->phase,
         .downloaded_bytes = spans_total(&t->done),
         .size_bytes = t->size,
         .sha256 = t->found_sha256,

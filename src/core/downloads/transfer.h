@@ -34,6 +34,10 @@ struct transfer_options {
     int64_t headroom_bytes; /* room that others need on the disk */
     /* Something changed worth showing; often. May be NULL. */
     void (*on_progress)(void *ctx);
+    /* Length and digest agree (transfer_view tells the digest), and the journal
+     * says so: the file gets its name after transfer_publish(), so that it can
+     * be noted before whose file that is. May be NULL: it gets it at once. */
+    void (*on_verified)(void *ctx);
     /* The end, once, never inside transfer_start: `error` NULL when the file
      * is at its path. The transfer is gone after it. */
     void (*on_done)(void *ctx, const struct error *error);
@@ -46,6 +50,9 @@ struct transfer *transfer_start(const struct transfer_options *options);
  * is of the file is removed. A transfer that is about to give the file its
  * name still does. */
 void transfer_stop(struct transfer *transfer, bool forgets);
+
+/* After on_verified, always: it waits for this, stopped or not. */
+void transfer_publish(struct transfer *transfer);
 
 enum transfer_phase {
     TRANSFER_OPENING,

@@ -48,12 +48,13 @@ read_journal(struct transfer *t)
     struct strbuf text = STRBUF_INIT(JOURNAL_BYTES_MAX);
     struct download_journal journal;
     struct file_stamp stamp;
-    bool is_good = file_stamp(t->part, &stamp) == 0 &&
-                   file_read(t->journal, &text, NULL) == 0 &&
-                   download_journal_read(strbuf_view(&text), &journal,
-                                         take_range, &t->done, NULL) == 0 &&
-                   (t->size < 0 || journal.size_bytes == t->size) &&
-                   strcmp(journal.sha256, t->sha256) == 0;
+    bool is_good =
+        file_stamp(t->part, &stamp) == 0 &&
+        file_read(t->journal, &text, NULL) == 0 &&
+        download_journal_read(strbuf_view(&text), &journal, take_range,
+                              &t->done, NULL) == 0 &&
+        (t->size < 0 || journal.size_bytes == t->size) &&
+        (journal.sha256[0] == '\0' || strcmp(journal.sha256, t->sha256) == 0);
     strbuf_release(&text);
     if (is_good && t->done.n > 0 &&
         t->done.at[t->done.n - 1].to > (uint64_t)stamp.size_bytes)
@@ -145,7 +146,9 @@ open_files(struct open_job *job)
     if (check_room(t, &job->error) < 0 ||
         part_file_open(t->part, &t->fd, &job->error) < 0)
         return -1;
-    if (t->done.n == 0 && part_file_cut(t->fd, 0, &job->error) < 0)
+    /* The journal goes first: what it says must never fit again. */
+    if (t->done.n == 0 && (part_file_remove(t->journal, &job->error) < 0 ||
+                           part_file_cut(t->fd, 0, &job->error) < 0))
         return -1;
     return t->size < 0
                ? 0
@@ -181,8 +184,13 @@ transfer_open(struct transfer *t)
     struct open_job *job = calloc(1, sizeof *job);
     if (job != NULL)
         job->t = t;
-    if (job != NULL)
+    if (job != NULL) {
         submit(t, open_work, on_opened, job, &t->is_opening);
+        return;
+    }
+    struct error error;
+    error_set(&error, ERR_NO_MEMORY, "out of memory");
+    transfer_fail(t, &error);
 }
 
 /* ---- digest ---- */
@@ -266,6 +274,7 @@ struct sync_job {
     struct transfer *t;
     struct spans done;
     struct download_journal journal;
+    uint64_t version;
     struct error error;
 };
 
@@ -282,7 +291,8 @@ sync_work(void *arg)
     if (strbuf_failed(&text))
         error_set(&job->error, ERR_NO_MEMORY, "out of memory");
     else if (part_file_sync(t->fd, &job->error) == 0)
-        file_write_atomic(t->journal, strbuf_view(&text), 0600, &job->error);
+        file_write_by(t->journal_new, t->journal, strbuf_view(&text), 0600,
+                      &job->error);
     strbuf_release(&text);
 }
 
@@ -292,6 +302,8 @@ on_synced(void *arg)
     struct sync_job *job = arg;
     struct transfer *t = job->t;
     t->is_syncing = false;
+    if (job->version == t->version)
+        t->is_stale = false;
     if (job->error.code != ERR_OK)
         transfer_fail(t, &job->error);
     spans_release(&job->done);
@@ -309,6 +321,7 @@ transfer_sync(struct transfer *t)
         return;
     }
     job->t = t;
+    job->version = t->version;
     job->journal.size_bytes = t->size;
     snprintf(job->journal.etag, sizeof job->journal.etag, "%s", t->etag);
     snprintf(job->journal.sha256, sizeof job->journal.sha256, "%s", t->sha256);
@@ -323,6 +336,7 @@ transfer_sync(struct transfer *t)
 struct end_job {
     struct transfer *t;
     bool publishes;
+    bool removes; /* the part and its journal, whatever comes */
     struct error error;
 };
 
@@ -339,9 +353,10 @@ end_work(void *arg)
     part_file_close(t->fd);
     t->fd = -1;
     bool is_owner = t->lock.fd >= 0;
-    if (is_owner && (job->publishes || t->forgets)) {
+    if (is_owner && (job->publishes || job->removes)) {
         part_file_remove(t->part, NULL);
         part_file_remove(t->journal, NULL);
+        part_file_remove(t->journal_new, NULL);
     }
     if (is_owner)
         part_file_remove(t->lock_path, NULL);
@@ -360,6 +375,7 @@ free_transfer(struct transfer *t)
     free(t->path);
     free(t->part);
     free(t->journal);
+    free(t->journal_new);
     free(t->lock_path);
     free(t);
 }
@@ -369,7 +385,8 @@ on_ended(void *arg)
 {
     struct end_job *job = arg;
     struct transfer *t = job->t;
-    struct error error = t->error;
+    /* Stopped while it got its name: it has it. */
+    struct error error = job->publishes ? job->error : t->error;
     if (error.code == ERR_OK)
         error = job->error;
     void (*on_done)(void *ctx, const struct error *error) = t->options.on_done;
@@ -387,7 +404,10 @@ end(struct transfer *t, bool publishes)
         (void)timer_start(t->options.loop, &t->tick, 1000); /* tries again */
         return;
     }
-    *job = (struct end_job){ .t = t, .publishes = publishes };
+    bool was_there = t->fd < 0 && t->is_whole && t->error.code == ERR_OK;
+    *job = (struct end_job){ .t = t,
+                             .publishes = publishes,
+                             .removes = was_there || t->forgets };
     submit(t, end_work, on_ended, job, &t->is_finishing);
 }
 

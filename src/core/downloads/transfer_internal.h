@@ -67,7 +67,7 @@ struct connection {
 
 struct transfer {
     struct transfer_options options;
-    char *url, *bearer, *path, *part, *journal, *lock_path;
+    char *url, *bearer, *path, *part, *journal, *journal_new, *lock_path;
     char sha256[SHA256_HEX_BYTES]; /* wanted, or "" */
     enum transfer_phase phase;
     struct timer tick;
@@ -97,6 +97,9 @@ struct transfer {
     uint64_t synced_bytes;
     int64_t synced_at_ms;
     bool is_dirty;
+    bool is_stale; /* the journal tells of bytes that were thrown away */
+    bool is_told;  /* on_verified was called */
+    bool is_let;   /* the file may have its name */
     bool is_opening;
     bool is_finishing;
 
@@ -113,6 +116,9 @@ void transfer_fail(struct transfer *transfer, const struct error *error);
 void transfer_turn(struct transfer *transfer);
 /* Everything from the beginning. */
 void transfer_restart(struct transfer *transfer);
+/* What came is worth nothing, but the version is the same. */
+void transfer_throw_away(struct transfer *transfer);
+bool transfer_has_all(const struct transfer *transfer);
 void transfer_retry_after(struct transfer *transfer, int64_t ms);
 
 /* ---- transfer_wire.c; on the fetch thread ---- */

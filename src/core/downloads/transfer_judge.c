@@ -13,7 +13,8 @@
  *                                   storage behind a redirect (a signed URL
  *                                   that expired) the hub is asked again
  *   408 425 429 5xx                 again after Retry-After, or a back-off
- *   broken, stalled, refused        again after a back-off
+ *   broken, stalled, ended short    again after a back-off; without ranges
+ *                                   from the beginning
  *   no file, too large, disk full   failed
  *
  * Again means: a few times in a row without a new byte between them. */
@@ -191,15 +192,35 @@ judge_outcome(struct connection *c)
     }
 }
 
-/* A body that ended as it should. */
+/* Without ranges what came is worth nothing. */
+static void
+broken(struct connection *c, const struct error *error)
+{
+    struct transfer *t = c->transfer;
+    if (transfer_has_all(t))
+        return;
+    if (t->is_sequential || (atomic_load(&c->has_head) && !c->is_ranged))
+        transfer_throw_away(t);
+    try_again(t, -1, error);
+}
+
+/* A body that ended; on the wire nothing was wrong with it. */
 static void
 take_end(struct connection *c)
 {
     struct transfer *t = c->transfer;
-    if (c->end != UINT64_MAX)
+    uint64_t at = atomic_load(&c->at);
+    struct error error;
+    if (c->end == UINT64_MAX && t->size < 0) {
+        t->size = (int64_t)at; /* its length was not told */
+        t->is_whole = true;
+    }
+    if (at >= c->end || transfer_has_all(t))
         return;
-    t->size = (int64_t)atomic_load(&c->at); /* its length was not told */
-    t->is_whole = true;
+    error_set(&error, ERR_BAD_GATEWAY,
+              "the origin's answer ended %llu bytes short",
+              (unsigned long long)(c->end - at));
+    broken(c, &error);
 }
 
 void
@@ -223,8 +244,5 @@ transfer_judge(struct connection *c, const struct error *error)
         transfer_fail(t, error);
         return;
     }
-    /* Without ranges what came is worth nothing. */
-    if (t->is_sequential || (atomic_load(&c->has_head) && !c->is_ranged))
-        spans_release(&t->done), t->version++, t->hashed = 0;
-    try_again(t, -1, error);
+    broken(c, error);
 }

@@ -132,7 +132,9 @@ take_file(struct connection *c, const struct fetch_head *head)
     if (c->is_ranged && (uint64_t)range.last + 1 < c->end)
         c->end = (uint64_t)range.last + 1;
     if (!c->is_ranged)
-        c->end = c->total >= 0 ? (uint64_t)c->total : UINT64_MAX;
+        c->end = c->total >= 0         ? (uint64_t)c->total
+                 : c->expect_size >= 0 ? (uint64_t)c->expect_size
+                                       : UINT64_MAX;
     atomic_store(&c->has_head, true);
     return FETCH_GO_ON;
 }
@@ -218,6 +220,8 @@ wire_on_body(void *ctx, struct str bytes)
         return refuse(c, ERR_BAD_GATEWAY,
                       "what the origin sends does not begin as a file of "
                       "its kind does");
+    if (bytes.n > c->end - at && !c->is_ranged)
+        return end_with(c, WIRE_CHANGED); /* it is longer than expected */
     if (bytes.n > c->end - at)
         bytes.n = (size_t)(c->end - at);
     if (t->options.max_bytes > 0 &&

@@ -111,9 +111,10 @@ read_head(struct model *model)
         return heads_read_gguf(model);
     if (is_folder)
         return texts_read_config(model, config);
-    if (model->format == MODEL_FORMAT_SAFETENSORS ||
-        model->format == MODEL_FORMAT_PICKLE)
-        return texts_read_sidecar(model);
+    if (texts_read_sidecar(model) < 0)
+        return -1;
+    if (model->error[0] == '\0' && model->format == MODEL_FORMAT_SAFETENSORS)
+        return heads_read_safetensors(model);
     return 0;
 }
 

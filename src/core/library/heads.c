@@ -1,9 +1,10 @@
-/* What the head of a GGUF file tells. */
+/* What the head of a GGUF or safetensors file tells. */
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "core/library/library_internal.h"
 #include "formats/gguf.h"
+#include "formats/sd_model.h"
 #include "platform/file.h"
 
 /* ---- a file as a source of bytes ---- */
@@ -55,25 +56,19 @@ note_failure(struct model *model, const struct error *error)
 static const struct {
     const char *architecture;
     enum model_kind kind;
-    const char *base_model;
 } architecture_rows[] = {
-    { "bert", MODEL_KIND_EMBEDDING, "" },
-    { "nomic-bert", MODEL_KIND_EMBEDDING, "" },
-    { "nomic-bert-moe", MODEL_KIND_EMBEDDING, "" },
-    { "jina-bert-v2", MODEL_KIND_EMBEDDING, "" },
-    { "jina-bert-v3", MODEL_KIND_EMBEDDING, "" },
-    { "modern-bert", MODEL_KIND_EMBEDDING, "" },
-    { "neo-bert", MODEL_KIND_EMBEDDING, "" },
-    { "gemma-embedding", MODEL_KIND_EMBEDDING, "" },
-    { "t5encoder", MODEL_KIND_TEXT_ENCODER, "" },
-    { "clip", MODEL_KIND_VISION, "" },
-    { "whisper", MODEL_KIND_AUDIO, "" },
-    { "wavtokenizer-dec", MODEL_KIND_AUDIO, "" },
-    { "sd1", MODEL_KIND_CHECKPOINT, "SD1.5" },
-    { "sd2", MODEL_KIND_CHECKPOINT, "SD2" },
-    { "sdxl", MODEL_KIND_CHECKPOINT, "SDXL" },
-    { "sd3", MODEL_KIND_CHECKPOINT, "SD3" },
-    { "flux", MODEL_KIND_CHECKPOINT, "Flux" },
+    { "bert", MODEL_KIND_EMBEDDING },
+    { "nomic-bert", MODEL_KIND_EMBEDDING },
+    { "nomic-bert-moe", MODEL_KIND_EMBEDDING },
+    { "jina-bert-v2", MODEL_KIND_EMBEDDING },
+    { "jina-bert-v3", MODEL_KIND_EMBEDDING },
+    { "modern-bert", MODEL_KIND_EMBEDDING },
+    { "neo-bert", MODEL_KIND_EMBEDDING },
+    { "gemma-embedding", MODEL_KIND_EMBEDDING },
+    { "t5encoder", MODEL_KIND_TEXT_ENCODER },
+    { "clip", MODEL_KIND_VISION },
+    { "whisper", MODEL_KIND_AUDIO },
+    { "wavtokenizer-dec", MODEL_KIND_AUDIO },
 };
 
 static int
@@ -138,14 +133,15 @@ take_gguf_kind(struct model *model, const struct gguf_info *info)
     if (gguf_get_arch(info, "pooling_type") != NULL)
         kind = MODEL_KIND_EMBEDDING;
     for (size_t i = 0; i < sizeof architecture_rows / sizeof *architecture_rows;
-         i++) {
-        if (strcmp(model->architecture, architecture_rows[i].architecture) != 0)
-            continue;
-        kind = architecture_rows[i].kind;
-        if (model_set_text(&model->base_model,
-                           str_from(architecture_rows[i].base_model)) < 0)
-            return -1;
-    }
+         i++)
+        if (strcmp(model->architecture, architecture_rows[i].architecture) == 0)
+            kind = architecture_rows[i].kind;
+    struct sd_model image =
+        sd_model_of_architecture(str_from(model->architecture));
+    if (image.kind != MODEL_KIND_UNKNOWN)
+        kind = image.kind;
+    if (model_set_text(&model->base_model, str_from(image.base_model)) < 0)
+        return -1;
     if (str_is(type, "adapter"))
         kind = MODEL_KIND_LORA;
     if (kind == MODEL_KIND_LLM && model->mmproj_path[0] != '\0')
@@ -153,6 +149,31 @@ take_gguf_kind(struct model *model, const struct gguf_info *info)
     if (model->kind == MODEL_KIND_UNKNOWN || kind != MODEL_KIND_LLM)
         model->kind = kind;
     return 0;
+}
+
+static int
+on_tensor(void *ctx, const struct gguf_tensor *tensor)
+{
+    sd_scan_see_gguf(ctx, tensor);
+    return 0;
+}
+
+/* Image models are often written without a word on what they are. The file
+ * is read again, so that the many others are not held up. */
+static int
+take_tensors(struct model *model, const struct byte_source *source)
+{
+    struct sd_scan scan = { .marks = 0 };
+    const struct gguf_visitor visitor = { on_tensor, &scan };
+    struct gguf_info info;
+    struct error error;
+    if (gguf_read(source, &visitor, &info, &error) < 0)
+        return note_failure(model, &error);
+    gguf_info_release(&info);
+    struct sd_model found = sd_scan_result(&scan, NULL);
+    if (found.kind != MODEL_KIND_UNKNOWN)
+        model->kind = found.kind;
+    return model_set_text(&model->base_model, str_from(found.base_model));
 }
 
 /* The other parts have tensors, too. */
@@ -195,6 +216,83 @@ heads_read_gguf(struct model *model)
         result = take_quantization(model, &info);
     if (result == 0)
         result = take_gguf_kind(model, &info);
+    bool is_silent = gguf_architecture(&info).n == 0;
     gguf_info_release(&info);
+    if (result == 0 && is_silent)
+        result = take_tensors(model, &source);
     return result == 0 ? add_parts(model) : -1;
+}
+
+/* ---- safetensors ---- */
+
+/* Language models serve image programs as text encoders: then the folder
+ * knows better. */
+static void
+take_kind(struct model *model, enum model_kind kind)
+{
+    bool is_encoder =
+        kind == MODEL_KIND_LLM && model->kind == MODEL_KIND_TEXT_ENCODER;
+    if (kind != MODEL_KIND_UNKNOWN && !is_encoder)
+        model->kind = kind;
+}
+
+/* What a sidecar has said stays. */
+static int
+fill_text(char **field, struct str text)
+{
+    return (*field)[0] != '\0' ? 0 : set_utf8(field, text);
+}
+
+static void
+fill_list(struct text_list *list, struct text_list *from)
+{
+    if (list->n > 0)
+        return;
+    struct text_list none = *list;
+    *list = *from;
+    *from = none;
+}
+
+static int
+take_words(struct model *model, const struct json *metadata)
+{
+    struct sd_words words;
+    if (sd_words_read(&words, metadata) < 0)
+        return -1;
+    fill_list(&model->trigger_words, &words.triggers);
+    fill_list(&model->tags, &words.tags);
+    sd_words_release(&words);
+    return 0;
+}
+
+static int
+take_safetensors(struct model *model, const struct safetensors_info *info)
+{
+    struct sd_model found = sd_model_of_safetensors(info);
+    struct str title = STR("");
+    take_kind(model, found.kind);
+    if (info->n_parameters <= INT64_MAX)
+        model->n_parameters = (int64_t)info->n_parameters;
+    if (!json_as_text(json_get(info->metadata, "modelspec.title"), &title))
+        json_as_text(json_get(info->metadata, "ss_output_name"), &title);
+    if (fill_text(&model->quantization, info->main_type) < 0 ||
+        fill_text(&model->title, title) < 0 ||
+        fill_text(&model->base_model, str_from(found.base_model)) < 0)
+        return -1;
+    return take_words(model, info->metadata);
+}
+
+int
+heads_read_safetensors(struct model *model)
+{
+    struct byte_source source;
+    struct safetensors_info info;
+    struct error error;
+    if (open_source(model->path, &source) < 0)
+        return 0;
+    if (safetensors_read(&source, &info, &error) < 0)
+        return note_failure(model, &error);
+    int result = take_safetensors(model, &info);
+    safetensors_info_release(&info);
+    return result;
 }

@@ -111,8 +111,9 @@ void ollama_scan(struct scan *scan, struct scan_root *root);
 /* Reads what the head, the sidecars and the name tell. Blocks. Failures are
  * the model's `error`; -1 only when out of memory. */
 int facts_read(struct model *model);
-/* heads.c: the same of a GGUF file's head alone. */
+/* heads.c: the same of the head alone. */
 int heads_read_gguf(struct model *model);
+int heads_read_safetensors(struct model *model); /* after the sidecar */
 /* texts.c: of a folder's config.json; of the sidecar beside an image
  * program's file. */
 int texts_read_config(struct model *model, const char *path);

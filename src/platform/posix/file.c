@@ -45,6 +45,24 @@ sync_folder_of(const char *path)
     return failed;
 }
 
+static int
+write_and_rename(int fd, const char *temporary, const char *path,
+                 struct str bytes, struct error *error)
+{
+    int failed = write_all(fd, bytes) != 0 || fsync(fd) != 0 ? errno : 0;
+    if (close(fd) != 0 && failed == 0)
+        failed = errno;
+    if (failed == 0 && rename(temporary, path) != 0)
+        failed = errno;
+    if (failed != 0) {
+        unlink(temporary);
+        return error_errno(error, failed, "%s", path);
+    }
+    if (sync_folder_of(path) != 0)
+        return error_errno(error, errno, "the folder of %s", path);
+    return 0;
+}
+
 int
 file_write_atomic(const char *path, struct str bytes, int mode,
                   struct error *error)
@@ -59,18 +77,19 @@ file_write_atomic(const char *path, struct str bytes, int mode,
         open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, (mode_t)mode);
     if (fd < 0)
         return error_errno(error, errno, "%s", temporary);
-    int failed = write_all(fd, bytes) != 0 || fsync(fd) != 0 ? errno : 0;
-    if (close(fd) != 0 && failed == 0)
-        failed = errno;
-    if (failed == 0 && rename(temporary, path) != 0)
-        failed = errno;
-    if (failed != 0) {
-        unlink(temporary);
-        return error_errno(error, failed, "%s", path);
-    }
-    if (sync_folder_of(path) != 0)
-        return error_errno(error, errno, "the folder of %s", path);
-    return 0;
+    return write_and_rename(fd, temporary, path, bytes, error);
+}
+
+int
+file_write_by(const char *temporary, const char *path, struct str bytes,
+              int mode, struct error *error)
+{
+    int fd =
+        open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC,
+             (mode_t)mode);
+    if (fd < 0)
+        return error_errno(error, errno, "%s", temporary);
+    return write_and_rename(fd, temporary, path, bytes, error);
 }
 
 int

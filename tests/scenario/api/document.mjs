@@ -24,10 +24,10 @@ export class Document {
 
   // Those of the control plane, and those whose answers engines give.
   ours() {
-    return this.routes().filter(({ path }) => /^\/(api\/|health$|metrics$)/.test(path));
+    return this.routes().filter(({ path }) => /^\/(api\/|ws\/|health$|metrics$)/.test(path));
   }
   inference() {
-    return this.routes().filter(({ path }) => !/^\/(api\/|health$|metrics$)/.test(path));
+    return this.routes().filter(({ path }) => !/^\/(api\/|ws\/|health$|metrics$)/.test(path));
   }
 
   // null when the answer fits, else what does not.

@@ -26,6 +26,7 @@ export async function until(what, check, ms = 20000) {
       last = await check();
       if (last) return last;
     } catch (error) {
+      if (error.fatal) throw error;
       last = error;
     }
     if (Date.now() > end) throw new Error(`waited ${ms} ms for ${what}; last: ${last}`);

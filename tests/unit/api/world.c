@@ -34,6 +34,7 @@ struct world {
     struct events events;
     struct store *store;
     struct settings *settings;
+    struct fetcher *fetcher;
     struct api_options parts;
     struct api *api;
     struct http_server *server;
@@ -174,6 +175,36 @@ open_core(struct world *world)
     struct library_options library = { &world->loop, &world->events,
                                        world->store, &root, 1 };
     must(library_new(&library, &parts->library, &error), &error, "library_new");
+    const struct fetcher_options fetcher = { .loop = &world->loop,
+                                             .user_agent = "test" };
+    must(fetcher_new(&fetcher, &world->fetcher, &error), &error, "fetcher_new");
+    /* Nothing outside is asked. */
+    const struct hub_options hub = { .loop = &world->loop,
+                                     .events = &world->events,
+                                     .fetcher = world->fetcher,
+                                     .huggingface_endpoint = "https://hub",
+                                     .huggingface_token = "",
+                                     .civitai_endpoint = "https://civitai",
+                                     .civitai_token = "",
+                                     .is_offline = true };
+    must(hub_new(&hub, &parts->hub, &error), &error, "hub_new");
+    const struct downloads_options downloads = { .loop = &world->loop,
+                                                 .events = &world->events,
+                                                 .store = world->store,
+                                                 .fetcher = world->fetcher,
+                                                 .library = parts->library,
+                                                 .cache_dir = world->folder,
+                                                 .download_dir = world->models,
+                                                 .roots = &root,
+                                                 .n_roots = 1,
+                                                 .huggingface_token = "",
+                                                 .civitai_token = "",
+                                                 .limit_hours = "",
+                                                 .max_concurrent = 1,
+                                                 .n_connections = 1,
+                                                 .stall_ms = 1000 };
+    must(downloads_new(&downloads, &parts->downloads, &error), &error,
+         "downloads_new");
     struct profiles_options profiles = {
         .loop = &world->loop,
         .events = &world->events,
@@ -258,10 +289,17 @@ open_surface(struct world *world)
 }
 
 static void
-on_instances_down(void *ctx)
+on_downloads_stopped(void *ctx)
 {
     struct world *world = ctx;
     loop_stop(&world->loop);
+}
+
+static void
+on_instances_down(void *ctx)
+{
+    struct world *world = ctx;
+    downloads_stop(world->parts.downloads, on_downloads_stopped, world);
 }
 
 static void
@@ -290,9 +328,13 @@ static void
 release(struct world *world)
 {
     struct api_options *parts = &world->parts;
+    fetcher_stop(world->fetcher);
     router_free(parts->router);
     instances_free(parts->instances);
     profiles_free(parts->profiles);
+    downloads_free(parts->downloads);
+    hub_free(parts->hub);
+    fetcher_free(world->fetcher);
     library_free(parts->library);
     store_close(world->store);
     api_free(world->api);

@@ -137,6 +137,8 @@ check_values(const struct gguf_info *info)
     assert_true(gguf_as_u64(heads, &number) && number == 8);
     assert_int_equal(gguf_get(info, "tokens")->n_items, 3);
     assert_null(gguf_get(info, "tokens")->numbers);
+    assert_true(str_is(gguf_get(info, "tokens")->texts[2], "three"));
+    assert_null(gguf_get(info, "nested")->texts);
     assert_int_equal(gguf_get(info, "nested")->n_items, 2);
     assert_int_equal(gguf_get(info, "empty")->n_items, 0);
     assert_null(gguf_get(info, "none"));
@@ -485,6 +487,7 @@ test_names_of_numbers(void **state)
 {
     assert_string_equal(ggml_type_find(12)->name, "Q4_K");
     assert_int_equal(ggml_type_find(14)->block_bytes, 210);
+    assert_int_equal(ggml_type_find(41)->block, 128);
     assert_null(ggml_type_find(4));
     assert_null(ggml_type_find(UINT32_MAX));
     assert_string_equal(llama_ftype_name(15), "Q4_K_M");

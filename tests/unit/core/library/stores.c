@@ -11,6 +11,7 @@
 #include <cmocka.h>
 
 #include "core/library/library.h"
+#include "formats/gguf_writer.h"
 #include "platform/file.h"
 #include "store/store.h"
 
@@ -118,7 +119,7 @@ teardown(void **state)
 }
 
 static void
-put(struct fixture *f, const char *name, const char *contents)
+put_bytes(struct fixture *f, const char *name, struct str contents)
 {
     char path[800];
     struct error error;
@@ -127,8 +128,30 @@ put(struct fixture *f, const char *name, const char *contents)
     *slash = '\0';
     assert_int_equal(file_make_folders(path, 0700, &error), 0);
     *slash = '/';
-    if (file_write_atomic(path, str_from(contents), 0600, &error) < 0)
+    if (file_write_atomic(path, contents, 0600, &error) < 0)
         fail_msg("%s", error.message);
+}
+
+static void
+put(struct fixture *f, const char *name, const char *contents)
+{
+    put_bytes(f, name, str_from(contents));
+}
+
+/* A safetensors file: the length of the head, the head, that much data. */
+static void
+put_tensors(struct fixture *f, const char *name, const char *head,
+            size_t n_data)
+{
+    struct strbuf file = STRBUF_INIT(1 << 20);
+    uint64_t n = strlen(head);
+    for (size_t i = 0; i < 8; i++)
+        strbuf_add_byte(&file, (char)(n >> (8 * i)));
+    strbuf_add_text(&file, head);
+    for (size_t i = 0; i < n_data; i++)
+        strbuf_add_byte(&file, '\0');
+    put_bytes(f, name, strbuf_view(&file));
+    strbuf_release(&file);
 }
 
 static void
@@ -436,6 +459,81 @@ test_image_files_by_their_folder(void **state)
     assert_int_equal(find(f, "e")->kind, MODEL_KIND_EMBEDDING_SD);
 }
 
+static const char lora_head[] =
+    "{\"__metadata__\":{\"ss_output_name\":\"inside\","
+    "\"modelspec.trigger_phrase\":\"own word\","
+    "\"ss_tag_frequency\":\"{\\\"a\\\":{\\\"red\\\":3}}\"},"
+    "\"lora_unet_input_blocks_4_1_transformer_blocks_0_attn2_to_k."
+    "lora_down.weight\":{\"dtype\":\"F16\",\"shape\":[1,2048],"
+    "\"data_offsets\":[0,4096]},"
+    "\"lora_unet_input_blocks_4_1_transformer_blocks_0_attn2_to_k."
+    "lora_up.weight\":{\"dtype\":\"F16\",\"shape\":[640,1],"
+    "\"data_offsets\":[4096,5376]}}";
+
+static void
+test_heads_of_image_files(void **state)
+{
+    struct fixture *f = *state;
+    put_tensors(f, "models/anywhere/bare.safetensors", lora_head, 5376);
+    put_tensors(f, "models/checkpoints/told.safetensors", lora_head, 5376);
+    put(f, "models/checkpoints/told.civitai.info",
+        "{\"id\":1,\"baseModel\":\"Pony\",\"trainedWords\":[\"theirs\"],"
+        "\"model\":{\"name\":\"Their name\"}}");
+    put_tensors(f, "models/loras/cut.safetensors", lora_head, 5375);
+    put_tensors(f, "models/text_encoders/t.safetensors",
+                "{\"model.layers.0.self_attn.q_proj.weight\":{\"dtype\":"
+                "\"U8\",\"shape\":[1],\"data_offsets\":[0,1]}}",
+                1);
+    for (int i = 0; i < 2; i++) {
+        scan(f);
+        const struct model *bare = find(f, "bare");
+        assert_string_equal(bare->error, "");
+        assert_int_equal(bare->kind, MODEL_KIND_LORA);
+        assert_string_equal(bare->base_model, "SDXL");
+        assert_string_equal(bare->quantization, "F16");
+        assert_string_equal(bare->title, "inside");
+        assert_int_equal(bare->n_parameters, 2688);
+        assert_int_equal(bare->trigger_words.n, 1);
+        assert_string_equal(bare->trigger_words.at[0], "own word");
+        assert_string_equal(bare->tags.at[0], "red");
+        /* What a sidecar says goes before; of the kind the tensors know. */
+        const struct model *told = find(f, "told");
+        assert_int_equal(told->kind, MODEL_KIND_LORA);
+        assert_string_equal(told->base_model, "Pony");
+        assert_string_equal(told->title, "Their name");
+        assert_int_equal(told->trigger_words.n, 1);
+        assert_string_equal(told->trigger_words.at[0], "theirs");
+        assert_non_null(strstr(find(f, "cut")->error, "cut short"));
+        assert_int_equal(find(f, "cut")->kind, MODEL_KIND_LORA);
+        assert_int_equal(find(f, "t")->kind, MODEL_KIND_TEXT_ENCODER);
+    }
+}
+
+/* As stable-diffusion.cpp writes them: tensors, and not one key. */
+static void
+test_a_gguf_file_without_keys(void **state)
+{
+    struct fixture *f = *state;
+    static const char name[] = "model.diffusion_model.input_blocks.1.1."
+                               "transformer_blocks.0.attn2.to_k.weight";
+    const uint64_t shape[] = { 768, 2 };
+    struct gguf_writer writer;
+    struct strbuf file = STRBUF_INIT(1 << 20);
+    struct error error;
+    gguf_writer_init(&writer);
+    gguf_add_tensor(&writer, name, GGUF_F16, shape, 2);
+    assert_int_equal(gguf_finish(&writer, &file, &error), 0);
+    gguf_writer_release(&writer);
+    for (size_t i = 0; i < gguf_bytes(GGUF_F16, 768 * 2); i++)
+        strbuf_add_byte(&file, '\0');
+    put_bytes(f, "models/image.gguf", strbuf_view(&file));
+    strbuf_release(&file);
+    scan(f);
+    assert_string_equal(find(f, "image")->error, "");
+    assert_int_equal(find(f, "image")->kind, MODEL_KIND_CHECKPOINT);
+    assert_string_equal(find(f, "image")->base_model, "SD1.5");
+}
+
 /* ---- other programs' stores ---- */
 
 static void
@@ -626,6 +724,8 @@ main(void)
         TEST(test_a_folder_with_a_configuration_is_one_model),
         TEST(test_texts_in_and_beside_models),
         TEST(test_image_files_by_their_folder),
+        TEST(test_heads_of_image_files),
+        TEST(test_a_gguf_file_without_keys),
         TEST(test_the_hubs_cache),
         TEST(test_ollamas_store),
         TEST(test_a_move_that_fails_is_undone),
