@@ -100,7 +100,7 @@ export class HuggingFace {
       && query.getAll('filter').every((tag) => (repo.tags ?? []).includes(tag)));
     const sort = query.get('sort') ?? 'downloads';
     const order = sort === 'trendingScore' ? 'downloads' : sort;
-    found.sort((a, b) => (a[order] < b[order] ? 1 : -1));
+    found.sort((a, b) => ((a[order] ?? 0) < (b[order] ?? 0) ? 1 : -1));
     const at = query.has('cursor') ? Number(Buffer.from(query.get('cursor'), 'base64')) : 0;
     const limit = Number(query.get('limit') ?? 30);
     const next = new URLSearchParams(query);
