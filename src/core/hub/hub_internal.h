@@ -69,11 +69,11 @@ void hub_job_odd(struct hub_job *job, const char *what);
 int hub_job_begin(struct hub_job *job,
                   int (*ask)(struct hub_job *job, struct error *error),
                   struct error *error);
-/* Asks job->url; `on_answer` gets only answers of 200, parsed. */
+/* Asks job->url; `on_good` gets only answers of 200, parsed. */
 int hub_job_ask(struct hub_job *job,
-                void (*on_answer)(struct hub_job *job,
-                                  const struct fetch_answer *answer,
-                                  const struct json *root),
+                void (*on_good)(struct hub_job *job,
+                                const struct fetch_answer *answer,
+                                const struct json *root),
                 struct error *error);
 /* A found model's is_downloaded. */
 void hub_write_here(const struct hub_job *job, struct str model_id,

@@ -287,6 +287,9 @@ test_refusals(void **state)
         { { 401, "{\"error\":\"Invalid credentials\"}", { NULL } },
           ERR_UNAUTHORIZED,
           "the hub refuses the token: Invalid credentials" },
+        { { 401, "{\"error\":\"no such token: hf_stored\"}", { NULL } },
+          ERR_UNAUTHORIZED,
+          "no such token: *********" },
         { { 403, "", { "X-Error-Message", "Not from your country" } },
           ERR_FORBIDDEN,
           "Not from your country" },
@@ -320,29 +323,9 @@ test_ids(void **state)
 {
     (void)state;
     static const char *const bad[] = {
-        "",
-        "one",
-        "/",
-        "a/",
-        "/b",
-        "a/b/c",
-        "../b",
-        "a/..",
-        "a/b..c",
-        "a/b--",
-        "a/.b",
-        "-a/b",
-        "_a/b",
-        "a/b?c",
-        "a/b#c",
-        "a/b%2f",
-        "a b/c",
-        "a/b\n",
-        "a\\b/c",
-        "a/b@c",
-        "\xc3\xa4/b",
-        "a/0123456789012345678901234567890123456789012345678901234567890123456"
-        "789012345678901234567890123456",
+        "",      "one",    "/",     "a/",    "/b",     "a/b/c", "../b",
+        "a/..",  "a/b..c", "a/b--", "a/.b",  "-a/b",   "_a/b",  "a/b?c",
+        "a/b#c", "a/b%2f", "a b/c", "a/b\n", "a\\b/c", "a/b@c", "\xc3\xa4/b",
     };
     for (size_t i = 0; i < N(bad); i++) {
         const struct hub_request request = { .model_id = str_from(bad[i]) };
@@ -350,6 +333,12 @@ test_ids(void **state)
         assert_int_equal(rig.error.code, ERR_INVALID);
         assert_string_equal(rig.error.field, "model_id");
     }
+    char longer[2 + 97 + 1] = "a/";
+    memset(longer + 2, 'x', 97);
+    longer[2 + 97] = '\0';
+    const struct hub_request long_one = { .model_id = str_from(longer) };
+    assert_false(rig_resolve(&rig, &long_one, NULL, 0));
+    assert_string_equal(rig.error.field, "model_id");
     static const char *const revisions[] = { "../x", "a//b", "/", "a\\b" };
     for (size_t i = 0; i < N(revisions); i++) {
         const struct hub_request request = { .model_id = STR("a/b"),
