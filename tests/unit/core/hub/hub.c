@@ -625,26 +625,6 @@ test_tokens(void **state)
     expect_error(ERR_BAD_GATEWAY, "`name`");
 }
 
-static void
-test_front(void **state)
-{
-    (void)state;
-    const char *url = HUGGINGFACE "/org/name/resolve/main/a.gguf";
-    const struct answer part = { 206,
-                                 "GGUF",
-                                 { "Content-Range", "bytes 0-3/123456" } };
-    const struct answer whole = { 200, "GGUF", { NULL } };
-    const struct answer gated = { 401, "", { "X-Error-Code", "GatedRepo" } };
-    assert_true(rig_front(&rig, url, &part, 1));
-    assert_string_equal(rig.data, "GGUF");
-    assert_int_equal(rig.front_size, 123456);
-    assert_string_equal(rig.bearers[0], "hf_own");
-    assert_true(rig_front(&rig, url, &whole, 1));
-    assert_int_equal(rig.front_size, 4);
-    assert_false(rig_front(&rig, url, &gated, 1));
-    expect_error(ERR_UNAUTHORIZED, "org/name is gated");
-}
-
 int
 main(void)
 {
@@ -668,7 +648,6 @@ main(void)
         cmocka_unit_test_setup_teardown(test_art_refusals, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_art_hash, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_tokens, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_front, set_up, tear_down),
     };
     return cmocka_run_group_tests_name("hub", tests, NULL, NULL);
 }

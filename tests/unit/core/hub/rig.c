@@ -136,18 +136,6 @@ on_data(void *ctx, const struct strbuf *data, const struct error *error)
         assert_non_null(rig->data = str_dup(strbuf_view(data)));
 }
 
-static void
-on_front(void *ctx, struct str bytes, int64_t size, const struct error *error)
-{
-    struct rig *rig = ctx;
-    rig->n_done++;
-    rig->front_size = size;
-    if (error != NULL)
-        rig->error = *error;
-    else
-        assert_non_null(rig->data = str_dup(bytes));
-}
-
 bool
 rig_resolve(struct rig *rig, const struct hub_request *request,
             const struct answer *script, size_t n)
@@ -189,13 +177,4 @@ rig_check_token(struct rig *rig, enum hub_source source, const char *token,
     begin(rig, script, n);
     return finish(rig, hub_check_token(rig->hub, source, str_from(token),
                                        on_data, rig, &rig->error));
-}
-
-bool
-rig_front(struct rig *rig, const char *url, const struct answer *script,
-          size_t n)
-{
-    begin(rig, script, n);
-    return finish(rig, hub_read_front(rig->hub, url, "hf_own", 1024, on_front,
-                                      rig, &rig->error));
 }

@@ -26,7 +26,6 @@ struct rig {
     size_t n_done;
     struct hub_plan *plan; /* a copy */
     char *data;
-    int64_t front_size;
     struct error error;
 };
 
@@ -44,7 +43,5 @@ bool rig_find_hash(struct rig *rig, const char *hash,
                    const struct answer *script, size_t n);
 bool rig_check_token(struct rig *rig, enum hub_source source, const char *token,
                      const struct answer *script, size_t n);
-bool rig_front(struct rig *rig, const char *url, const struct answer *script,
-               size_t n);
 
 #endif
