@@ -182,6 +182,44 @@ str_is_utf8(struct str s)
     return true;
 }
 
+enum { SECRET_BEGINNING = 4 }; /* fewer bytes tell nothing, and hide words */
+
+/* How many bytes at the front of `rest` are the secret; 0: it is not there. */
+static size_t
+secret_bytes(struct str rest, struct str secret)
+{
+    if (secret.n == 0)
+        return 0;
+    if (str_starts_with(rest, secret))
+        return secret.n;
+    bool is_cut = rest.n >= SECRET_BEGINNING && str_starts_with(secret, rest);
+    return is_cut ? rest.n : 0;
+}
+
+void
+str_quote(struct str words, const char *secret, char *ret, size_t size)
+{
+    size_t n = 0;
+    while (words.n > 0) {
+        const unsigned char *p = (const unsigned char *)words.p;
+        size_t taken = secret_bytes(words, str_from(secret));
+        struct str piece = STR("***");
+        if (taken == 0) {
+            taken = utf8_sequence(p, words.n);
+            piece = taken == 0                ? STR("?")
+                    : *p < 0x20 || *p == 0x7F ? STR(" ")
+                                              : (struct str){ words.p, taken };
+            taken = taken == 0 ? 1 : taken;
+        }
+        if (piece.n >= size - n)
+            break;
+        memcpy(ret + n, piece.p, piece.n);
+        n += piece.n;
+        words = (struct str){ words.p + taken, words.n - taken };
+    }
+    ret[n] = '\0';
+}
+
 char *
 str_dup(struct str s)
 {

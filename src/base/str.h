@@ -54,6 +54,12 @@ struct str str_trim(struct str s); /* spaces and tabs at both ends */
  * p = NULL, which tells the end from an empty last part. */
 struct str str_split(struct str *rest, char separator);
 
+/* Words of somebody else for a message of ours: on one line, cut between
+ * characters to `size` bytes with the zero, and "***" wherever they say the
+ * secret, or end in its first bytes (four or more: it was cut). NULL or "": no
+ * secret. */
+void str_quote(struct str words, const char *secret, char *ret, size_t size);
+
 /* Whole-string decimal numbers: 0, or -1 when anything else is there or the
  * number does not fit the type. */
 int str_to_i64(struct str s, int64_t *ret_value);

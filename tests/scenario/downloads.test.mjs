@@ -159,6 +159,25 @@ test('the same ordered again after a failure is tried again, with its token', as
   assert.ok(!fs.readFileSync(path.join(hearth.data, 'hearth.db')).includes('good-token-1'));
 });
 
+test('an origin that says the token again has it hidden', async () => {
+  const token = 'secret-token-77', said = `no ${token} here`;
+  const answers = {
+    body: { headers: {}, body: Buffer.from(said) },
+    json: { headers: {}, body: Buffer.from(JSON.stringify({ error: { message: said } })) },
+    header: { headers: { 'x-error-message': said }, body: Buffer.from('') },
+    long: { headers: {}, body: Buffer.from('x'.repeat(290) + said) },
+  };
+  for (const [name, answer] of Object.entries(answers)) {
+    const url = origin.on(`/says-${name}`, () => ({ status: 401, ...answer }));
+    const { task_id } = await order(hearth, { url, filename: `says-${name}.bin`, token });
+    const task = await ended(hearth, task_id, { file: place(`says-${name}.bin`) });
+    assert.equal(task.status, 'failed');
+    assert.match(task.error.message, name === 'long' ? /401: x{290}no \*\*\* her$/ : /401: no \*\*\* here/);
+  }
+  for (const file of fs.readdirSync(hearth.data, { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile()))
+    assert.ok(!fs.readFileSync(path.join(file.path, file.name)).includes(token), `${file.name} holds it`);
+});
+
 test('two of one repository that share a file do not meet', async () => {
   const both = bytesOf('both', 6 * MIB), own = bytesOf('own', 10);
   const rule = (ask) => Origin.serve(ask, both, SLOW);

@@ -29,6 +29,7 @@ enum {
     BACKOFF_FIRST_MS = 500,
     BACKOFF_MOST_MS = 60000,
     WAIT_MOST_S = 3600,
+    WORDS_BYTES = 301, /* of a refusal */
 };
 
 static int64_t
@@ -83,10 +84,7 @@ words_of(const struct connection *c, char *ret, size_t size)
     }
     if (doc == NULL && text.n > 0 && text.p[0] != '<' && text.p[0] != '{')
         found = text;
-    size_t n = 0;
-    for (size_t i = 0; i < found.n && n + 1 < size && n < 300; i++)
-        ret[n++] = (unsigned char)found.p[i] < 0x20 ? ' ' : found.p[i];
-    ret[n] = '\0';
+    str_quote(found, c->transfer->bearer, ret, size);
     json_doc_free(doc);
 }
 
@@ -107,7 +105,7 @@ static void
 judge_status(struct connection *c)
 {
     struct transfer *t = c->transfer;
-    char words[512];
+    char words[WORDS_BYTES];
     struct error error;
     words_of(c, words, sizeof words);
     error_set(&error, code_of(c->status), "the origin answers %d%s%s",

@@ -29,12 +29,12 @@ civitai_error(const struct hub_job *job, const struct fetch_answer *answer,
 {
     struct json_doc *doc = json_parse(answer->body, NULL);
     struct str words = text_of(json_root(doc), "message");
-    char shown[256];
-    (void)job;
+    char shown[HUB_WORDS_BYTES + 2] = ": ";
     if (words.n == 0)
         words = text_of(json_root(doc), "error");
-    snprintf(shown, sizeof shown, "%s%.*s", words.n == 0 ? "" : ": ",
-             (int)(words.n > 200 ? 200 : words.n), words.n == 0 ? "" : words.p);
+    str_quote(words, job->token, shown + 2, sizeof shown - 2);
+    if (words.n == 0)
+        shown[0] = '\0';
     json_doc_free(doc);
     switch (answer->status) {
     case 401:

@@ -457,22 +457,22 @@ hub_files(struct hub *hub, const struct hub_request *request,
 }
 
 static int
-search(struct hub_job *job, struct error *error)
+ask_search(struct hub_job *job, struct error *error)
 {
     return job->request.source == HUB_CIVITAI ? civitai_search(job, error)
                                               : hf_search(job, error);
 }
 
 int
-hub_search(struct hub *hub, const struct hub_search *wanted,
+hub_search(struct hub *hub, const struct hub_search *search,
            hub_data_fn *on_done, void *ctx, struct error *error)
 {
-    const struct hub_request request = { .source = wanted->source };
+    const struct hub_request request = { .source = search->source };
     struct hub_job *job = hub_job_new(hub, &request);
     bool is_whole = job != NULL;
     if (job == NULL)
         return error_set(error, ERR_NO_MEMORY, "out of memory");
-    job->search = *wanted;
+    job->search = *search;
     struct str *texts[] = { &job->search.text,    &job->search.author,
                             &job->search.library, &job->search.kind,
                             &job->search.sort,    &job->search.cursor };
@@ -484,5 +484,5 @@ hub_search(struct hub *hub, const struct hub_search *wanted,
         hub_job_free(job);
         return error_set(error, ERR_NO_MEMORY, "out of memory");
     }
-    return hub_job_begin(job, search, error);
+    return hub_job_begin(job, ask_search, error);
 }

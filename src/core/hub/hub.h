@@ -114,7 +114,7 @@ struct hub_search {
  * callback, NULL with `error`. */
 typedef void hub_data_fn(void *ctx, const struct strbuf *data,
                          const struct error *error);
-int hub_search(struct hub *hub, const struct hub_search *wanted,
+int hub_search(struct hub *hub, const struct hub_search *search,
                hub_data_fn *on_done, void *ctx, struct error *error);
 
 /* The files of a repository in groups: {"source", "model_id", "revision",

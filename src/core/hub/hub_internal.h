@@ -21,6 +21,7 @@ enum {
     HUB_PAGES_MAX = 50,
     HUB_JOB_BYTES = 64 * 1024 * 1024,
     HUB_STALL_MS = 20 * 1000,
+    HUB_WORDS_BYTES = 201, /* of a refusal */
 };
 
 struct hub {

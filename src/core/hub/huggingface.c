@@ -69,7 +69,8 @@ check_revision(struct str revision, struct error *error)
 /* ---- errors ---- */
 
 static void
-words_of(const struct fetch_answer *answer, char *ret, size_t size)
+words_of(const struct hub_job *job, const struct fetch_answer *answer,
+         char *ret, size_t size)
 {
     struct str words = fetch_header_get(answer->head, "x-error-message");
     struct json_doc *doc = NULL;
@@ -77,8 +78,7 @@ words_of(const struct fetch_answer *answer, char *ret, size_t size)
         doc = json_parse(answer->body, NULL);
         json_as_text(json_get(json_root(doc), "error"), &words);
     }
-    snprintf(ret, size, "%.*s", (int)(words.n > 200 ? 200 : words.n),
-             words.n == 0 ? "" : words.p);
+    str_quote(words, job->token, ret, size);
     json_doc_free(doc);
 }
 
@@ -137,9 +137,9 @@ hf_error(const struct hub_job *job, const struct fetch_answer *answer,
          struct error *error)
 {
     struct str code = fetch_header_get(answer->head, "x-error-code");
-    char words[256];
+    char words[HUB_WORDS_BYTES];
     int status = answer->status;
-    words_of(answer, words, sizeof words);
+    words_of(job, answer, words, sizeof words);
     if (str_is(code, "GatedRepo")) {
         gated(job, status, error);
     } else if (status == 401 && str_is(code, "RepoNotFound")) {

@@ -1,9 +1,8 @@
 /* Small questions: whose token this is, which version has a file, a
- * repository's configuration, the first bytes of a file. */
+ * repository's configuration, whether a file is given. */
 #include <stdlib.h>
 
 #include "core/hub/hub_internal.h"
-#include "formats/http_fields.h"
 
 static int
 ask_for_data(struct hub *hub, const struct hub_request *request,

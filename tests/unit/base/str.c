@@ -186,6 +186,44 @@ test_order_and_copies(void **state)
 }
 
 static void
+assert_quoted(struct str words, const char *secret, size_t size,
+              const char *expected)
+{
+    char quoted[64];
+    memset(quoted, 'x', sizeof quoted);
+    str_quote(words, secret, quoted, size);
+    assert_string_equal(quoted, expected);
+    for (size_t i = size; i < sizeof quoted; i++)
+        assert_int_equal(quoted[i], 'x');
+}
+
+static void
+test_quote(void **state)
+{
+    (void)state;
+    assert_quoted(STR("as it is"), "", 64, "as it is");
+    assert_quoted(STR("as it is"), NULL, 64, "as it is");
+    assert_quoted(str_from(NULL), "hf_secret", 64, "");
+    assert_quoted(STR("a\nb\0c\x7f"), "", 64, "a b c ");
+    assert_quoted(STR("a\xff\xc3"), "", 64, "a??");
+    /* The secret: once, again, whole, with something on both sides. */
+    assert_quoted(STR("hf_secret"), "hf_secret", 64, "***");
+    assert_quoted(STR("no hf_secrethf_secret!"), "hf_secret", 64, "no ******!");
+    assert_quoted(STR("hf_hf_secret"), "hf_secret", 64, "hf_***");
+    /* Its beginning where the words end, which may be where they were cut. */
+    assert_quoted(STR("no hf_secre"), "hf_secret", 64, "no ***");
+    assert_quoted(STR("no hf_s"), "hf_secret", 64, "no ***");
+    assert_quoted(STR("no hf_"), "hf_secret", 64, "no hf_");
+    assert_quoted(STR("hf_secre no"), "hf_secret", 64, "hf_secre no");
+    /* What has no room is left out whole. */
+    assert_quoted(STR("abcd"), "", 4, "abc");
+    assert_quoted(STR("ab\xc3\xa9"), "", 4, "ab");
+    assert_quoted(STR("ab hf_secret"), "hf_secret", 6, "ab ");
+    assert_quoted(STR("ab hf_secret"), "hf_secret", 7, "ab ***");
+    assert_quoted(STR("a"), "", 1, "");
+}
+
+static void
 test_hash(void **state)
 {
     /* FNV-1a, 64 bits: values of its authors' test vectors */
@@ -206,6 +244,7 @@ main(void)
         cmocka_unit_test(test_real_numbers),
         cmocka_unit_test(test_utf8),
         cmocka_unit_test(test_order_and_copies),
+        cmocka_unit_test(test_quote),
         cmocka_unit_test(test_hash),
     };
     return cmocka_run_group_tests_name("str", tests, NULL, NULL);
