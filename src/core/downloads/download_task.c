@@ -202,7 +202,7 @@ on_transferred(void *ctx, const struct error *error)
     fail(d, error);
 }
 
-int64_t
+static int64_t
 downloads_outstanding(const struct download *but)
 {
     int64_t sum = 0;

@@ -48,16 +48,13 @@ struct hub_job {
     char *url; /* of the next request */
     hub_plan_fn *on_plan;
     hub_data_fn *on_data;
-    hub_front_fn *on_front;
     void *ctx;
-    int64_t whole_bytes; /* of a front */
 };
 
 /* ---- hub.c ---- */
 
 /* A job with a copy of the request; NULL when out of memory. */
 struct hub_job *hub_job_new(struct hub *hub, const struct hub_request *request);
-void hub_job_free(struct hub_job *job); /* nothing was asked */
 /* Ends it with an error, a plan or data; frees it. */
 void hub_job_fail(struct hub_job *job, const struct error *error);
 void hub_job_plan(struct hub_job *job, struct hub_plan *plan); /* takes it */
@@ -69,11 +66,11 @@ void hub_job_odd(struct hub_job *job, const char *what);
 int hub_job_begin(struct hub_job *job,
                   int (*ask)(struct hub_job *job, struct error *error),
                   struct error *error);
-/* Asks job->url; `on_answer` gets only answers of 200, parsed. */
+/* Asks job->url; `on_good` gets only answers of 200, parsed. */
 int hub_job_ask(struct hub_job *job,
-                void (*on_answer)(struct hub_job *job,
-                                  const struct fetch_answer *answer,
-                                  const struct json *root),
+                void (*on_good)(struct hub_job *job,
+                                const struct fetch_answer *answer,
+                                const struct json *root),
                 struct error *error);
 /* A found model's is_downloaded. */
 void hub_write_here(const struct hub_job *job, struct str model_id,
