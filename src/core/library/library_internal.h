@@ -112,10 +112,14 @@ int facts_read(struct model *model);
 /* heads.c: the same of the head alone. */
 int heads_read_gguf(struct model *model);
 int heads_read_safetensors(struct model *model); /* after the sidecar */
-/* texts.c: of a folder's config.json; of the sidecar beside an image
+/* texts.c: of the texts in a folder; of the sidecars beside an image
  * program's file. */
-int texts_read_config(struct model *model, const char *path);
-int texts_read_sidecar(struct model *model);
+int texts_read_folder(struct model *model);
+int texts_read_sidecars(struct model *model);
+/* Whether a config.json is a language model's. */
+bool texts_config_is_model(const char *path);
+/* Makes a failure the model's `error`; -1 when it is ours: out of memory. */
+int facts_note_failure(struct model *model, const struct error *error);
 /* What the folders of a path say: "loras" -> lora. */
 enum model_kind facts_kind_of_folders(const char *path);
 

@@ -438,6 +438,66 @@ test_texts_in_and_beside_models(void **state)
 }
 
 static void
+test_folders_of_several_texts(void **state)
+{
+    struct fixture *f = *state;
+    static const char index[] =
+        "{\"metadata\":{\"total_parameters\":7},\"weight_map\":{\"a\":"
+        "\"model-00001-of-00002.safetensors\",\"b\":"
+        "\"model-00002-of-00002.safetensors\"}}";
+    put(f, "models/half/config.json", "{\"model_type\":\"llama\"}");
+    put(f, "models/half/model-00001-of-00002.safetensors", "1");
+    put(f, "models/half/model.safetensors.index.json", index);
+    put(f, "models/half/tokenizer_config.json", "{\"chat_template\":\"x\"}");
+    put(f, "models/odd/config.json",
+        "{\"model_type\":\"llama\",\"vocab_size\":[]}");
+    put(f, "models/odd/model.safetensors", "22");
+    put(f, "models/odd/chat_template.jinja", "x");
+    put(f, "models/vectors/config.json",
+        "{\"model_type\":\"qwen3\",\"limit\":Infinity}");
+    put(f, "models/vectors/model.safetensors", "333");
+    put(f, "models/vectors/modules.json", "[]");
+    scan(f);
+    const struct model *half = find(f, "half");
+    assert_string_equal(
+        half->error, "incomplete: model-00002-of-00002.safetensors is missing");
+    assert_int_equal(half->n_parameters, 7);
+    assert_true(half->has_template);
+    const struct model *odd = find(f, "odd");
+    assert_string_equal(odd->error, "config.json: vocab_size is an array");
+    assert_true(odd->has_template);
+    const struct model *vectors = find(f, "vectors");
+    assert_int_equal(vectors->kind, MODEL_KIND_EMBEDDING);
+    assert_false(vectors->has_template);
+    assert_string_equal(vectors->error, "");
+    put(f, "models/half/model-00002-of-00002.safetensors", "1");
+    scan(f);
+    assert_string_equal(find(f, "half")->error, "");
+}
+
+static void
+test_sidecars_fill_each_other_in(void **state)
+{
+    struct fixture *f = *state;
+    put(f, "models/loras/a.safetensors", "1");
+    put(f, "models/loras/a.safetensors.civitai.info", "{\"id\":1}");
+    put(f, "models/loras/a.civitai.info",
+        "{\"id\":2,\"modelId\":3,\"trainedWords\":[\"w\"]}");
+    put(f, "models/loras/a.metadata.json",
+        "{\"model_name\":\"A\",\"base_model\":\"Pony\",\"tags\":[\"t\"],"
+        "\"civitai\":{\"id\":4,\"trainedWords\":[\"x\"]}}");
+    scan(f);
+    const struct model *model = find(f, "a");
+    assert_int_equal(model->civitai_version_id, 1);
+    assert_int_equal(model->civitai_model_id, 3);
+    assert_int_equal(model->trigger_words.n, 1);
+    assert_string_equal(model->trigger_words.at[0], "w");
+    assert_string_equal(model->tags.at[0], "t");
+    assert_string_equal(model->title, "A");
+    assert_string_equal(model->base_model, "Pony");
+}
+
+static void
 test_image_files_by_their_folder(void **state)
 {
     struct fixture *f = *state;
@@ -723,6 +783,8 @@ main(void)
         TEST(test_a_projector_belongs_to_its_model),
         TEST(test_a_folder_with_a_configuration_is_one_model),
         TEST(test_texts_in_and_beside_models),
+        TEST(test_folders_of_several_texts),
+        TEST(test_sidecars_fill_each_other_in),
         TEST(test_image_files_by_their_folder),
         TEST(test_heads_of_image_files),
         TEST(test_a_gguf_file_without_keys),
