@@ -163,7 +163,8 @@ make_model(const struct scan *scan, struct found_file *file)
         model_set_text(&model->label, str_from(file->label)) < 0 ||
         model_set_text(&model->root, str_from(file->root->path)) < 0 ||
         model_set_text(&model->sha256, str_from(file->sha256)) < 0 ||
-        model_set_text(&model->autov2, autov2_of(file)) < 0) {
+        model_set_text(&model->autov2, autov2_of(file)) < 0 ||
+        model_set_text(&model->mmproj_path, str_from(file->projector)) < 0) {
         model_free(model);
         return NULL;
     }

@@ -32,8 +32,9 @@ struct scan_root {
 };
 
 struct found_file {
-    char *path;  /* as struct model's */
-    char *label; /* what its name is made of, without the ending */
+    char *path;      /* as struct model's */
+    char *label;     /* what its name is made of, without the ending */
+    char *projector; /* where its store tells it; or NULL */
     const struct scan_root *root;
     uint64_t device, inode;
     int64_t size_bytes;

@@ -658,6 +658,28 @@ test_ollamas_store(void **state)
     assert_int_equal(model->format, MODEL_FORMAT_GGUF);
 }
 
+#define OTHER "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
+#define THIRD "bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb"
+#define LAYER(type, digest)                                                \
+    "{\"mediaType\":\"application/vnd.ollama.image." type "\",\"digest\":" \
+    "\"sha256:" digest "\"}"
+
+static void
+test_a_projector_of_ollamas(void **state)
+{
+    struct fixture *f = *state;
+    put(f, "ollama/blobs/sha256-" DIGEST, "1");
+    put(f, "ollama/blobs/sha256-" OTHER, "22");
+    put(f, "ollama/manifests/hf.co/org/sees/Q4_K_M",
+        "{\"layers\":[" LAYER("model", DIGEST) "," LAYER("projector",
+                                                         OTHER) "]}");
+    scan(f);
+    const struct model *model = find(f, "sees:Q4_K_M");
+    assert_string_equal(model->label, "hf.co/org/sees:Q4_K_M");
+    assert_string_equal(model->mmproj_path,
+                        at(f, "ollama/blobs/sha256-" OTHER));
+}
+
 /* ---- changing ---- */
 
 static void
@@ -707,6 +729,42 @@ test_a_move_that_fails_is_undone(void **state)
     assert_string_equal(find(f, "v")->path,
                         at(f, "models/archive/vae/v.safetensors"));
     assert_int_equal(move_model(f, "v", MODEL_ARCHIVE), ERR_CONFLICT);
+}
+
+static void
+on_deleted(void *ctx, const struct library_files *files,
+           const struct error *error)
+{
+    struct fixture *f = ctx;
+    (void)files;
+    f->n_calls++;
+    f->error = error == NULL ? (struct error){ .code = ERR_OK } : *error;
+    loop_stop(&f->loop);
+}
+
+/* What another model needs stays, be that model ever so broken. */
+static void
+test_deleting_of_ollamas(void **state)
+{
+    struct fixture *f = *state;
+    put(f, "ollama/blobs/sha256-" DIGEST, "1");
+    put(f, "ollama/blobs/sha256-" OTHER, "22");
+    put(f, "ollama/blobs/sha256-" THIRD, "333");
+    put(f, "ollama/manifests/hf.co/org/goes/x",
+        "{\"config\":{\"digest\":\"sha256:" THIRD "\"},\"layers\":[" LAYER(
+            "model", DIGEST) "," LAYER("license", OTHER) "]}");
+    put(f, "ollama/manifests/registry.ollama.ai/library/stays/x",
+        "{ sha256:" OTHER);
+    scan(f);
+    f->n_calls = 0;
+    library_delete(f->library, find(f, "goes:x")->id, false, on_deleted, f);
+    while (f->n_calls == 0)
+        loop_run(&f->loop);
+    assert_int_equal(f->error.code, ERR_OK);
+    assert_false(is_there(f, "ollama/manifests/hf.co/org/goes/x"));
+    assert_false(is_there(f, "ollama/blobs/sha256-" DIGEST));
+    assert_false(is_there(f, "ollama/blobs/sha256-" THIRD));
+    assert_true(is_there(f, "ollama/blobs/sha256-" OTHER));
 }
 
 static void
@@ -790,6 +848,8 @@ main(void)
         TEST(test_a_gguf_file_without_keys),
         TEST(test_the_hubs_cache),
         TEST(test_ollamas_store),
+        TEST(test_a_projector_of_ollamas),
+        TEST(test_deleting_of_ollamas),
         TEST(test_a_move_that_fails_is_undone),
         TEST(test_no_link_leads_a_move_elsewhere),
         TEST(test_other_programs_stores_are_not_moved),
