@@ -18,6 +18,15 @@ same(const char *a, const char *b)
     return a == NULL || b == NULL ? a == b : strcmp(a, b) == 0;
 }
 
+static bool
+same_list(const struct text_list *a, const struct text_list *b)
+{
+    for (size_t i = 0; i < a->n && i < b->n; i++)
+        if (!same(a->at[i], b->at[i]))
+            return false;
+    return a->n == b->n;
+}
+
 static void
 check_written(struct str text, const struct sidecar *before)
 {
@@ -34,8 +43,8 @@ check_written(struct str text, const struct sidecar *before)
     check(same(again.name, before->name) &&
           same(again.version, before->version) &&
           same(again.base_model, before->base_model) &&
-          text_list_equals(&again.trigger_words, &before->trigger_words) &&
-          text_list_equals(&again.image_urls, &before->image_urls) &&
+          same_list(&again.trigger_words, &before->trigger_words) &&
+          same_list(&again.image_urls, &before->image_urls) &&
           again.version_id == before->version_id &&
           strcmp(again.sha256, before->sha256) == 0);
     sidecar_release(&again);

@@ -131,6 +131,18 @@ is_archived(const struct scan *scan, const struct found_file *file)
     return path_is_below(file->path, archive);
 }
 
+/* What the place says is in it, unless a folder in it says otherwise. */
+static enum model_kind
+kind_of_place(const struct found_file *file)
+{
+    const struct scan_root *root = file->root;
+    enum model_kind kind = MODEL_KIND_UNKNOWN;
+    if (root->kind != MODEL_KIND_UNKNOWN &&
+        path_is_below(file->path, root->resolved))
+        kind = facts_kind_of_folders(file->path + strlen(root->resolved));
+    return kind != MODEL_KIND_UNKNOWN ? kind : root->kind;
+}
+
 static enum model_format
 format_of(const struct found_file *file)
 {
@@ -170,6 +182,7 @@ make_model(const struct scan *scan, struct found_file *file)
     }
     model->source = file->root->source;
     model->format = format_of(file);
+    model->kind = kind_of_place(file);
     model->category = is_archived(scan, file) ? MODEL_ARCHIVE : MODEL_ACTIVE;
     model->size_bytes = file->size_bytes;
     model->modified_at_ms = file->modified_at_ms;
@@ -205,7 +218,8 @@ take_file(struct scan *scan, struct map *firsts, struct found_file *file)
     const struct model_shard shard = model_shard_of(file_name(file->path));
     bool is_bin = has_ending(file->path, ".bin");
     if (file->is_taken || is_projector(file) ||
-        (is_bin && facts_kind_of_folders(file->path) == MODEL_KIND_UNKNOWN))
+        (is_bin && kind_of_place(file) == MODEL_KIND_UNKNOWN &&
+         facts_kind_of_folders(file->path) == MODEL_KIND_UNKNOWN))
         return 0;
     if (shard.index > 1)
         return add_part(firsts, file, &shard, NULL);

@@ -26,7 +26,8 @@ struct scan_root {
     char *path;     /* as configured */
     char *resolved; /* without links; NULL: not there */
     enum model_source source;
-    bool is_optional; /* that it is not there is no problem */
+    enum model_kind kind; /* as struct library_place's */
+    bool is_optional;     /* that it is not there is no problem */
     bool is_archive;
     bool is_incomplete; /* out: something below could not be read */
 };

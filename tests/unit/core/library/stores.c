@@ -63,7 +63,8 @@ add_place(struct fixture *f, const char *name, enum model_source source)
 {
     size_t i = f->options.n_places++;
     snprintf(f->texts[i + 2], sizeof f->texts[0], "%s", at(f, name));
-    f->places[i] = (struct library_place){ str_from(f->texts[i + 2]), source };
+    f->places[i] = (struct library_place){ .path = str_from(f->texts[i + 2]),
+                                           .source = source };
 }
 
 static int
