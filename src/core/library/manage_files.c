@@ -269,30 +269,29 @@ read_manifest(struct manage_job *job, const char *path,
 
 /* The manifest, and those of its blobs that no other one names. */
 static int
-list_blobs(struct manage_job *job, const char *path,
-           const struct ollama_manifest *manifest, bool *is_needed)
+list_blobs(struct manage_job *job, struct referring *referring)
 {
     static const char *const any[] = { "", NULL };
-    char folder[LIMIT_PATH_BYTES * 2], name[OLLAMA_BLOB_NAME_BYTES];
-    struct referring referring = { manifest, path, is_needed, false };
+    char path[LIMIT_PATH_BYTES * 2], name[OLLAMA_BLOB_NAME_BYTES];
     struct folder_walk walk = { .suffixes = any,
                                 .max_depth = 4,
                                 .max_entries = SCAN_ENTRIES_MAX,
                                 .on_file = look_into_manifest,
-                                .ctx = &referring };
-    snprintf(folder, sizeof folder, "%s/manifests", job->from_base);
-    if (folder_walk(folder, &walk, &job->error) < 0)
+                                .ctx = referring };
+    snprintf(path, sizeof path, "%s/manifests", job->from_base);
+    if (folder_walk(path, &walk, &job->error) < 0)
         return -1;
     text_list_release(&job->paths);
     job->size_bytes = 0;
-    add_path(job, path);
+    add_path(job, referring->path);
     bool is_sure =
-        !referring.is_unsure && walk.n_unreadable == 0 && !walk.is_cut;
-    for (size_t i = 0; is_sure && i < manifest->n; i++) {
-        ollama_blob_name(&manifest->blobs[i], name);
-        snprintf(folder, sizeof folder, "%s/blobs/%s", job->from_base, name);
-        if (!is_needed[i])
-            add_path(job, folder);
+        !referring->is_unsure && walk.n_unreadable == 0 && !walk.is_cut;
+    for (size_t i = 0; is_sure && i < referring->manifest->n; i++) {
+        if (referring->is_needed[i])
+            continue;
+        ollama_blob_name(&referring->manifest->blobs[i], name);
+        snprintf(path, sizeof path, "%s/blobs/%s", job->from_base, name);
+        add_path(job, path);
     }
     return 0;
 }
@@ -301,20 +300,24 @@ static int
 list_ollama(struct manage_job *job)
 {
     char below[LIMIT_PATH_BYTES], path[LIMIT_PATH_BYTES * 2];
-    struct ollama_manifest manifest;
+    struct ollama_manifest manifest = { .blobs = NULL };
     if (!ollama_path_of_name(str_from(job->model->label), below, sizeof below))
         return error_set(&job->error, ERR_INVALID, "%s is no name of Ollama's",
                          job->model->label);
     snprintf(path, sizeof path, "%s/manifests/%s", job->from_base, below);
     if (read_manifest(job, path, &manifest) < 0)
         return -1;
-    bool *is_needed = calloc(manifest.n + 1, sizeof *is_needed);
+    struct referring referring = {
+        .manifest = &manifest,
+        .path = path,
+        .is_needed = calloc(manifest.n + 1, sizeof *referring.is_needed),
+    };
     int result = -1;
-    if (is_needed != NULL)
-        result = list_blobs(job, path, &manifest, is_needed);
-    if (is_needed == NULL || job->is_out_of_memory)
+    if (referring.is_needed != NULL)
+        result = list_blobs(job, &referring);
+    if (referring.is_needed == NULL || job->is_out_of_memory)
         result = error_set(&job->error, ERR_NO_MEMORY, "out of memory");
-    free(is_needed);
+    free(referring.is_needed);
     ollama_manifest_release(&manifest);
     return result;
 }

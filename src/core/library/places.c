@@ -83,6 +83,7 @@ struct ollama {
     struct scan *scan;
     struct scan_root *root;
     char manifests[LIMIT_PATH_BYTES];
+    char label[LIMIT_PATH_BYTES]; /* of the manifest that is looked at */
 };
 
 /* The blob is there only when it was pulled to the end. */
@@ -100,13 +101,15 @@ blob_facts(const struct ollama *o, const struct ollama_blob *blob,
 }
 
 static int
-add_model(struct ollama *o, const struct ollama_manifest *manifest, char *label)
+add_model(struct ollama *o, const struct ollama_manifest *manifest)
 {
     char path[LIMIT_PATH_BYTES * 2], projector[LIMIT_PATH_BYTES * 2];
     const struct ollama_blob *model =
         ollama_manifest_find(manifest, OLLAMA_MODEL);
     struct folder_facts facts;
-    struct found_file file = { .path = path, .label = label, .root = o->root };
+    struct found_file file = { .path = path,
+                               .label = o->label,
+                               .root = o->root };
     if (blob_facts(o, ollama_manifest_find(manifest, OLLAMA_PROJECTOR),
                    projector, &facts))
         file.projector = projector;
@@ -134,20 +137,19 @@ static int
 on_manifest(void *ctx, const struct folder_file *file)
 {
     struct ollama *o = ctx;
-    char label[LIMIT_PATH_BYTES];
     struct strbuf text = STRBUF_INIT(OLLAMA_MANIFEST_BYTES);
     struct ollama_manifest manifest;
     struct error error;
     int result = 0;
     if (!path_is_printable(str_from(file->path)) ||
         !ollama_name_of_path(str_from(file->path + strlen(o->manifests) + 1),
-                             label, sizeof label))
+                             o->label, sizeof o->label))
         return 0;
     if (file_read(file->path, &text, &error) < 0 ||
         ollama_manifest_read(strbuf_view(&text), &manifest, &error) < 0) {
         scan_leave_out(o->scan, file->path, error.message);
     } else {
-        result = add_model(o, &manifest, label);
+        result = add_model(o, &manifest);
         ollama_manifest_release(&manifest);
     }
     strbuf_release(&text);
