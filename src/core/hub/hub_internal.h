@@ -77,6 +77,11 @@ void hub_write_here(const struct hub_job *job, struct str model_id,
                     struct json_writer *out);
 /* Appends &name=value unless the value is empty. */
 void hub_add_query(struct strbuf *url, const char *name, struct str value);
+/* Takes the plan unless it fails: asks whether its first file is given to
+ * whoever has the plan's token, then ends the job with the plan or what the hub
+ * said. Files of a gated repository are listed for everybody, but not given. */
+int hub_job_knock(struct hub_job *job, struct hub_plan *plan,
+                  struct error *error);
 struct hub_file *hub_job_add_file(struct hub_job *job);
 const char *hub_str(struct hub_job *job, struct str text); /* in its arena */
 /* `n` hexadecimal digits in lower case, else "": `ret_hex` has n + 1 bytes. */

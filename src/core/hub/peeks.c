@@ -1,5 +1,7 @@
 /* Small questions: whose token this is, which version has a file, a
  * repository's configuration, the first bytes of a file. */
+#include <stdlib.h>
+
 #include "core/hub/hub_internal.h"
 #include "formats/http_fields.h"
 
@@ -113,4 +115,53 @@ hub_read_config(struct hub *hub, struct str model_id, hub_data_fn *on_done,
     const struct hub_request request = { .source = HUB_HUGGINGFACE,
                                          .model_id = model_id };
     return ask_for_data(hub, &request, ask_config, on_done, ctx, error);
+}
+
+/* ---- whether a file is given ---- */
+
+struct knocking {
+    struct hub_job *job;
+    struct hub_plan *plan;
+};
+
+static void
+on_knocked(void *ctx, const struct fetch_answer *answer,
+           const struct error *error)
+{
+    struct knocking knocking = *(struct knocking *)ctx;
+    struct error what;
+    free(ctx);
+    if (error == NULL && answer->status < 400) {
+        hub_job_plan(knocking.job, knocking.plan);
+        return;
+    }
+    hub_plan_free(knocking.plan);
+    if (error == NULL)
+        hf_error(knocking.job, answer, &what);
+    hub_job_fail(knocking.job, error == NULL ? &what : error);
+}
+
+int
+hub_job_knock(struct hub_job *job, struct hub_plan *plan, struct error *error)
+{
+    struct knocking *knocking = malloc(sizeof *knocking);
+    if (knocking == NULL)
+        return error_set(error, ERR_NO_MEMORY, "out of memory");
+    *knocking = (struct knocking){ job, plan };
+    const struct fetch_text_request request = {
+        .url = plan->files[0].url,
+        .method = "HEAD",
+        .bearer = job->token,
+        .range_first = -1,
+        .range_last = -1,
+        .max_bytes = HUB_ANSWER_BYTES,
+        .stall_ms = HUB_STALL_MS,
+        .keeps_redirect = true,
+        .on_done = on_knocked,
+        .ctx = knocking,
+    };
+    if (fetch_text(job->hub->options.fetcher, &request) != NULL)
+        return 0;
+    free(knocking);
+    return error_set(error, ERR_NO_MEMORY, "out of memory");
 }
