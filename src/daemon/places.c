@@ -5,7 +5,7 @@
 #include <stdio.h>
 
 #include "daemon/daemon.h"
-#include "formats/yaml.h"
+#include "formats/comfy_paths.h"
 #include "platform/file.h"
 
 static const char *
@@ -18,13 +18,13 @@ variable(const struct daemon *daemon, const char *name)
     return "";
 }
 
-/* Adds a folder; one that is relative or does not fit is left out. */
-__attribute__((format(printf, 3, 4))) static void
+/* Adds a folder; one that is relative or does not fit is left out: NULL. */
+__attribute__((format(printf, 3, 4))) static struct library_place *
 add(struct daemon_library *library, enum model_source source,
     const char *format, ...)
 {
     if (library->options.n_places == DAEMON_PLACES_MAX)
-        return;
+        return NULL;
     size_t i = library->options.n_places;
     char *text = library->texts[i];
     va_list args;
@@ -32,9 +32,11 @@ add(struct daemon_library *library, enum model_source source,
     int n = vsnprintf(text, LIMIT_PATH_BYTES, format, args);
     va_end(args);
     if (n <= 0 || n >= LIMIT_PATH_BYTES || text[0] != '/')
-        return;
-    library->places[i] = (struct library_place){ str_from(text), source };
+        return NULL;
+    library->places[i] =
+        (struct library_place){ .path = str_from(text), .source = source };
     library->options.n_places++;
+    return &library->places[i];
 }
 
 bool
@@ -123,66 +125,60 @@ daemon_has_source(const struct daemon *daemon, enum model_source source)
     return false;
 }
 
-/* The lines of one key, each a folder, relative to the base. */
-static void
-add_lines(struct daemon_library *library, const char *base, struct str lines)
+/* ---- ComfyUI ---- */
+
+struct comfyui {
+    struct daemon *daemon;
+    struct daemon_library *library;
+    char file[LIMIT_PATH_BYTES];
+};
+
+static const char *
+variable_of(void *ctx, const char *name)
 {
-    while (lines.n > 0) {
-        struct str line = str_trim(str_split(&lines, '\n'));
-        if (line.n > 0 && line.p[0] == '/')
-            add(library, MODEL_SOURCE_COMFYUI, "%.*s", STR_ARG(line));
-        else if (line.n > 0)
-            add(library, MODEL_SOURCE_COMFYUI, "%s/%.*s", base, STR_ARG(line));
-    }
+    const struct comfyui *comfyui = ctx;
+    return variable(comfyui->daemon, name);
 }
 
-/* One program's section of extra_model_paths.yaml (see the example that
- * ComfyUI comes with): base_path, and folders by what is in them. */
 static void
-add_section(struct daemon_library *library, const char *folder,
-            const struct yaml *section)
+on_comfy_path(void *ctx, const struct comfy_path *path)
 {
-    char base[LIMIT_PATH_BYTES];
-    const struct yaml *node = yaml_get(section, "base_path");
-    bool has_base = node != NULL && node->type == YAML_SCALAR;
-    if (has_base && str_starts_with(node->text, STR("/")))
-        snprintf(base, sizeof base, "%s", node->text.p);
-    else
-        snprintf(base, sizeof base, "%s/%s", folder,
-                 has_base ? node->text.p : "");
-    for (const struct yaml_item *item = section->items; item != NULL;
-         item = item->next)
-        if (item->value->type == YAML_SCALAR &&
-            !str_is(item->key, "base_path") &&
-            !str_is(item->key, "is_default") &&
-            !str_is(item->key, "custom_nodes"))
-            add_lines(library, base, item->value->text);
+    const struct comfyui *comfyui = ctx;
+    struct library_place *place =
+        add(comfyui->library, MODEL_SOURCE_COMFYUI, "%s", path->path);
+    if (place != NULL)
+        place->kind = comfy_folder_kind(path->folder);
+}
+
+static void
+on_comfy_ignored(void *ctx, int line, const char *why)
+{
+    const struct comfyui *comfyui = ctx;
+    events_log(&comfyui->daemon->events, LOG_WARN, "library", "%s: line %d: %s",
+               comfyui->file, line, why);
 }
 
 static void
 add_extra_paths(struct daemon *daemon, struct daemon_library *library,
                 const char *folder)
 {
-    char path[LIMIT_PATH_BYTES];
+    struct comfyui comfyui = { .daemon = daemon, .library = library };
+    const struct comfy_reader reader = { .folder = folder,
+                                         .variable = variable_of,
+                                         .on_path = on_comfy_path,
+                                         .on_ignored = on_comfy_ignored,
+                                         .ctx = &comfyui };
     struct strbuf text = STRBUF_INIT(LIMIT_CONFIG_FILE_BYTES);
     struct file_stamp stamp;
     struct error error;
-    snprintf(path, sizeof path, "%s/extra_model_paths.yaml", folder);
-    if (file_stamp(path, &stamp) < 0)
+    snprintf(comfyui.file, sizeof comfyui.file, "%s/extra_model_paths.yaml",
+             folder);
+    if (file_stamp(comfyui.file, &stamp) < 0)
         return;
-    struct yaml_doc *doc = NULL;
-    if (file_read(path, &text, &error) == 0)
-        doc = yaml_parse(strbuf_view(&text), &error);
-    const struct yaml *root = doc == NULL ? NULL : yaml_root(doc);
-    if (doc == NULL)
-        events_log(&daemon->events, LOG_WARN, "library", "%s: %s", path,
+    if (file_read(comfyui.file, &text, &error) < 0 ||
+        comfy_paths_read(&reader, strbuf_view(&text), &error) < 0)
+        events_log(&daemon->events, LOG_WARN, "library", "%s: %s", comfyui.file,
                    error.message);
-    else if (root != NULL && root->type == YAML_MAPPING)
-        for (const struct yaml_item *item = root->items; item != NULL;
-             item = item->next)
-            if (item->value->type == YAML_MAPPING)
-                add_section(library, folder, item->value);
-    yaml_doc_free(doc);
     strbuf_release(&text);
 }
 

@@ -141,7 +141,9 @@ test("ComfyUI's folders and its extra paths", async () => {
   const comfy = path.join(dir, 'comfy'), extra = path.join(dir, 'extra');
   for (const [folder, name] of [[path.join(comfy, 'models/loras'), 'inside'],
                                 [path.join(extra, 'ckpt/checkpoints'), 'outside'],
-                                [path.join(extra, 'more/vae'), 'second']]) {
+                                [path.join(extra, 'more/vae'), 'second'],
+                                [path.join(extra, 'own'), 'third'],
+                                [path.join(extra, 'own/vae'), 'within']]) {
     fs.mkdirSync(folder, { recursive: true });
     fs.writeFileSync(path.join(folder, `${name}.ckpt`), 'x');
   }
@@ -152,11 +154,14 @@ a1111:
   vae: |
     none
     more/vae
+  loras: [not, a, path]
+  upscale_models: ./more/../own
 `);
   const hearth = await start({ dir, config: `library:\n  comfyui_dirs: [${comfy}]\n` });
   assert.deepEqual((await list(hearth)).map((model) => [model.name, model.kind, model.source]), [
     ['inside', 'lora', 'comfyui'], ['outside', 'checkpoint', 'comfyui'],
-    ['second', 'vae', 'comfyui']]);
+    ['second', 'vae', 'comfyui'], ['third', 'upscaler', 'comfyui'],
+    ['within', 'vae', 'comfyui']]);
 });
 
 test('ids follow files, also over a restart', async () => {

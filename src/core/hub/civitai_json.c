@@ -5,6 +5,7 @@
 
 #include "core/hub/hub_internal.h"
 #include "formats/file_name.h"
+#include "formats/sidecar.h"
 
 static const struct {
     const char *type, *kind;
@@ -130,14 +131,29 @@ fill_file(struct hub_job *job, const struct json *from, struct hub_file *file,
 }
 
 /* The version, with what is known of its model, as it is kept beside the
- * file. */
+ * file: on the heap, NULL when out of memory. One that is too long to be
+ * read again is not kept. */
+static char *
+sidecar_of(const struct json *version)
+{
+    struct strbuf text = STRBUF_INIT(SIDECAR_BYTES);
+    struct json_writer writer;
+    json_writer_init(&writer, &text);
+    sidecar_write(version, &writer);
+    if (text.state == STRBUF_FULL)
+        strbuf_clear(&text);
+    char *sidecar = strbuf_detach(&text, NULL);
+    strbuf_release(&text);
+    return sidecar;
+}
+
 static struct hub_plan *
 make_plan(struct hub_job *job, const struct json *version,
           struct hub_file *file)
 {
     const struct json *model = json_get(version, "model");
     struct str name = text_of(model, "name");
-    char *sidecar = json_to_text(version);
+    char *sidecar = sidecar_of(version);
     if (sidecar == NULL)
         return NULL;
     const struct hub_plan plan = {

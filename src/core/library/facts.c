@@ -4,30 +4,31 @@
 #include <stdlib.h>
 
 #include "core/library/library_internal.h"
+#include "formats/comfy_paths.h"
 #include "formats/model_name.h"
 #include "platform/file.h"
 
 enum { HEAD_BYTES = 16 * 1024 };
 
+/* Besides ComfyUI's own, those of other image programs. */
 static const struct {
     const char *folder;
     enum model_kind kind;
 } folder_rows[] = {
     { "lora", MODEL_KIND_LORA },
-    { "loras", MODEL_KIND_LORA },
     { "lycoris", MODEL_KIND_LORA },
-    { "checkpoints", MODEL_KIND_CHECKPOINT },
     { "stable-diffusion", MODEL_KIND_CHECKPOINT },
-    { "diffusion_models", MODEL_KIND_CHECKPOINT },
-    { "unet", MODEL_KIND_CHECKPOINT },
-    { "vae", MODEL_KIND_VAE },
-    { "embeddings", MODEL_KIND_EMBEDDING_SD },
-    { "controlnet", MODEL_KIND_CONTROLNET },
-    { "upscale_models", MODEL_KIND_UPSCALER },
     { "esrgan", MODEL_KIND_UPSCALER },
-    { "text_encoders", MODEL_KIND_TEXT_ENCODER },
-    { "clip", MODEL_KIND_TEXT_ENCODER },
 };
+
+static enum model_kind
+kind_of_folder(struct str folder)
+{
+    for (size_t i = 0; i < sizeof folder_rows / sizeof *folder_rows; i++)
+        if (str_eq_nocase(folder, str_from(folder_rows[i].folder)))
+            return folder_rows[i].kind;
+    return comfy_folder_kind(folder);
+}
 
 /* The folder nearest to the file counts. */
 enum model_kind
@@ -39,11 +40,20 @@ facts_kind_of_folders(const char *path)
         struct str part = str_split(&rest, '/');
         if (rest.p == NULL)
             break; /* the file itself */
-        for (size_t i = 0; i < sizeof folder_rows / sizeof *folder_rows; i++)
-            if (str_eq_nocase(part, str_from(folder_rows[i].folder)))
-                kind = folder_rows[i].kind;
+        enum model_kind its = kind_of_folder(part);
+        if (its != MODEL_KIND_UNKNOWN)
+            kind = its;
     }
     return kind;
+}
+
+/* Out of memory is ours to tell; everything else is what the file is. */
+int
+facts_note_failure(struct model *model, const struct error *error)
+{
+    if (error->code == ERR_NO_MEMORY)
+        return -1;
+    return model_set_text(&model->error, str_from(error->message));
 }
 
 /* What tells files of one size apart: their first bytes. A file that is not
@@ -110,8 +120,8 @@ read_head(struct model *model)
     if (model->error[0] == '\0' && model->format == MODEL_FORMAT_GGUF)
         return heads_read_gguf(model);
     if (is_folder)
-        return texts_read_config(model, config);
-    if (texts_read_sidecar(model) < 0)
+        return texts_read_folder(model);
+    if (texts_read_sidecars(model) < 0)
         return -1;
     if (model->error[0] == '\0' && model->format == MODEL_FORMAT_SAFETENSORS)
         return heads_read_safetensors(model);

@@ -6,13 +6,7 @@
 #include <stdlib.h>
 
 #include "core/library/library_internal.h"
-#include "formats/json.h"
-#include "platform/file.h"
-
-enum {
-    CONFIG_BYTES_MAX = 1 << 20,
-    PART_BYTES = 15, /* "-00002-of-00003" */
-};
+#include "formats/model_name.h"
 
 static struct str
 file_name(const char *path)
@@ -36,39 +30,6 @@ has_ending(const char *path, const char *ending)
            str_eq_nocase((struct str){ name.p + name.n - end.n, end.n }, end);
 }
 
-static bool
-contains_nocase(struct str text, struct str part)
-{
-    for (size_t i = 0; i + part.n <= text.n; i++)
-        if (str_same_nocase(text.p + i, part.p, part.n))
-            return true;
-    return false;
-}
-
-/* "x-00002-of-00003.gguf": 2, with the part of the path that all parts have
- * in common; 0 for a file that is no part. */
-static int
-part_of(const char *path, struct str *ret_common, struct str *ret_count)
-{
-    struct str bare = str_from(path);
-    const char *dot = strrchr(path, '.');
-    if (dot != NULL)
-        bare.n = (size_t)(dot - path);
-    if (bare.n <= PART_BYTES)
-        return 0;
-    const char *at = bare.p + bare.n - PART_BYTES;
-    if (at[0] != '-' || strncmp(at + 6, "-of-", 4) != 0)
-        return 0;
-    for (size_t i = 1; i < PART_BYTES; i++)
-        if ((i < 6 || i > 9) && (at[i] < '0' || at[i] > '9'))
-            return 0;
-    int64_t number = 0;
-    str_to_i64((struct str){ at + 1, 5 }, &number);
-    *ret_common = (struct str){ path, bare.n - PART_BYTES };
-    *ret_count = str_from(at + 6);
-    return (int)number;
-}
-
 /* ---- folders of the transformers layout ---- */
 
 static bool
@@ -76,21 +37,6 @@ is_weights(const char *path)
 {
     return has_ending(path, ".safetensors") || has_ending(path, ".bin") ||
            has_ending(path, ".pth") || has_ending(path, ".pt");
-}
-
-static bool
-says_what_it_is(const char *path)
-{
-    struct strbuf text = STRBUF_INIT(CONFIG_BYTES_MAX);
-    struct json_doc *doc = NULL;
-    if (file_read(path, &text, NULL) == 0)
-        doc = json_parse(strbuf_view(&text), NULL);
-    const struct json *root = json_root(doc);
-    bool does = json_get(root, "model_type") != NULL ||
-                json_get(root, "architectures") != NULL;
-    json_doc_free(doc);
-    strbuf_release(&text);
-    return does;
 }
 
 /* The first of the files that lies in the folder (in order of path). */
@@ -128,7 +74,8 @@ make_folder(struct scan *scan, struct found_file *config)
             else
                 file->is_taken = true;
         }
-        if (size_bytes == 0 || (pass == 0 && !says_what_it_is(config->path)))
+        if (size_bytes == 0 ||
+            (pass == 0 && !texts_config_is_model(config->path)))
             return;
     }
     config->size_bytes = size_bytes;
@@ -169,7 +116,7 @@ static bool
 is_projector(const struct found_file *file)
 {
     return has_ending(file->path, ".gguf") &&
-           contains_nocase(file_name(file->path), STR("mmproj"));
+           model_name_is_projector(file_name(file->path));
 }
 
 static bool
@@ -182,6 +129,18 @@ is_archived(const struct scan *scan, const struct found_file *file)
         return path_is_below(file->path, scan->archive_dir);
     snprintf(archive, sizeof archive, "%s/archive", file->root->resolved);
     return path_is_below(file->path, archive);
+}
+
+/* What the place says is in it, unless a folder in it says otherwise. */
+static enum model_kind
+kind_of_place(const struct found_file *file)
+{
+    const struct scan_root *root = file->root;
+    enum model_kind kind = MODEL_KIND_UNKNOWN;
+    if (root->kind != MODEL_KIND_UNKNOWN &&
+        path_is_below(file->path, root->resolved))
+        kind = facts_kind_of_folders(file->path + strlen(root->resolved));
+    return kind != MODEL_KIND_UNKNOWN ? kind : root->kind;
 }
 
 static enum model_format
@@ -216,12 +175,14 @@ make_model(const struct scan *scan, struct found_file *file)
         model_set_text(&model->label, str_from(file->label)) < 0 ||
         model_set_text(&model->root, str_from(file->root->path)) < 0 ||
         model_set_text(&model->sha256, str_from(file->sha256)) < 0 ||
-        model_set_text(&model->autov2, autov2_of(file)) < 0) {
+        model_set_text(&model->autov2, autov2_of(file)) < 0 ||
+        model_set_text(&model->mmproj_path, str_from(file->projector)) < 0) {
         model_free(model);
         return NULL;
     }
     model->source = file->root->source;
     model->format = format_of(file);
+    model->kind = kind_of_place(file);
     model->category = is_archived(scan, file) ? MODEL_ARCHIVE : MODEL_ACTIVE;
     model->size_bytes = file->size_bytes;
     model->modified_at_ms = file->modified_at_ms;
@@ -232,14 +193,17 @@ make_model(const struct scan *scan, struct found_file *file)
     return model;
 }
 
+/* The parts of one model have their folder, stem and count in common. */
 static int
-add_part(struct map *firsts, const struct found_file *file, int number,
-         struct str common, struct str count, struct model *model)
+add_part(struct map *firsts, const struct found_file *file,
+         const struct model_shard *shard, struct model *model)
 {
     char key[LIMIT_PATH_BYTES * 2];
-    int n = snprintf(key, sizeof key, "%.*s/%s", STR_ARG(common), count.p);
+    const char *end = shard->stem.p + shard->stem.n;
+    int n = snprintf(key, sizeof key, "%.*s/%u", (int)(end - file->path),
+                     file->path, shard->count);
     struct str view = { key, (size_t)n };
-    if (number == 1)
+    if (shard->index == 1)
         return map_put(firsts, view, model);
     struct model *first = map_get(firsts, view);
     if (first == NULL)
@@ -251,19 +215,19 @@ add_part(struct map *firsts, const struct found_file *file, int number,
 static int
 take_file(struct scan *scan, struct map *firsts, struct found_file *file)
 {
-    struct str common = { 0 }, count = { 0 };
-    int number = part_of(file->path, &common, &count);
+    const struct model_shard shard = model_shard_of(file_name(file->path));
     bool is_bin = has_ending(file->path, ".bin");
     if (file->is_taken || is_projector(file) ||
-        (is_bin && facts_kind_of_folders(file->path) == MODEL_KIND_UNKNOWN))
+        (is_bin && kind_of_place(file) == MODEL_KIND_UNKNOWN &&
+         facts_kind_of_folders(file->path) == MODEL_KIND_UNKNOWN))
         return 0;
-    if (number > 1)
-        return add_part(firsts, file, number, common, count, NULL);
+    if (shard.index > 1)
+        return add_part(firsts, file, &shard, NULL);
     struct model *model = make_model(scan, file);
     if (model == NULL)
         return -1;
     scan->models[scan->n_models++].model = model;
-    return number == 1 ? add_part(firsts, file, 1, common, count, model) : 0;
+    return shard.index == 1 ? add_part(firsts, file, &shard, model) : 0;
 }
 
 /* ---- projectors ---- */

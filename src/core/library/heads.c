@@ -42,15 +42,6 @@ open_source(char *path, struct byte_source *ret_source)
     return 0;
 }
 
-/* Out of memory is ours to tell; everything else is what the file is. */
-static int
-note_failure(struct model *model, const struct error *error)
-{
-    if (error->code == ERR_NO_MEMORY)
-        return -1;
-    return model_set_text(&model->error, str_from(error->message));
-}
-
 /* ---- GGUF ---- */
 
 static const struct {
@@ -168,7 +159,7 @@ take_tensors(struct model *model, const struct byte_source *source)
     struct gguf_info info;
     struct error error;
     if (gguf_read(source, &visitor, &info, &error) < 0)
-        return note_failure(model, &error);
+        return facts_note_failure(model, &error);
     gguf_info_release(&info);
     struct sd_model found = sd_scan_result(&scan, NULL);
     if (found.kind != MODEL_KIND_UNKNOWN)
@@ -187,7 +178,7 @@ add_parts(struct model *model)
         if (open_source(model->shards.at[i], &source) < 0)
             continue; /* gone: the next scan sees it */
         if (gguf_read(&source, NULL, &info, &error) < 0)
-            return note_failure(model, &error);
+            return facts_note_failure(model, &error);
         if (info.n_parameters <= INT64_MAX / 2 &&
             model->n_parameters <= INT64_MAX / 2)
             model->n_parameters += (int64_t)info.n_parameters;
@@ -206,7 +197,7 @@ heads_read_gguf(struct model *model)
     if (open_source(model->path, &source) < 0)
         return 0;
     if (gguf_read(&source, NULL, &info, &error) < 0)
-        return note_failure(model, &error);
+        return facts_note_failure(model, &error);
     gguf_as_text(gguf_get(&info, "general.name"), &title);
     take_numbers(model, &info);
     int result = set_utf8(&model->architecture, gguf_architecture(&info));
@@ -291,7 +282,7 @@ heads_read_safetensors(struct model *model)
     if (open_source(model->path, &source) < 0)
         return 0;
     if (safetensors_read(&source, &info, &error) < 0)
-        return note_failure(model, &error);
+        return facts_note_failure(model, &error);
     int result = take_safetensors(model, &info);
     safetensors_info_release(&info);
     return result;

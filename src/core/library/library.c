@@ -53,16 +53,17 @@ free_roots(struct scan_root *roots, size_t n)
     free(roots);
 }
 
+/* `like`: what it is, its paths aside. */
 static int
 add_root(struct scan_root *roots, size_t *n, struct str path,
-         enum model_source source, bool is_optional, bool is_archive)
+         const struct scan_root *like)
 {
     if (*n == SCAN_ROOTS_MAX)
         return 0;
-    roots[*n] = (struct scan_root){ .path = str_dup(path),
-                                    .source = source,
-                                    .is_optional = is_optional,
-                                    .is_archive = is_archive };
+    roots[*n] = *like;
+    roots[*n].path = str_dup(path);
+    roots[*n].resolved = NULL;
+    roots[*n].is_incomplete = false;
     return roots[(*n)++].path == NULL ? -1 : 0;
 }
 
@@ -83,15 +84,23 @@ make_roots(const struct library_options *options, size_t *ret_n)
     struct scan_root *roots = calloc(SCAN_ROOTS_MAX, sizeof *roots);
     int result = roots == NULL ? -1 : 0;
     *ret_n = 0;
-    for (size_t i = 0; result == 0 && i < options->n_roots; i++)
-        result = add_root(roots, ret_n, options->roots[i], MODEL_SOURCE_FOLDER,
-                          false, false);
-    for (size_t i = 0; result == 0 && i < options->n_places; i++)
-        result = add_root(roots, ret_n, options->places[i].path,
-                          options->places[i].source, true, false);
-    if (result == 0 && options->archive_dir.n > 0)
-        result = add_root(roots, ret_n, options->archive_dir,
-                          MODEL_SOURCE_FOLDER, true, true);
+    for (size_t i = 0; result == 0 && i < options->n_roots; i++) {
+        const struct scan_root like = { .source = MODEL_SOURCE_FOLDER };
+        result = add_root(roots, ret_n, options->roots[i], &like);
+    }
+    for (size_t i = 0; result == 0 && i < options->n_places; i++) {
+        const struct library_place *place = &options->places[i];
+        const struct scan_root like = { .source = place->source,
+                                        .kind = place->kind,
+                                        .is_optional = true };
+        result = add_root(roots, ret_n, place->path, &like);
+    }
+    if (result == 0 && options->archive_dir.n > 0) {
+        const struct scan_root like = { .source = MODEL_SOURCE_FOLDER,
+                                        .is_optional = true,
+                                        .is_archive = true };
+        result = add_root(roots, ret_n, options->archive_dir, &like);
+    }
     if (result == 0)
         return roots;
     free_roots(roots, *ret_n);
@@ -172,8 +181,8 @@ scan_init(const struct library *library, struct scan *scan)
         return -1;
     for (size_t i = 0; i < library->n_roots; i++) {
         const struct scan_root *root = &library->roots[i];
-        if (add_root(scan->roots, &scan->n_roots, str_from(root->path),
-                     root->source, root->is_optional, root->is_archive) < 0)
+        if (add_root(scan->roots, &scan->n_roots, str_from(root->path), root) <
+            0)
             return -1;
     }
     for (size_t i = 0; i < library->catalog.n; i++)

@@ -39,6 +39,7 @@ struct store;
 struct library_place {
     struct str path; /* absolute */
     enum model_source source;
+    enum model_kind kind; /* what is in it, where no folder in it says more */
 };
 
 struct library_options {

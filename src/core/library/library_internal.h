@@ -26,14 +26,16 @@ struct scan_root {
     char *path;     /* as configured */
     char *resolved; /* without links; NULL: not there */
     enum model_source source;
-    bool is_optional; /* that it is not there is no problem */
+    enum model_kind kind; /* as struct library_place's */
+    bool is_optional;     /* that it is not there is no problem */
     bool is_archive;
     bool is_incomplete; /* out: something below could not be read */
 };
 
 struct found_file {
-    char *path;  /* as struct model's */
-    char *label; /* what its name is made of, without the ending */
+    char *path;      /* as struct model's */
+    char *label;     /* what its name is made of, without the ending */
+    char *projector; /* where its store tells it; or NULL */
     const struct scan_root *root;
     uint64_t device, inode;
     int64_t size_bytes;
@@ -112,10 +114,14 @@ int facts_read(struct model *model);
 /* heads.c: the same of the head alone. */
 int heads_read_gguf(struct model *model);
 int heads_read_safetensors(struct model *model); /* after the sidecar */
-/* texts.c: of a folder's config.json; of the sidecar beside an image
+/* texts.c: of the texts in a folder; of the sidecars beside an image
  * program's file. */
-int texts_read_config(struct model *model, const char *path);
-int texts_read_sidecar(struct model *model);
+int texts_read_folder(struct model *model);
+int texts_read_sidecars(struct model *model);
+/* Whether a config.json is a language model's. */
+bool texts_config_is_model(const char *path);
+/* Makes a failure the model's `error`; -1 when it is ours: out of memory. */
+int facts_note_failure(struct model *model, const struct error *error);
 /* What the folders of a path say: "loras" -> lora. */
 enum model_kind facts_kind_of_folders(const char *path);
 

@@ -5,10 +5,9 @@
 #include <stdlib.h>
 
 #include "core/library/manage_internal.h"
+#include "formats/ollama.h"
 #include "platform/file.h"
 #include "platform/tree.h"
-
-enum { MANIFEST_BYTES_MAX = 1 << 20 };
 
 static const char *const sidecar_endings[] = {
     ".civitai.info", ".metadata.json",
@@ -227,9 +226,9 @@ add_hub_blobs(struct manage_job *job)
 }
 
 struct referring {
-    const char *digest; /* of the blob, "sha256:..." */
-    const char *but;    /* the manifest that goes */
-    size_t n;
+    const struct ollama_manifest *manifest; /* that goes */
+    const char *path;                       /* its */
+    bool *is_needed;                        /* each of its blobs, by others */
     bool is_unsure;
 };
 
@@ -237,59 +236,90 @@ static int
 look_into_manifest(void *ctx, const struct folder_file *file)
 {
     struct referring *referring = ctx;
-    struct strbuf text = STRBUF_INIT(MANIFEST_BYTES_MAX);
-    if (strcmp(file->path, referring->but) == 0)
+    struct strbuf text = STRBUF_INIT(OLLAMA_MANIFEST_BYTES);
+    if (strcmp(file->path, referring->path) == 0)
         return 0;
     if (file_read(file->path, &text, NULL) < 0)
         referring->is_unsure = true;
-    else if (str_contains(strbuf_view(&text), str_from(referring->digest)))
-        referring->n++;
+    /* Searched as text: one that cannot be read may be somebody's, too. */
+    for (size_t i = 0; i < referring->manifest->n; i++)
+        referring->is_needed[i] |= str_contains(
+            strbuf_view(&text), str_from(referring->manifest->blobs[i].sha256));
     strbuf_release(&text);
     return 0;
 }
 
-/* "a:b" -> <base>/manifests/registry.ollama.ai/library/a/b */
-static void
-manifest_path(const struct manage_job *job, char *ret_path, size_t size)
+static int
+read_manifest(struct manage_job *job, const char *path,
+              struct ollama_manifest *ret_manifest)
 {
-    struct str tag = str_from(job->model->label);
-    struct str name = str_split(&tag, ':');
-    snprintf(ret_path, size, "%s/manifests/registry.ollama.ai/%s%.*s/%.*s",
-             job->from_base, str_find(name, '/') < 0 ? "library/" : "",
-             STR_ARG(name), STR_ARG(tag));
+    struct strbuf text = STRBUF_INIT(OLLAMA_MANIFEST_BYTES);
+    struct folder_facts facts;
+    int result;
+    if (folder_facts(path, &facts) < 0)
+        result =
+            error_set(&job->error, ERR_NOT_FOUND,
+                      "%s is not there: another program has changed it", path);
+    else if ((result = file_read(path, &text, &job->error)) == 0)
+        result =
+            ollama_manifest_read(strbuf_view(&text), ret_manifest, &job->error);
+    strbuf_release(&text);
+    return result;
 }
 
-/* The manifest goes, and the blob with it unless another one names it. */
+/* The manifest, and those of its blobs that no other one names. */
 static int
-list_ollama(struct manage_job *job)
+list_blobs(struct manage_job *job, struct referring *referring)
 {
     static const char *const any[] = { "", NULL };
-    char manifest[LIMIT_PATH_BYTES * 2], manifests[LIMIT_PATH_BYTES * 2];
-    char digest[80];
-    struct folder_facts facts;
-    manifest_path(job, manifest, sizeof manifest);
-    if (folder_facts(manifest, &facts) < 0)
-        return error_set(&job->error, ERR_NOT_FOUND,
-                         "%s is not there: another program has changed it",
-                         manifest);
-    snprintf(digest, sizeof digest, "sha256:%.64s", job->model->sha256);
-    snprintf(manifests, sizeof manifests, "%s/manifests", job->from_base);
-    struct referring referring = { .digest = digest, .but = manifest };
+    char path[LIMIT_PATH_BYTES * 2], name[OLLAMA_BLOB_NAME_BYTES];
     struct folder_walk walk = { .suffixes = any,
                                 .max_depth = 4,
                                 .max_entries = SCAN_ENTRIES_MAX,
                                 .on_file = look_into_manifest,
-                                .ctx = &referring };
-    if (folder_walk(manifests, &walk, &job->error) < 0)
+                                .ctx = referring };
+    snprintf(path, sizeof path, "%s/manifests", job->from_base);
+    if (folder_walk(path, &walk, &job->error) < 0)
         return -1;
     text_list_release(&job->paths);
     job->size_bytes = 0;
-    add_path(job, manifest);
-    bool is_needed = referring.n > 0 || referring.is_unsure ||
-                     walk.n_unreadable > 0 || walk.is_cut;
-    if (!is_needed)
-        add_path(job, job->model->path);
+    add_path(job, referring->path);
+    bool is_sure =
+        !referring->is_unsure && walk.n_unreadable == 0 && !walk.is_cut;
+    for (size_t i = 0; is_sure && i < referring->manifest->n; i++) {
+        if (referring->is_needed[i])
+            continue;
+        ollama_blob_name(&referring->manifest->blobs[i], name);
+        snprintf(path, sizeof path, "%s/blobs/%s", job->from_base, name);
+        add_path(job, path);
+    }
     return 0;
+}
+
+static int
+list_ollama(struct manage_job *job)
+{
+    char below[LIMIT_PATH_BYTES], path[LIMIT_PATH_BYTES * 2];
+    struct ollama_manifest manifest = { .blobs = NULL };
+    if (!ollama_path_of_name(str_from(job->model->label), below, sizeof below))
+        return error_set(&job->error, ERR_INVALID, "%s is no name of Ollama's",
+                         job->model->label);
+    snprintf(path, sizeof path, "%s/manifests/%s", job->from_base, below);
+    if (read_manifest(job, path, &manifest) < 0)
+        return -1;
+    struct referring referring = {
+        .manifest = &manifest,
+        .path = path,
+        .is_needed = calloc(manifest.n + 1, sizeof *referring.is_needed),
+    };
+    int result = -1;
+    if (referring.is_needed != NULL)
+        result = list_blobs(job, &referring);
+    if (referring.is_needed == NULL || job->is_out_of_memory)
+        result = error_set(&job->error, ERR_NO_MEMORY, "out of memory");
+    free(referring.is_needed);
+    ollama_manifest_release(&manifest);
+    return result;
 }
 
 static int

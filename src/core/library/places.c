@@ -5,16 +5,15 @@
  * commit in use; only that one counts. A file that is still coming is
  * a blob that ends in .incomplete, and has no link.
  *
- * Ollama: manifests/HOST/NAMESPACE/NAME/TAG is JSON whose layers name blobs
- * by digest; the one of type application/vnd.ollama.image.model is a GGUF. */
+ * Ollama: see formats/ollama.h. */
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "core/library/library_internal.h"
-#include "formats/json.h"
+#include "formats/ollama.h"
 #include "platform/file.h"
 
-enum { MANIFEST_BYTES_MAX = 1 << 20, REVISION_BYTES_MAX = 128 };
+enum { REVISION_BYTES_MAX = 128 };
 
 /* ---- the hub's cache ---- */
 
@@ -84,70 +83,44 @@ struct ollama {
     struct scan *scan;
     struct scan_root *root;
     char manifests[LIMIT_PATH_BYTES];
+    char label[LIMIT_PATH_BYTES]; /* of the manifest that is looked at */
 };
 
-/* "sha256:<64 digits>" of the layer that is the model; "" when none is. */
-static struct str
-model_digest(const struct json *manifest)
-{
-    const struct json *layers = json_get(manifest, "layers");
-    for (size_t i = 0; i < json_count(layers); i++) {
-        const struct json *layer = json_at(layers, i);
-        struct str type, digest;
-        if (json_as_text(json_get(layer, "mediaType"), &type) &&
-            json_as_text(json_get(layer, "digest"), &digest) &&
-            str_is(type, "application/vnd.ollama.image.model"))
-            return digest;
-    }
-    return STR("");
-}
-
+/* The blob is there only when it was pulled to the end. */
 static bool
-is_digest(struct str text)
+blob_facts(const struct ollama *o, const struct ollama_blob *blob,
+           char ret_path[LIMIT_PATH_BYTES * 2], struct folder_facts *ret_facts)
 {
-    if (text.n != 7 + 64 || !str_starts_with(text, STR("sha256:")))
+    char name[OLLAMA_BLOB_NAME_BYTES];
+    if (blob == NULL)
         return false;
-    for (size_t i = 7; i < text.n; i++)
-        if (str_find(STR("0123456789abcdef"), text.p[i]) < 0)
-            return false;
-    return true;
-}
-
-/* "HOST/library/NAME/TAG" -> "NAME:TAG", "HOST/NS/NAME/TAG" -> "NS/NAME:TAG" */
-static bool
-ollama_label(struct str path, char *ret_label, size_t size)
-{
-    struct str host = str_split(&path, '/');
-    struct str space = str_split(&path, '/');
-    struct str name = str_split(&path, '/');
-    struct str tag = path;
-    if (host.n == 0 || name.n == 0 || tag.n == 0 || str_find(tag, '/') >= 0)
-        return false;
-    bool is_plain = str_is(space, "library");
-    int n = snprintf(ret_label, size, "%.*s%s%.*s:%.*s",
-                     is_plain ? 0 : (int)space.n, space.p, is_plain ? "" : "/",
-                     STR_ARG(name), STR_ARG(tag));
-    return n > 0 && (size_t)n < size;
+    ollama_blob_name(blob, name);
+    snprintf(ret_path, LIMIT_PATH_BYTES * 2, "%s/blobs/%s", o->root->resolved,
+             name);
+    return folder_facts(ret_path, ret_facts) == 0 && !ret_facts->is_folder;
 }
 
 static int
-add_blob(struct ollama *o, struct str digest, const char *label)
+add_model(struct ollama *o, const struct ollama_manifest *manifest)
 {
-    char path[LIMIT_PATH_BYTES * 2];
+    char path[LIMIT_PATH_BYTES * 2], projector[LIMIT_PATH_BYTES * 2];
+    const struct ollama_blob *model =
+        ollama_manifest_find(manifest, OLLAMA_MODEL);
     struct folder_facts facts;
-    struct found_file file = { .path = path, .root = o->root };
-    snprintf(path, sizeof path, "%s/blobs/sha256-%.64s", o->root->resolved,
-             digest.p + 7);
-    if (folder_facts(path, &facts) < 0 || facts.is_folder)
-        return 0; /* not pulled to the end, or cleaned away */
-    file.label = str_dup(str_from(label));
-    snprintf(file.sha256, sizeof file.sha256, "%.64s", digest.p + 7);
+    struct found_file file = { .path = path,
+                               .label = o->label,
+                               .root = o->root };
+    if (blob_facts(o, ollama_manifest_find(manifest, OLLAMA_PROJECTOR),
+                   projector, &facts))
+        file.projector = projector;
+    if (!blob_facts(o, model, path, &facts))
+        return 0;
+    memcpy(file.sha256, model->sha256, sizeof file.sha256);
     file.device = facts.device;
     file.inode = facts.inode;
     file.size_bytes = facts.size_bytes;
     file.modified_at_ms = facts.modified_at_ms;
-    int result = file.label == NULL ? -1 : scan_add_file(o->scan, &file);
-    free(file.label);
+    int result = scan_add_file(o->scan, &file);
     if (result < 0)
         o->scan->is_out_of_memory = true;
     return result < 0;
@@ -164,24 +137,21 @@ static int
 on_manifest(void *ctx, const struct folder_file *file)
 {
     struct ollama *o = ctx;
-    char label[LIMIT_PATH_BYTES];
-    struct strbuf text = STRBUF_INIT(MANIFEST_BYTES_MAX);
-    struct json_doc *doc = NULL;
+    struct strbuf text = STRBUF_INIT(OLLAMA_MANIFEST_BYTES);
+    struct ollama_manifest manifest;
     struct error error;
     int result = 0;
     if (!path_is_printable(str_from(file->path)) ||
-        !ollama_label(str_from(file->path + strlen(o->manifests) + 1), label,
-                      sizeof label))
+        !ollama_name_of_path(str_from(file->path + strlen(o->manifests) + 1),
+                             o->label, sizeof o->label))
         return 0;
     if (file_read(file->path, &text, &error) < 0 ||
-        (doc = json_parse(strbuf_view(&text), &error)) == NULL) {
+        ollama_manifest_read(strbuf_view(&text), &manifest, &error) < 0) {
         scan_leave_out(o->scan, file->path, error.message);
     } else {
-        struct str digest = model_digest(json_root(doc));
-        if (is_digest(digest))
-            result = add_blob(o, digest, label);
+        result = add_model(o, &manifest);
+        ollama_manifest_release(&manifest);
     }
-    json_doc_free(doc);
     strbuf_release(&text);
     return result;
 }

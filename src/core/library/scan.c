@@ -94,6 +94,7 @@ release_file(struct found_file *file)
 {
     free(file->path);
     free(file->label);
+    free(file->projector);
     text_list_release(&file->other_paths);
 }
 
@@ -111,7 +112,10 @@ scan_add_file(struct scan *scan, const struct found_file *file)
     struct found_file copy = *file;
     copy.path = str_dup(str_from(file->path));
     copy.label = str_dup(str_from(file->label));
-    if (copy.path == NULL || copy.label == NULL) {
+    copy.projector =
+        file->projector == NULL ? NULL : str_dup(str_from(file->projector));
+    if (copy.path == NULL || copy.label == NULL ||
+        (copy.projector == NULL) != (file->projector == NULL)) {
         release_file(&copy);
         return -1;
     }

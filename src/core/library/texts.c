@@ -1,120 +1,227 @@
-/* What JSON beside or inside a model tells: the config.json of a folder
- * (keys as the transformers library writes them; mlx adds "quantization"),
- * and the sidecars of image programs (a Civitai version, as its API gives
- * it). Whatever is missing or of another type is left as it is. */
+/* What texts beside or inside a model tell: those of a folder of the
+ * transformers layout, and the sidecars of image programs. */
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "core/library/library_internal.h"
-#include "formats/json.h"
+#include "formats/sidecar.h"
+#include "formats/transformers.h"
 #include "platform/file.h"
 
-enum { TEXT_BYTES_MAX = 4 << 20, WORDS_MAX = 64 };
-
-/* NULL when there is none, or none that can be read. */
-static struct json_doc *
-read_json(const char *path)
+/* False when there is none, or none that can be read. */
+static bool
+read_text(const char *path, struct strbuf *ret_text)
 {
     struct folder_facts facts;
-    struct strbuf text = STRBUF_INIT(TEXT_BYTES_MAX);
-    struct json_doc *doc = NULL;
-    if (folder_facts(path, &facts) == 0 && !facts.is_folder &&
-        file_read(path, &text, NULL) == 0)
-        doc = json_parse(strbuf_view(&text), NULL);
+    return folder_facts(path, &facts) == 0 && !facts.is_folder &&
+           file_read(path, ret_text, NULL) == 0;
+}
+
+static bool
+is_file(const char *folder, const char *name)
+{
+    char path[LIMIT_PATH_BYTES * 2];
+    struct folder_facts facts;
+    snprintf(path, sizeof path, "%s/%s", folder, name);
+    return folder_facts(path, &facts) == 0 && !facts.is_folder;
+}
+
+/* ---- config.json ---- */
+
+static int
+note_ignored(struct model *model, const char *ignored)
+{
+    char text[TRANSFORMERS_IGNORED_BYTES + 32];
+    if (ignored[0] == '\0')
+        return 0;
+    snprintf(text, sizeof text, "config.json: %s", ignored);
+    return model_set_text(&model->error, str_from(text));
+}
+
+static int
+take_config(struct model *model, const struct transformers_config *config)
+{
+    model->kind = config->kind;
+    model->context_length = config->context_length;
+    model->n_layers = config->n_layers;
+    model->n_heads = config->n_heads;
+    model->n_kv_heads = config->n_kv_heads;
+    model->embedding_length = config->embedding_length;
+    model->vocabulary = config->vocabulary;
+    if (config->is_mlx)
+        model->format = MODEL_FORMAT_MLX;
+    if (model_set_text(&model->architecture, str_from(config->model_type)) <
+            0 ||
+        model_set_text(&model->quantization, str_from(config->quantization)) <
+            0)
+        return -1;
+    return note_ignored(model, config->ignored);
+}
+
+static int
+read_config(struct model *model, const char *path)
+{
+    struct transformers_config config;
+    struct strbuf text = STRBUF_INIT(TRANSFORMERS_CONFIG_BYTES);
+    struct error error;
+    int result = 0;
+    if (!read_text(path, &text))
+        result =
+            model_set_text(&model->error, STR("config.json cannot be read"));
+    else if (transformers_config_read(strbuf_view(&text), &config, &error) < 0)
+        result = facts_note_failure(model, &error);
+    else
+        result = take_config(model, &config);
     strbuf_release(&text);
-    return doc;
+    return result;
 }
 
-static int64_t
-number(const struct json *object, const char *key)
+/* ---- the texts beside it ---- */
+
+/* Newer folders have the template in a file of its own. */
+static bool
+has_template(const struct model *model)
 {
-    int64_t value = 0;
-    return json_as_int(json_get(object, key), &value) && value > 0 ? value : 0;
+    char path[LIMIT_PATH_BYTES * 2];
+    struct strbuf text = STRBUF_INIT(TRANSFORMERS_TOKENIZER_BYTES);
+    bool has_one = is_file(model->path, "chat_template.jinja") ||
+                   is_file(model->path, "chat_template.json");
+    snprintf(path, sizeof path, "%s/tokenizer_config.json", model->path);
+    if (!has_one && read_text(path, &text))
+        transformers_tokenizer_read(strbuf_view(&text), &has_one, NULL);
+    strbuf_release(&text);
+    return has_one;
 }
 
 static int
-take_text(char **field, const struct json *object, const char *key)
+take_index(struct model *model, const struct transformers_index *index)
 {
-    struct str text;
-    if (!json_as_text(json_get(object, key), &text) || text.n == 0)
-        return 0;
-    return model_set_text(field, text);
+    char text[256];
+    model->n_parameters = index->n_parameters;
+    for (size_t i = 0; i < index->shards.n; i++) {
+        if (is_file(model->path, index->shards.at[i]))
+            continue;
+        snprintf(text, sizeof text, "incomplete: %.200s is missing",
+                 index->shards.at[i]);
+        return model_set_text(&model->error, str_from(text));
+    }
+    return 0;
 }
 
-/* ---- folders ---- */
-
 static int
-take_config(struct model *model, const struct json *root)
+read_index(struct model *model)
 {
-    const struct json *quantization = json_get(root, "quantization");
-    const struct json *text = json_get(root, "text_config");
-    const struct json *sizes = text != NULL ? text : root;
-    char bits[32];
-    model->context_length = number(sizes, "max_position_embeddings");
-    model->n_layers = number(sizes, "num_hidden_layers");
-    model->n_heads = number(sizes, "num_attention_heads");
-    model->n_kv_heads = number(sizes, "num_key_value_heads");
-    model->embedding_length = number(sizes, "hidden_size");
-    model->vocabulary = number(sizes, "vocab_size");
-    model->kind = text != NULL || json_get(root, "vision_config") != NULL
-                      ? MODEL_KIND_VISION
-                      : MODEL_KIND_LLM;
-    if (quantization == NULL)
-        return take_text(&model->quantization, root, "torch_dtype");
-    model->format = MODEL_FORMAT_MLX;
-    if (number(quantization, "bits") == 0)
-        return 0;
-    snprintf(bits, sizeof bits, "%dbit", (int)number(quantization, "bits"));
-    return model_set_text(&model->quantization, str_from(bits));
+    static const char *const names[] = { "model.safetensors.index.json",
+                                         "pytorch_model.bin.index.json", NULL };
+    int result = 0;
+    bool is_read = false;
+    for (size_t i = 0; result == 0 && !is_read && names[i] != NULL; i++) {
+        char path[LIMIT_PATH_BYTES * 2];
+        struct transformers_index index;
+        struct error error;
+        struct strbuf text = STRBUF_INIT(TRANSFORMERS_INDEX_BYTES);
+        snprintf(path, sizeof path, "%s/%s", model->path, names[i]);
+        is_read = read_text(path, &text);
+        if (is_read &&
+            transformers_index_read(strbuf_view(&text), &index, &error) < 0) {
+            result = facts_note_failure(model, &error);
+        } else if (is_read) {
+            result = take_index(model, &index);
+            transformers_index_release(&index);
+        }
+        strbuf_release(&text);
+    }
+    return result;
 }
 
 int
-texts_read_config(struct model *model, const char *path)
+texts_read_folder(struct model *model)
 {
-    struct json_doc *doc = read_json(path);
-    const struct json *root = json_root(doc);
-    int result = doc == NULL ? 0 : take_config(model, root);
-    if (result == 0)
-        result = take_text(&model->architecture, root, "model_type");
-    json_doc_free(doc);
-    return result;
+    char path[LIMIT_PATH_BYTES + 16];
+    snprintf(path, sizeof path, "%s/config.json", model->path);
+    if (read_config(model, path) < 0)
+        return -1;
+    model->has_template = has_template(model);
+    /* As sentence-transformers lays out a model that gives vectors. */
+    if (model->kind == MODEL_KIND_LLM && is_file(model->path, "modules.json"))
+        model->kind = MODEL_KIND_EMBEDDING;
+    return read_index(model);
+}
+
+bool
+texts_config_is_model(const char *path)
+{
+    struct transformers_config config;
+    struct strbuf text = STRBUF_INIT(TRANSFORMERS_CONFIG_BYTES);
+    bool is_model =
+        read_text(path, &text) &&
+        transformers_config_read(strbuf_view(&text), &config, NULL) == 0 &&
+        config.is_model;
+    strbuf_release(&text);
+    return is_model;
 }
 
 /* ---- sidecars ---- */
 
 static int
-take_sidecar(struct model *model, const struct json *root)
+set_if_known(char **field, const char *text)
 {
-    const struct json *words = json_get(root, "trainedWords");
-    model->civitai_version_id = number(root, "id");
-    model->civitai_model_id = number(root, "modelId");
-    for (size_t i = 0; i < json_count(words) && i < WORDS_MAX; i++) {
-        struct str word;
-        if (json_as_text(json_at(words, i), &word) && word.n > 0 &&
-            !text_list_has(&model->trigger_words, word) &&
-            text_list_add(&model->trigger_words, word) < 0)
-            return -1;
-    }
-    if (take_text(&model->base_model, root, "baseModel") < 0)
-        return -1;
-    return take_text(&model->title, json_get(root, "model"), "name");
+    return text == NULL ? 0 : model_set_text(field, str_from(text));
 }
 
-int
-texts_read_sidecar(struct model *model)
+static int
+take_sidecar(struct model *model, struct sidecar *sidecar)
 {
-    static const char *const endings[] = { ".civitai.info", ".metadata.json",
-                                           NULL };
+    const struct text_list none = { NULL, 0 };
+    model->civitai_version_id = sidecar->version_id;
+    model->civitai_model_id = sidecar->model_id;
+    text_list_release(&model->trigger_words);
+    text_list_release(&model->tags);
+    model->trigger_words = sidecar->trigger_words;
+    model->tags = sidecar->tags;
+    sidecar->trigger_words = none;
+    sidecar->tags = none;
+    if (set_if_known(&model->base_model, sidecar->base_model) < 0)
+        return -1;
+    return set_if_known(&model->title, sidecar->name);
+}
+
+/* One that is broken tells nothing: it is not the model that is broken. -1:
+ * out of memory. */
+static int
+read_sidecar(struct sidecar *sidecar, const char *path)
+{
+    struct strbuf text = STRBUF_INIT(SIDECAR_BYTES);
+    struct error error = { .code = ERR_OK };
+    if (read_text(path, &text))
+        sidecar_read(sidecar, strbuf_view(&text), &error);
+    strbuf_release(&text);
+    return error.code == ERR_NO_MEMORY ? -1 : 0;
+}
+
+/* The first one counts; the others fill in what it does not say. */
+int
+texts_read_sidecars(struct model *model)
+{
     const char *dot = strrchr(model->path, '.');
-    char path[LIMIT_PATH_BYTES * 2];
-    snprintf(path, sizeof path, "%s.civitai.info", model->path);
-    struct json_doc *doc = read_json(path);
-    for (size_t i = 0; doc == NULL && dot != NULL && endings[i] != NULL; i++) {
-        snprintf(path, sizeof path, "%.*s%s", (int)(dot - model->path),
-                 model->path, endings[i]);
-        doc = read_json(path);
+    const int n_path = (int)strlen(model->path);
+    const int n_stem = dot == NULL ? n_path : (int)(dot - model->path);
+    const struct {
+        int n;
+        const char *ending;
+    } rows[] = { { n_path, ".civitai.info" },
+                 { n_stem, ".civitai.info" },
+                 { n_stem, ".metadata.json" } };
+    struct sidecar sidecar = { .name = NULL };
+    int result = 0;
+    for (size_t i = 0; result == 0 && i < sizeof rows / sizeof *rows; i++) {
+        char path[LIMIT_PATH_BYTES * 2];
+        snprintf(path, sizeof path, "%.*s%s", rows[i].n, model->path,
+                 rows[i].ending);
+        result = read_sidecar(&sidecar, path);
     }
-    int result = doc == NULL ? 0 : take_sidecar(model, json_root(doc));
-    json_doc_free(doc);
+    if (result == 0)
+        result = take_sidecar(model, &sidecar);
+    sidecar_release(&sidecar);
     return result;
 }

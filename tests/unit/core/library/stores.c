@@ -63,7 +63,8 @@ add_place(struct fixture *f, const char *name, enum model_source source)
 {
     size_t i = f->options.n_places++;
     snprintf(f->texts[i + 2], sizeof f->texts[0], "%s", at(f, name));
-    f->places[i] = (struct library_place){ str_from(f->texts[i + 2]), source };
+    f->places[i] = (struct library_place){ .path = str_from(f->texts[i + 2]),
+                                           .source = source };
 }
 
 static int
@@ -438,6 +439,66 @@ test_texts_in_and_beside_models(void **state)
 }
 
 static void
+test_folders_of_several_texts(void **state)
+{
+    struct fixture *f = *state;
+    static const char index[] =
+        "{\"metadata\":{\"total_parameters\":7},\"weight_map\":{\"a\":"
+        "\"model-00001-of-00002.safetensors\",\"b\":"
+        "\"model-00002-of-00002.safetensors\"}}";
+    put(f, "models/half/config.json", "{\"model_type\":\"llama\"}");
+    put(f, "models/half/model-00001-of-00002.safetensors", "1");
+    put(f, "models/half/model.safetensors.index.json", index);
+    put(f, "models/half/tokenizer_config.json", "{\"chat_template\":\"x\"}");
+    put(f, "models/odd/config.json",
+        "{\"model_type\":\"llama\",\"vocab_size\":[]}");
+    put(f, "models/odd/model.safetensors", "22");
+    put(f, "models/odd/chat_template.jinja", "x");
+    put(f, "models/vectors/config.json",
+        "{\"model_type\":\"qwen3\",\"limit\":Infinity}");
+    put(f, "models/vectors/model.safetensors", "333");
+    put(f, "models/vectors/modules.json", "[]");
+    scan(f);
+    const struct model *half = find(f, "half");
+    assert_string_equal(
+        half->error, "incomplete: model-00002-of-00002.safetensors is missing");
+    assert_int_equal(half->n_parameters, 7);
+    assert_true(half->has_template);
+    const struct model *odd = find(f, "odd");
+    assert_string_equal(odd->error, "config.json: vocab_size is an array");
+    assert_true(odd->has_template);
+    const struct model *vectors = find(f, "vectors");
+    assert_int_equal(vectors->kind, MODEL_KIND_EMBEDDING);
+    assert_false(vectors->has_template);
+    assert_string_equal(vectors->error, "");
+    put(f, "models/half/model-00002-of-00002.safetensors", "1");
+    scan(f);
+    assert_string_equal(find(f, "half")->error, "");
+}
+
+static void
+test_sidecars_fill_each_other_in(void **state)
+{
+    struct fixture *f = *state;
+    put(f, "models/loras/a.safetensors", "1");
+    put(f, "models/loras/a.safetensors.civitai.info", "{\"id\":1}");
+    put(f, "models/loras/a.civitai.info",
+        "{\"id\":2,\"modelId\":3,\"trainedWords\":[\"w\"]}");
+    put(f, "models/loras/a.metadata.json",
+        "{\"model_name\":\"A\",\"base_model\":\"Pony\",\"tags\":[\"t\"],"
+        "\"civitai\":{\"id\":4,\"trainedWords\":[\"x\"]}}");
+    scan(f);
+    const struct model *model = find(f, "a");
+    assert_int_equal(model->civitai_version_id, 1);
+    assert_int_equal(model->civitai_model_id, 3);
+    assert_int_equal(model->trigger_words.n, 1);
+    assert_string_equal(model->trigger_words.at[0], "w");
+    assert_string_equal(model->tags.at[0], "t");
+    assert_string_equal(model->title, "A");
+    assert_string_equal(model->base_model, "Pony");
+}
+
+static void
 test_image_files_by_their_folder(void **state)
 {
     struct fixture *f = *state;
@@ -598,6 +659,28 @@ test_ollamas_store(void **state)
     assert_int_equal(model->format, MODEL_FORMAT_GGUF);
 }
 
+#define OTHER "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
+#define THIRD "bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb"
+#define LAYER(type, digest)                                                \
+    "{\"mediaType\":\"application/vnd.ollama.image." type "\",\"digest\":" \
+    "\"sha256:" digest "\"}"
+
+static void
+test_a_projector_of_ollamas(void **state)
+{
+    struct fixture *f = *state;
+    put(f, "ollama/blobs/sha256-" DIGEST, "1");
+    put(f, "ollama/blobs/sha256-" OTHER, "22");
+    put(f, "ollama/manifests/hf.co/org/sees/Q4_K_M",
+        "{\"layers\":[" LAYER("model", DIGEST) "," LAYER("projector",
+                                                         OTHER) "]}");
+    scan(f);
+    const struct model *model = find(f, "sees:Q4_K_M");
+    assert_string_equal(model->label, "hf.co/org/sees:Q4_K_M");
+    assert_string_equal(model->mmproj_path,
+                        at(f, "ollama/blobs/sha256-" OTHER));
+}
+
 /* ---- changing ---- */
 
 static void
@@ -647,6 +730,42 @@ test_a_move_that_fails_is_undone(void **state)
     assert_string_equal(find(f, "v")->path,
                         at(f, "models/archive/vae/v.safetensors"));
     assert_int_equal(move_model(f, "v", MODEL_ARCHIVE), ERR_CONFLICT);
+}
+
+static void
+on_deleted(void *ctx, const struct library_files *files,
+           const struct error *error)
+{
+    struct fixture *f = ctx;
+    (void)files;
+    f->n_calls++;
+    f->error = error == NULL ? (struct error){ .code = ERR_OK } : *error;
+    loop_stop(&f->loop);
+}
+
+/* What another model needs stays, be that model ever so broken. */
+static void
+test_deleting_of_ollamas(void **state)
+{
+    struct fixture *f = *state;
+    put(f, "ollama/blobs/sha256-" DIGEST, "1");
+    put(f, "ollama/blobs/sha256-" OTHER, "22");
+    put(f, "ollama/blobs/sha256-" THIRD, "333");
+    put(f, "ollama/manifests/hf.co/org/goes/x",
+        "{\"config\":{\"digest\":\"sha256:" THIRD "\"},\"layers\":[" LAYER(
+            "model", DIGEST) "," LAYER("license", OTHER) "]}");
+    put(f, "ollama/manifests/registry.ollama.ai/library/stays/x",
+        "{ sha256:" OTHER);
+    scan(f);
+    f->n_calls = 0;
+    library_delete(f->library, find(f, "goes:x")->id, false, on_deleted, f);
+    while (f->n_calls == 0)
+        loop_run(&f->loop);
+    assert_int_equal(f->error.code, ERR_OK);
+    assert_false(is_there(f, "ollama/manifests/hf.co/org/goes/x"));
+    assert_false(is_there(f, "ollama/blobs/sha256-" DIGEST));
+    assert_false(is_there(f, "ollama/blobs/sha256-" THIRD));
+    assert_true(is_there(f, "ollama/blobs/sha256-" OTHER));
 }
 
 static void
@@ -723,11 +842,15 @@ main(void)
         TEST(test_a_projector_belongs_to_its_model),
         TEST(test_a_folder_with_a_configuration_is_one_model),
         TEST(test_texts_in_and_beside_models),
+        TEST(test_folders_of_several_texts),
+        TEST(test_sidecars_fill_each_other_in),
         TEST(test_image_files_by_their_folder),
         TEST(test_heads_of_image_files),
         TEST(test_a_gguf_file_without_keys),
         TEST(test_the_hubs_cache),
         TEST(test_ollamas_store),
+        TEST(test_a_projector_of_ollamas),
+        TEST(test_deleting_of_ollamas),
         TEST(test_a_move_that_fails_is_undone),
         TEST(test_no_link_leads_a_move_elsewhere),
         TEST(test_other_programs_stores_are_not_moved),

@@ -1,0 +1,71 @@
+/* What the texts of a model's folder tell, in the layout of the transformers
+ * library and of mlx-lm: config.json, tokenizer_config.json, and the
+ * *.index.json beside weights in parts. There is no specification; the
+ * members are those that transformers' PretrainedConfig and its models
+ * write, and mlx-lm's convert.py.
+ *
+ * Every member may be missing. One that is there with another type, or with
+ * a number that cannot be, counts as missing and is named in `ignored`.
+ * Python writes Infinity and NaN, which are no JSON: they are read as
+ * null. Pure: any thread. */
+#ifndef FORMATS_TRANSFORMERS_H
+#define FORMATS_TRANSFORMERS_H
+
+#include "base/error.h"
+#include "base/units.h"
+#include "records/model.h"
+
+#define TRANSFORMERS_CONFIG_BYTES    (4 * MIB)
+#define TRANSFORMERS_TOKENIZER_BYTES (16 * MIB)
+#define TRANSFORMERS_INDEX_BYTES     (32 * MIB)
+
+enum {
+    TRANSFORMERS_NAME_BYTES = 128,
+    TRANSFORMERS_IGNORED_BYTES = 256,
+    TRANSFORMERS_SHARDS_MAX = 4096
+};
+
+/* Numbers that are not known are 0, texts "". */
+struct transformers_config {
+    bool is_model; /* model_type or architectures is there: else the file
+                    * configures something else */
+    bool is_mlx;   /* quantized by MLX. What MLX did not quantize looks as
+                    * anybody's */
+    enum model_kind kind; /* LLM when nothing speaks for another */
+    char model_type[TRANSFORMERS_NAME_BYTES];   /* "qwen3_moe" */
+    char architecture[TRANSFORMERS_NAME_BYTES]; /* the first of the list */
+    char quantization[TRANSFORMERS_NAME_BYTES]; /* "4bit", "AWQ-4bit", "FP8",
+                                                 * or the type: "BF16" */
+    int64_t quantization_bits, quantization_group_size;
+    int64_t context_length, n_layers, n_heads, n_kv_heads, head_dim;
+    int64_t embedding_length, vocabulary;
+    /* "hidden_size is text; ...", cut where it does not fit, or "" */
+    char ignored[TRANSFORMERS_IGNORED_BYTES];
+};
+
+/* config.json: 0, or -1 when it is no JSON (json_parse's error), no object
+ * (ERR_INVALID), too long (ERR_TOO_LARGE), or for lack of memory. */
+int transformers_config_read(struct str text,
+                             struct transformers_config *ret_config,
+                             struct error *error);
+
+/* tokenizer_config.json: whether a chat template is in it. The same errors. */
+int transformers_tokenizer_read(struct str text, bool *ret_has_template,
+                                struct error *error);
+
+struct transformers_index {
+    struct text_list shards; /* each once, in the order of the file; names
+                              * that are safe below the folder */
+    int64_t total_bytes;     /* of all tensors; 0: not said */
+    int64_t n_parameters;    /* newer files say it; 0: not said */
+};
+
+/* *.index.json. Besides the errors above, ERR_INVALID for a name of a shard
+ * that leads out of the folder and ERR_TOO_LARGE for more than
+ * TRANSFORMERS_SHARDS_MAX. After -1 there is nothing to release. */
+int transformers_index_read(struct str text,
+                            struct transformers_index *ret_index,
+                            struct error *error);
+void transformers_index_release(struct transformers_index *index);
+
+#endif
