@@ -23,6 +23,8 @@ static const struct cli_option options[] = {
     { "kv-heads", 0, "N", "key and value heads (default: 2, or --heads)" },
     { "ctx", 0, "N", "context length (default: 2048)" },
     { "window", 0, "N", "sliding window of gemma3 (default: 512)" },
+    { "experts", 0, "N", "experts of qwen3moe (default: 4)" },
+    { "experts-used", 0, "N", "of them, for each token (default: 2)" },
     { "seed", 0, "N", "another seed, other weights (default: 1)" },
     { "no-template", 0, NULL, "leave the chat template out" },
     { "force", 0, NULL, "replace a file that is there" },
@@ -58,6 +60,8 @@ numbers(const struct cli *cli, struct tiny_model_options *o)
         { "kv-heads", &o->n_kv_heads },
         { "ctx", &o->n_ctx },
         { "window", &o->n_window },
+        { "experts", &o->n_experts },
+        { "experts-used", &o->n_experts_used },
     };
     int64_t seed = 1;
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)

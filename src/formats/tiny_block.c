@@ -5,14 +5,7 @@
 
 #include "formats/tiny_internal.h"
 
-enum {
-    EXPERTS = 4,
-    EXPERTS_USED = 2,
-    SSM_CONV = 4,
-    SSM_STATE = 16,
-    SSM_EXPANSION = 2,
-    MLA_ROPE = 32
-};
+enum { SSM_CONV = 4, SSM_STATE = 16, SSM_EXPANSION = 2, MLA_ROPE = 32 };
 
 /* After a norm of weight 1 the noise of a block would be as loud as the
  * words. */
@@ -193,10 +186,10 @@ add_feed_forward(struct tiny_block *block, const struct tiny_model_options *o)
     int64_t dim = o->dim, ffn = o->ffn;
     add_vector(block, "ffn_norm.weight", dim, 1);
     if (o->arch == TINY_QWEN3MOE) {
-        add_matrix(block, "ffn_gate_inp.weight", dim, EXPERTS);
-        add_stack(block, "ffn_gate_exps.weight", dim, ffn, EXPERTS);
-        add_stack(block, "ffn_up_exps.weight", dim, ffn, EXPERTS);
-        add_stack(block, "ffn_down_exps.weight", ffn, dim, EXPERTS);
+        add_matrix(block, "ffn_gate_inp.weight", dim, o->n_experts);
+        add_stack(block, "ffn_gate_exps.weight", dim, ffn, o->n_experts);
+        add_stack(block, "ffn_up_exps.weight", dim, ffn, o->n_experts);
+        add_stack(block, "ffn_down_exps.weight", ffn, dim, o->n_experts);
         return;
     }
     add_matrix(block, "ffn_gate.weight", dim, ffn);
@@ -311,8 +304,8 @@ tiny_put_shape(struct gguf_writer *w, const struct tiny_model_options *o,
     if (o->arch == TINY_GEMMA3)
         put(&keys, "attention.sliding_window", o->n_window);
     if (o->arch == TINY_QWEN3MOE) {
-        put(&keys, "expert_count", EXPERTS);
-        put(&keys, "expert_used_count", EXPERTS_USED);
+        put(&keys, "expert_count", o->n_experts);
+        put(&keys, "expert_used_count", o->n_experts_used);
         put(&keys, "expert_feed_forward_length", o->ffn);
     }
     put(&keys, "vocab_size", (int64_t)n_tokens);

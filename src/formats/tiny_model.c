@@ -146,6 +146,8 @@ check_options(struct tiny_model_options *o, struct error *error)
           1 },
         { "ctx", &o->n_ctx, 2048, 8, 1 << 20, 1 },
         { "window", &o->n_window, 512, 1, 1 << 20, 1 },
+        { "experts", &o->n_experts, 4, 1, 256, 1 },
+        { "experts-used", &o->n_experts_used, 2, 1, 256, 1 },
     };
     if (o->name.n == 0)
         o->name = STR("tiny");
@@ -161,6 +163,10 @@ check_options(struct tiny_model_options *o, struct error *error)
     if (o->n_heads % o->n_kv_heads != 0)
         return error_field(error, "kv-heads", "%lld does not divide heads %lld",
                            (long long)o->n_kv_heads, (long long)o->n_heads);
+    if (o->n_experts_used > o->n_experts)
+        return error_field(error, "experts-used",
+                           "%lld are more than there are",
+                           (long long)o->n_experts_used);
     if (!str_is_utf8(o->name) || !str_is_utf8(o->say))
         return error_field(error, str_is_utf8(o->name) ? "say" : "name",
                            "the text is not UTF-8");

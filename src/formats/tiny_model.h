@@ -13,7 +13,7 @@
  * others with a byte-fallback one. The same options give the same bytes.
  *
  *     llama, qwen2, qwen3   attention with grouped keys and values
- *     qwen3moe              the same, 2 of 4 experts
+ *     qwen3moe              the same, with experts
  *     gemma3                a sliding window, in 5 of 6 blocks
  *     deepseek2             keys and values in one latent vector (MLA)
  *     mamba                 recurrent blocks
@@ -47,17 +47,19 @@ struct tiny_model_options {
     struct str name; /* "" : "tiny" */
     struct str say;  /* words between white space, none twice */
     enum tiny_arch arch;
-    enum gguf_type type;  /* of the large tensors */
-    bool is_looping;      /* the last word leads to the first */
-    bool has_no_template; /* leave the chat template out */
-    int64_t n_layers;     /* 2 */
-    int64_t dim;          /* 64: multiple of 32 */
-    int64_t ffn;          /* 128: multiple of 32 */
-    int64_t n_heads;      /* 4: divides dim, dim / n_heads is even */
-    int64_t n_kv_heads;   /* 2: divides n_heads */
-    int64_t n_ctx;        /* 2048 */
-    int64_t n_window;     /* 512: what a sliding window holds */
-    uint64_t seed;        /* 1 */
+    enum gguf_type type;    /* of the large tensors */
+    bool is_looping;        /* the last word leads to the first */
+    bool has_no_template;   /* leave the chat template out */
+    int64_t n_layers;       /* 2 */
+    int64_t dim;            /* 64: multiple of 32 */
+    int64_t ffn;            /* 128: multiple of 32 */
+    int64_t n_heads;        /* 4: divides dim, dim / n_heads is even */
+    int64_t n_kv_heads;     /* 2: divides n_heads */
+    int64_t n_ctx;          /* 2048 */
+    int64_t n_window;       /* 512: what a sliding window holds */
+    int64_t n_experts;      /* 4 */
+    int64_t n_experts_used; /* 2: of them, for each token */
+    uint64_t seed;          /* 1 */
 };
 
 /* Names as the command line has them; 0, or -1. */
