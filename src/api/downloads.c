@@ -28,6 +28,25 @@ id_text(struct call *call, const char *name)
     return text;
 }
 
+/* The numbers of Civitai; answers when one is none. */
+static bool
+check_numbers(struct call *call)
+{
+    static const char *const names[] = { "version_id", "file_id" };
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        int64_t number;
+        struct error error;
+        const struct json *value = json_get(call->input, names[i]);
+        if (json_type(value) == JSON_NULL ||
+            (str_to_i64(id_text(call, names[i]), &number) == 0 && number > 0))
+            continue;
+        error_field(&error, names[i], "a number of Civitai is expected");
+        reply_error(call, &error);
+        return false;
+    }
+    return true;
+}
+
 static int64_t
 input_int(const struct call *call, const char *name)
 {
@@ -63,6 +82,8 @@ read_request(struct call *call, struct hub_request *request)
 {
     struct error error;
     struct str source = input_text(call, "source");
+    if (!check_numbers(call))
+        return false;
     *request = (struct hub_request){
         .model_id = id_text(call, "model_id"),
         .revision = input_text(call, "revision"),
@@ -75,9 +96,13 @@ read_request(struct call *call, struct hub_request *request)
         .filename = input_text(call, "filename"),
         .token = input_text(call, "token"),
     };
-    request->source = request->url.n > 0          ? HUB_URL
-                      : str_is(source, "civitai") ? HUB_CIVITAI
-                                                  : HUB_HUGGINGFACE;
+    /* A version has a number of its own at Civitai alone. */
+    bool is_version =
+        source.n == 0 && request->model_id.n == 0 && request->version_id.n > 0;
+    request->source = request->url.n > 0 ? HUB_URL
+                      : is_version || str_is(source, "civitai")
+                          ? HUB_CIVITAI
+                          : HUB_HUGGINGFACE;
     bool is_named = request->model_id.n > 0 || request->version_id.n > 0;
     if (request->url.n == 0 && !is_named) {
         error_field(&error, "model_id",

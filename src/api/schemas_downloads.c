@@ -28,7 +28,7 @@ static const struct schema schema_long_text = { .type = SCHEMA_TEXT,
 
 static const struct schema_field order_fields[] = {
     { "source", &schema_source, OPT, "huggingface when there is no url." },
-    { "model_id", &schema_long_text, OPT,
+    { "model_id", &schema_any, OPT,
       "ORGANISATION/NAME; Civitai: a number or the address of a page." },
     { "files", &schema_texts, OPT, "Exactly these of the repository." },
     { "variant", &schema_long_text, OPT, "A quantization: Q4_K_M." },

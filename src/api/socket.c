@@ -165,13 +165,6 @@ socket_is_behind(const struct socket *socket)
            http_pending(socket->call->exchange) > LIMIT_RELAY_WINDOW_BYTES;
 }
 
-bool
-socket_is_hopeless(const struct socket *socket)
-{
-    return socket->call->exchange != NULL &&
-           http_pending(socket->call->exchange) > LIMIT_SSE_READER_BYTES;
-}
-
 void
 socket_end(struct socket *socket, int code, const char *reason)
 {

@@ -6,7 +6,7 @@
  *     call->on_close = ...               as every view; socket_release() there
  *
  * What a client does not take is queued by the server: socket_is_behind()
- * says when to stop producing, socket_is_hopeless() when to give it up. */
+ * says when to stop producing. */
 #ifndef API_SOCKET_H
 #define API_SOCKET_H
 
@@ -33,7 +33,6 @@ bool socket_begin(struct socket *socket, struct call *call,
                                      struct str message));
 void socket_send(struct socket *socket, struct str text);
 bool socket_is_behind(const struct socket *socket);
-bool socket_is_hopeless(const struct socket *socket);
 /* Says goodbye (enum websocket_close); the connection ends when the client
  * has answered, or soon. */
 void socket_end(struct socket *socket, int code, const char *reason);

@@ -10,7 +10,7 @@ read_prefix(void *ctx, uint64_t offset, void *ret_bytes, size_t n,
         prefix->wanted = offset + n;
         return error_set(error, ERR_UNAVAILABLE,
                          "bytes up to %llu are not here yet",
-                         (unsigned long long)(offset + n));
+                         (unsigned long long)prefix->wanted);
     }
     if (n > 0)
         memcpy(ret_bytes, prefix->have.p + offset, n);

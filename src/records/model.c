@@ -119,7 +119,7 @@ text_list_has(const struct text_list *list, struct str text)
     return false;
 }
 
-bool
+static bool
 text_list_equals(const struct text_list *a, const struct text_list *b)
 {
     if (a->n != b->n)

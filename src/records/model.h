@@ -128,7 +128,6 @@ int model_set_text(char **field, struct str value);
 int text_list_add(struct text_list *list, struct str text);
 void text_list_release(struct text_list *list);
 bool text_list_has(const struct text_list *list, struct str text);
-bool text_list_equals(const struct text_list *a, const struct text_list *b);
 
 /* Copies one field; 0, or -1 when out of memory. */
 int model_copy_field(struct model *to, const struct model *from,

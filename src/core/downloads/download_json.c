@@ -9,12 +9,6 @@ static const char *const source_names[] = { [HUB_HUGGINGFACE] = "huggingface",
                                             [HUB_CIVITAI] = "civitai",
                                             [HUB_URL] = "url" };
 
-const char *
-hub_source_name(enum hub_source source)
-{
-    return source_names[source];
-}
-
 static void
 member(struct json_writer *out, const char *key, const char *text)
 {

@@ -202,7 +202,7 @@ on_transferred(void *ctx, const struct error *error)
     fail(d, error);
 }
 
-int64_t
+static int64_t
 downloads_outstanding(const struct download *but)
 {
     int64_t sum = 0;
@@ -231,7 +231,8 @@ transfer(struct download *d)
         .fetcher = options->fetcher,
         .bandwidth = &d->bandwidth,
         .url = file->url,
-        .bearer = d->token,
+        /* A preview is public, and lies where the hub's JSON says. */
+        .bearer = file->is_optional ? "" : d->token,
         .path = file->place,
         .size_bytes = file->size_bytes,
         .sha256 = file->sha256,

@@ -16,7 +16,13 @@ enum { CLOCK_MS = 30 * 1000, DOWNLOADS_MAX = 100000 };
 
 /* ---- a task ---- */
 
-void
+static bool
+download_has_ended(const struct download *d)
+{
+    return d->state == DOWNLOAD_COMPLETED || d->state == DOWNLOAD_CANCELLED;
+}
+
+static void
 download_free(struct download *d)
 {
     for (size_t i = 0; i < d->n_files; i++) {
@@ -886,12 +892,6 @@ enum download_state
 download_state(const struct download *d)
 {
     return d->state;
-}
-
-bool
-download_has_ended(const struct download *d)
-{
-    return d->state == DOWNLOAD_COMPLETED || d->state == DOWNLOAD_CANCELLED;
 }
 
 const char *

@@ -111,7 +111,6 @@ int downloads_forget(struct downloads *downloads, struct str id,
 
 const char *download_id(const struct download *download);
 enum download_state download_state(const struct download *download);
-bool download_has_ended(const struct download *download);
 /* Whether words of a search are in its names. */
 bool download_matches(const struct download *download, struct str text);
 const char *download_kind(const struct download *download);

@@ -79,15 +79,12 @@ void download_store_then(const struct download *download,
 void download_sweep(struct download *download);
 /* Starts what may start. */
 void downloads_look(struct downloads *downloads);
-void download_free(struct download *download);
 
 /* ---- download_task.c ---- */
 
 void download_run(struct download *download);
 /* Stops it; then it is in `wanted`. */
 void download_halt(struct download *download, enum download_state wanted);
-/* What must still be written by tasks that run beside this one. */
-int64_t downloads_outstanding(const struct download *but);
 
 /* ---- download_place.c ---- */
 
@@ -104,6 +101,5 @@ void download_write_body(const struct download *download,
                          struct json_writer *out);
 int download_read_body(struct download *download, struct str body,
                        struct error *error);
-const char *hub_source_name(enum hub_source source);
 
 #endif

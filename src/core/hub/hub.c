@@ -180,7 +180,7 @@ hub_job_new(struct hub *hub, const struct hub_request *request)
     return job;
 }
 
-void
+static void
 hub_job_free(struct hub_job *job)
 {
     job->hub->n_jobs--;
@@ -194,10 +194,8 @@ hub_job_fail(struct hub_job *job, const struct error *error)
     struct error copy = *error;
     if (job->on_plan != NULL)
         job->on_plan(job->ctx, NULL, &copy);
-    else if (job->on_data != NULL)
-        job->on_data(job->ctx, NULL, &copy);
     else
-        job->on_front(job->ctx, STR(""), -1, &copy);
+        job->on_data(job->ctx, NULL, &copy);
     hub_job_free(job);
 }
 
@@ -317,6 +315,10 @@ hub_job_ask(struct hub_job *job,
             struct error *error)
 {
     static const char *const headers[] = { "Accept: application/json", NULL };
+    if (job->hub->options.is_offline)
+        return error_set(error, ERR_UNAVAILABLE,
+                         "Hearth is offline (huggingface.offline): no hub is "
+                         "asked");
     struct asking *asking = malloc(sizeof *asking);
     if (asking == NULL || job->url == NULL) {
         free(asking);
@@ -402,13 +404,7 @@ hub_job_begin(struct hub_job *job,
               struct error *error)
 {
     job->token = token_of(job);
-    int rc = 0;
-    if (job->hub->options.is_offline && job->request.source != HUB_URL)
-        rc = error_set(error, ERR_UNAVAILABLE,
-                       "Hearth is offline (huggingface.offline): no hub is "
-                       "asked");
-    if (rc == 0)
-        rc = ask(job, error);
+    int rc = ask(job, error);
     if (rc < 0)
         hub_job_free(job);
     return rc;

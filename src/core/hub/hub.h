@@ -90,7 +90,7 @@ typedef void hub_plan_fn(void *ctx, const struct hub_plan *plan,
 int hub_resolve(struct hub *hub, const struct hub_request *request,
                 hub_plan_fn *on_done, void *ctx, struct error *error);
 
-struct hub_plan *hub_plan_copy(const struct hub_plan *plan); /* or NULL */
+struct hub_plan *hub_plan_copy(const struct hub_plan *from); /* or NULL */
 void hub_plan_free(struct hub_plan *plan);                   /* accepts NULL */
 
 /* ---- searching ---- */
@@ -110,11 +110,11 @@ struct hub_search {
 
 /* Writes the answer's `data` as JSON: {"models":[{source, model_id, author,
  * name, downloads, likes, tags, gated, library, kind, last_modified,
- * size_bytes, is_downloaded}], "next_cursor"}. `data` is valid during the callback, NULL with
- * `error`. */
+ * size_bytes, is_downloaded}], "next_cursor"}. `data` is valid during the
+ * callback, NULL with `error`. */
 typedef void hub_data_fn(void *ctx, const struct strbuf *data,
                          const struct error *error);
-int hub_search(struct hub *hub, const struct hub_search *search,
+int hub_search(struct hub *hub, const struct hub_search *wanted,
                hub_data_fn *on_done, void *ctx, struct error *error);
 
 /* The files of a repository in groups: {"source", "model_id", "revision",
@@ -136,13 +136,5 @@ int hub_check_token(struct hub *hub, enum hub_source source, struct str token,
 /* A repository's config.json as it is there: an object's text. */
 int hub_read_config(struct hub *hub, struct str model_id, hub_data_fn *on_done,
                     void *ctx, struct error *error);
-
-/* The first n bytes of a file (fewer when it is shorter), and how long it is
- * in all (-1: not told). */
-typedef void hub_front_fn(void *ctx, struct str bytes, int64_t size_bytes,
-                          const struct error *error);
-int hub_read_front(struct hub *hub, const char *url, const char *token,
-                   size_t n_bytes, hub_front_fn *on_done, void *ctx,
-                   struct error *error);
 
 #endif

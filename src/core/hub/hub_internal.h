@@ -48,16 +48,13 @@ struct hub_job {
     char *url; /* of the next request */
     hub_plan_fn *on_plan;
     hub_data_fn *on_data;
-    hub_front_fn *on_front;
     void *ctx;
-    int64_t whole_bytes; /* of a front */
 };
 
 /* ---- hub.c ---- */
 
 /* A job with a copy of the request; NULL when out of memory. */
 struct hub_job *hub_job_new(struct hub *hub, const struct hub_request *request);
-void hub_job_free(struct hub_job *job); /* nothing was asked */
 /* Ends it with an error, a plan or data; frees it. */
 void hub_job_fail(struct hub_job *job, const struct error *error);
 void hub_job_plan(struct hub_job *job, struct hub_plan *plan); /* takes it */
@@ -69,17 +66,22 @@ void hub_job_odd(struct hub_job *job, const char *what);
 int hub_job_begin(struct hub_job *job,
                   int (*ask)(struct hub_job *job, struct error *error),
                   struct error *error);
-/* Asks job->url; `on_answer` gets only answers of 200, parsed. */
+/* Asks job->url; `on_good` gets only answers of 200, parsed. */
 int hub_job_ask(struct hub_job *job,
-                void (*on_answer)(struct hub_job *job,
-                                  const struct fetch_answer *answer,
-                                  const struct json *root),
+                void (*on_good)(struct hub_job *job,
+                                const struct fetch_answer *answer,
+                                const struct json *root),
                 struct error *error);
 /* A found model's is_downloaded. */
 void hub_write_here(const struct hub_job *job, struct str model_id,
                     struct json_writer *out);
 /* Appends &name=value unless the value is empty. */
 void hub_add_query(struct strbuf *url, const char *name, struct str value);
+/* Takes the plan unless it fails: asks whether its first file is given to
+ * whoever has the plan's token, then ends the job with the plan or what the hub
+ * said. Files of a gated repository are listed for everybody, but not given. */
+int hub_job_knock(struct hub_job *job, struct hub_plan *plan,
+                  struct error *error);
 struct hub_file *hub_job_add_file(struct hub_job *job);
 const char *hub_str(struct hub_job *job, struct str text); /* in its arena */
 /* `n` hexadecimal digits in lower case, else "": `ret_hex` has n + 1 bytes. */

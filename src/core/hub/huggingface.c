@@ -246,15 +246,25 @@ take_entry(struct hub_job *job, const struct json *entry)
 }
 
 static void
-finish(struct hub_job *job)
+finish_plan(struct hub_job *job)
 {
     struct error error;
+    struct hub_plan *plan = hf_plan(job, &error);
+    if (plan == NULL) {
+        hub_job_fail(job, &error);
+    } else if (!job->is_gated) {
+        hub_job_plan(job, plan);
+    } else if (hub_job_knock(job, plan, &error) < 0) {
+        hub_plan_free(plan);
+        hub_job_fail(job, &error);
+    }
+}
+
+static void
+finish(struct hub_job *job)
+{
     if (job->on_plan != NULL) {
-        struct hub_plan *plan = hf_plan(job, &error);
-        if (plan == NULL)
-            hub_job_fail(job, &error);
-        else
-            hub_job_plan(job, plan);
+        finish_plan(job);
         return;
     }
     struct strbuf data = STRBUF_INIT(HUB_ANSWER_BYTES);

@@ -1,5 +1,7 @@
 /* Small questions: whose token this is, which version has a file, a
  * repository's configuration, the first bytes of a file. */
+#include <stdlib.h>
+
 #include "core/hub/hub_internal.h"
 #include "formats/http_fields.h"
 
@@ -115,60 +117,51 @@ hub_read_config(struct hub *hub, struct str model_id, hub_data_fn *on_done,
     return ask_for_data(hub, &request, ask_config, on_done, ctx, error);
 }
 
-/* ---- the front of a file ---- */
+/* ---- whether a file is given ---- */
+
+struct knocking {
+    struct hub_job *job;
+    struct hub_plan *plan;
+};
 
 static void
-on_front_answer(void *ctx, const struct fetch_answer *answer,
-                const struct error *error)
+on_knocked(void *ctx, const struct fetch_answer *answer,
+           const struct error *error)
 {
-    struct hub_job *job = ctx;
-    struct content_range range = { .total = -1 };
+    struct knocking knocking = *(struct knocking *)ctx;
     struct error what;
-    if (error != NULL) {
-        hub_job_fail(job, error);
+    free(ctx);
+    if (error == NULL && answer->status < 400) {
+        hub_job_plan(knocking.job, knocking.plan);
         return;
     }
-    if (answer->status != 206 && answer->status != 200) {
-        hf_error(job, answer, &what);
-        hub_job_fail(job, &what);
-        return;
-    }
-    int64_t size = answer->head->content_length;
-    if (answer->status == 206 &&
-        http_content_range(fetch_header_get(answer->head, "content-range"),
-                           &range))
-        size = range.total;
-    job->on_front(job->ctx, answer->body, size, NULL);
-    hub_job_free(job);
+    hub_plan_free(knocking.plan);
+    if (error == NULL)
+        hf_error(knocking.job, answer, &what);
+    hub_job_fail(knocking.job, error == NULL ? &what : error);
 }
 
 int
-hub_read_front(struct hub *hub, const char *url, const char *token,
-               size_t n_bytes, hub_front_fn *on_done, void *ctx,
-               struct error *error)
+hub_job_knock(struct hub_job *job, struct hub_plan *plan, struct error *error)
 {
-    const struct hub_request none = { .source = HUB_HUGGINGFACE };
-    struct hub_job *job = hub_job_new(hub, &none);
-    if (job == NULL)
+    struct knocking *knocking = malloc(sizeof *knocking);
+    if (knocking == NULL)
         return error_set(error, ERR_NO_MEMORY, "out of memory");
-    job->on_front = on_done;
-    job->ctx = ctx;
-    job->token = hub_str(job, str_from(token));
-    /* For the words of an error. */
-    if (hub_read_huggingface_url(job, str_from(hub_str(job, str_from(url)))))
-        job->id = hub_str(job, job->request.model_id);
+    *knocking = (struct knocking){ job, plan };
     const struct fetch_text_request request = {
-        .url = url,
-        .bearer = token,
-        .range_first = 0,
-        .range_last = (int64_t)n_bytes - 1,
-        .max_bytes = n_bytes,
+        .url = plan->files[0].url,
+        .method = "HEAD",
+        .bearer = job->token,
+        .range_first = -1,
+        .range_last = -1,
+        .max_bytes = HUB_ANSWER_BYTES,
         .stall_ms = HUB_STALL_MS,
-        .on_done = on_front_answer,
-        .ctx = job,
+        .keeps_redirect = true,
+        .on_done = on_knocked,
+        .ctx = knocking,
     };
-    if (fetch_text(hub->options.fetcher, &request) != NULL)
+    if (fetch_text(job->hub->options.fetcher, &request) != NULL)
         return 0;
-    hub_job_free(job);
+    free(knocking);
     return error_set(error, ERR_NO_MEMORY, "out of memory");
 }

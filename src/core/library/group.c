@@ -251,7 +251,7 @@ add_part(struct map *firsts, const struct found_file *file, int number,
 static int
 take_file(struct scan *scan, struct map *firsts, struct found_file *file)
 {
-    struct str common, count;
+    struct str common = { 0 }, count = { 0 };
     int number = part_of(file->path, &common, &count);
     bool is_bin = has_ending(file->path, ".bin");
     if (file->is_taken || is_projector(file) ||

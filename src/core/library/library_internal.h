@@ -83,8 +83,6 @@ void scan_leave_out(struct scan *scan, const char *what, const char *why);
 int scan_add_file(struct scan *scan, const struct found_file *file);
 /* Notes a folder, to be watched. */
 void scan_add_folder(struct scan *scan, const char *path);
-/* Whether the path, without links, lies below a root. */
-bool scan_is_inside(const struct scan *scan, const char *path);
 bool path_is_below(const char *path, const char *folder);
 bool path_is_printable(struct str text);
 

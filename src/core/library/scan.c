@@ -41,7 +41,7 @@ path_is_below(const char *path, const char *folder)
     return path[n] == '/' || path[n] == '\0' || strcmp(folder, "/") == 0;
 }
 
-bool
+static bool
 scan_is_inside(const struct scan *scan, const char *path)
 {
     for (size_t i = 0; i < scan->n_roots; i++)

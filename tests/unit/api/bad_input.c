@@ -472,7 +472,9 @@ test_unknown_ids(void **state)
     for (size_t i = 0; i < n_api_rows; i++) {
         struct str rest = str_from(api_rows[i].pattern);
         struct str before = str_split(&rest, '{');
-        if (rest.p == NULL)
+        /* What a hub has is for the hub to tell. */
+        if (rest.p == NULL || str_starts_with(before, STR("/api/hub/")) ||
+            str_starts_with(before, STR("/api/models/detect-options/")))
             continue;
         str_split(&rest, '}');
         char target[256];
@@ -483,6 +485,10 @@ test_unknown_ids(void **state)
                                      .is_unix = true };
         if (strcmp(api_rows[i].method, "PUT") == 0)
             question.body = "{}";
+        if (api_rows[i].input == &schema_priority)
+            question.body = "{\"priority\":1}";
+        if (api_rows[i].input == &schema_move)
+            question.body = "{\"category\":\"archive\"}";
         expect(*state, &api_rows[i], &question, 404, NULL);
         n++;
     }
