@@ -64,6 +64,9 @@ void models_scan_show(struct call *call);
 void models_duplicates(struct call *call);
 void models_update(struct call *call);
 
+/* fit.c */
+void models_fit(struct call *call);
+
 /* model_files.c */
 void models_remove(struct call *call);
 void models_move(struct call *call);

@@ -3,6 +3,7 @@
 #include "api/handlers.h"
 
 #include "base/limits.h"
+#include "core/fit/fit.h"
 
 static const struct query_param wait_query[] = {
     { "wait", QUERY_BOOL, 0, 0, NULL,
@@ -73,6 +74,18 @@ static const struct query_param models_query[] = {
 
 static const struct query_param delete_model_query[] = {
     { "dry_run", QUERY_BOOL, 0, 0, NULL, "Only say what would be deleted." },
+    { NULL },
+};
+
+static const struct query_param fit_query[] = {
+    { "ctx", QUERY_INT, FIT_CTX_MIN, FIT_CTX_MAX, NULL,
+      "Context of all slots together (as trained)." },
+    { "parallel", QUERY_INT, 1, FIT_SLOTS_MAX, NULL,
+      "Slots, each with its part of it (four that share it)." },
+    { "cache_type_k", QUERY_CHOICE, 0, 0, fit_cache_types, "f16" },
+    { "cache_type_v", QUERY_CHOICE, 0, 0, fit_cache_types, "f16" },
+    { "gpu_layers", QUERY_INT, 0, FIT_LAYERS_MAX + 1, NULL,
+      "Blocks, and the output, on GPUs (as many as fit)." },
     { NULL },
 };
 
@@ -237,6 +250,9 @@ const struct api_row api_rows[] = {
     { "DELETE", "/api/models/{id}", CONTROL, models_remove,
       "Delete a model's files", "200", NULL, &schema_model_files,
       delete_model_query, 0 },
+    { "GET", "/api/models/{id}/fit", READ, models_fit,
+      "How much memory a model takes, and whether this machine has it", "200",
+      NULL, &schema_fit, fit_query, 0 },
     { "POST", "/api/models/{id}/move", CONTROL, models_move,
       "Move a model to the archive or back", "200", &schema_move, &schema_moved,
       NULL, 0 },

@@ -569,5 +569,6 @@ const struct schema *const named_schemas[] = {
     &schema_hub_found,
     &schema_hub_files,
     &schema_detected,
+    &schema_fit,
 };
 const size_t n_named_schemas = sizeof named_schemas / sizeof *named_schemas;

@@ -27,6 +27,7 @@
     X(models_mv)         \
     X(models_scan)       \
     X(models_dups)       \
+    X(fit)               \
     X(inspect)           \
     X(profile_list)      \
     X(profile_show)      \

@@ -8,10 +8,12 @@
 #include "cli/commands.h"
 #include "formats/tiny_model.h"
 
+#define TINY_OTHERS "qwen2, qwen3, qwen3moe, gemma3, deepseek2, mamba or jamba"
+
 static const struct cli_option options[] = {
     { "say", 's', "WORDS", "what it answers; no word may come twice" },
     { "name", 0, "NAME", "the model's own name (default: tiny)" },
-    { "arch", 0, "ARCH", "llama, qwen2 or qwen3 (default: llama)" },
+    { "arch", 0, "ARCH", "llama (default), " TINY_OTHERS },
     { "type", 0, "TYPE", "F32, F16, BF16, Q8_0 or Q4_0 (default: F32)" },
     { "loop", 0, NULL, "begin again after the last word, without end" },
     { "layers", 0, "N", "blocks (default: 2)" },
@@ -20,6 +22,9 @@ static const struct cli_option options[] = {
     { "heads", 0, "N", "attention heads (default: 4)" },
     { "kv-heads", 0, "N", "key and value heads (default: 2, or --heads)" },
     { "ctx", 0, "N", "context length (default: 2048)" },
+    { "window", 0, "N", "sliding window of gemma3 (default: 512)" },
+    { "experts", 0, "N", "experts of qwen3moe (default: 4)" },
+    { "experts-used", 0, "N", "of them, for each token (default: 2)" },
     { "seed", 0, "N", "another seed, other weights (default: 1)" },
     { "no-template", 0, NULL, "leave the chat template out" },
     { "force", 0, NULL, "replace a file that is there" },
@@ -33,7 +38,7 @@ choices(const struct cli *cli, struct tiny_model_options *o)
     const char *type = cli_value(cli, "type");
     if (arch != NULL && tiny_arch_from(str_from(arch), &o->arch) != 0)
         return cli_fail(CLI_USAGE,
-                        "--arch: \"%s\" is none of llama, qwen2, qwen3", arch);
+                        "--arch: \"%s\" is none of llama, " TINY_OTHERS, arch);
     if (type != NULL && tiny_type_from(str_from(type), &o->type) != 0)
         return cli_fail(CLI_USAGE,
                         "--type: \"%s\" is none of F32, F16, BF16, Q8_0, Q4_0",
@@ -54,6 +59,9 @@ numbers(const struct cli *cli, struct tiny_model_options *o)
         { "heads", &o->n_heads },
         { "kv-heads", &o->n_kv_heads },
         { "ctx", &o->n_ctx },
+        { "window", &o->n_window },
+        { "experts", &o->n_experts },
+        { "experts-used", &o->n_experts_used },
     };
     int64_t seed = 1;
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)

@@ -14,6 +14,7 @@
 
 #include "base/arena.h"
 #include "base/units.h"
+#include "formats/tiny_internal.h"
 
 enum {
     BYTE_COUNT = 256,
@@ -38,10 +39,6 @@ static const char chat_template[] =
     "{{ '<|' + m['role'] + '|>' }}{{ m['content'] }}{{ '<|end|>' }}"
     "{%- endfor -%}"
     "{%- if add_generation_prompt -%}{{ '<|assistant|>' }}{%- endif -%}";
-
-static const char *const arch_names[] = {
-    [TINY_LLAMA] = "llama", [TINY_QWEN2] = "qwen2", [TINY_QWEN3] = "qwen3"
-};
 
 /* `file_type` is the number for the whole file in general.file_type. */
 static const struct type_row {
@@ -79,17 +76,6 @@ struct tiny_model {
     void *ctx;
     struct error *error;
 };
-
-int
-tiny_arch_from(struct str text, enum tiny_arch *ret_arch)
-{
-    for (size_t i = 0; i < sizeof arch_names / sizeof arch_names[0]; i++)
-        if (str_is(text, arch_names[i])) {
-            *ret_arch = (enum tiny_arch)i;
-            return 0;
-        }
-    return -1;
-}
 
 int
 tiny_type_from(struct str text, enum gguf_type *ret_type)
@@ -152,13 +138,16 @@ static int
 check_options(struct tiny_model_options *o, struct error *error)
 {
     const struct bound bounds[] = {
-        { "layers", &o->n_layers, 2, 1, 512, 1 },
+        { "layers", &o->n_layers, 2, 1, TINY_LAYERS_MAX, 1 },
         { "dim", &o->dim, 64, 32, 16384, GGUF_BLOCK },
         { "ffn", &o->ffn, 128, 32, 65536, GGUF_BLOCK },
         { "heads", &o->n_heads, 4, 1, 512, 1 },
         { "kv-heads", &o->n_kv_heads, o->n_heads == 0 ? 2 : o->n_heads, 1, 512,
           1 },
         { "ctx", &o->n_ctx, 2048, 8, 1 << 20, 1 },
+        { "window", &o->n_window, 512, 1, 1 << 20, 1 },
+        { "experts", &o->n_experts, 4, 1, 256, 1 },
+        { "experts-used", &o->n_experts_used, 2, 1, 256, 1 },
     };
     if (o->name.n == 0)
         o->name = STR("tiny");
@@ -174,6 +163,10 @@ check_options(struct tiny_model_options *o, struct error *error)
     if (o->n_heads % o->n_kv_heads != 0)
         return error_field(error, "kv-heads", "%lld does not divide heads %lld",
                            (long long)o->n_kv_heads, (long long)o->n_heads);
+    if (o->n_experts_used > o->n_experts)
+        return error_field(error, "experts-used",
+                           "%lld are more than there are",
+                           (long long)o->n_experts_used);
     if (!str_is_utf8(o->name) || !str_is_utf8(o->say))
         return error_field(error, str_is_utf8(o->name) ? "say" : "name",
                            "the text is not UTF-8");
@@ -309,7 +302,7 @@ static int
 vocabulary_fill(struct vocabulary *v, const struct tiny_model_options *o,
                 struct error *error)
 {
-    bool is_spm = o->arch == TINY_LLAMA;
+    bool is_spm = tiny_arch_row(o->arch)->is_spm;
     struct str rest = o->say;
     add_base_tokens(v, is_spm);
     v->words = (uint32_t)v->n;
@@ -388,88 +381,31 @@ make_tile(struct tiny_model *m)
 
 /* ---- tensors: walked twice, for the table and for the data ---- */
 
-enum fill { FILL_EMBEDDING, FILL_OUTPUT, FILL_NOISE, FILL_ONES, FILL_ZEROS };
-
-struct tensor {
-    char name[64];
-    enum fill fill;
-    uint64_t shape[2];
-    unsigned n_dims;
-};
-
-typedef int tensor_fn(struct tiny_model *m, const struct tensor *tensor);
-
-struct block_tensor {
-    const char *name;
-    enum fill fill;
-    int64_t width, height; /* height 0: a vector */
-};
-
-static int
-walk_rows(struct tiny_model *m, int64_t layer, const struct block_tensor *rows,
-          size_t n, tensor_fn *fn)
-{
-    for (size_t i = 0; i < n; i++) {
-        struct tensor tensor = { .fill = rows[i].fill,
-                                 .shape = { (uint64_t)rows[i].width,
-                                            (uint64_t)rows[i].height },
-                                 .n_dims = rows[i].height == 0 ? 1 : 2 };
-        if (layer < 0)
-            snprintf(tensor.name, sizeof tensor.name, "%s", rows[i].name);
-        else
-            snprintf(tensor.name, sizeof tensor.name, "blk.%lld.%s",
-                     (long long)layer, rows[i].name);
-        if (fn(m, &tensor) != 0)
-            return -1;
-    }
-    return 0;
-}
+typedef int tensor_fn(struct tiny_model *m, const struct tiny_tensor *tensor);
 
 static int
 walk_block(struct tiny_model *m, int64_t layer, tensor_fn *fn)
 {
-    int64_t dim = m->o.dim, ffn = m->o.ffn;
-    int64_t head = dim / m->o.n_heads, kv = head * m->o.n_kv_heads;
-    const struct block_tensor common[] = {
-        { "attn_norm.weight", FILL_ONES, dim, 0 },
-        { "attn_q.weight", FILL_NOISE, dim, dim },
-        { "attn_k.weight", FILL_NOISE, dim, kv },
-        { "attn_v.weight", FILL_NOISE, dim, kv },
-        { "attn_output.weight", FILL_NOISE, dim, dim },
-        { "ffn_norm.weight", FILL_ONES, dim, 0 },
-        { "ffn_gate.weight", FILL_NOISE, dim, ffn },
-        { "ffn_up.weight", FILL_NOISE, dim, ffn },
-        { "ffn_down.weight", FILL_NOISE, ffn, dim },
-    };
-    const struct block_tensor qwen2[] = {
-        { "attn_q.bias", FILL_ZEROS, dim, 0 },
-        { "attn_k.bias", FILL_ZEROS, kv, 0 },
-        { "attn_v.bias", FILL_ZEROS, kv, 0 },
-    };
-    const struct block_tensor qwen3[] = {
-        { "attn_q_norm.weight", FILL_ONES, head, 0 },
-        { "attn_k_norm.weight", FILL_ONES, head, 0 },
-    };
-    if (walk_rows(m, layer, common, 9, fn) != 0)
-        return -1;
-    if (m->o.arch == TINY_QWEN2)
-        return walk_rows(m, layer, qwen2, 3, fn);
-    if (m->o.arch == TINY_QWEN3)
-        return walk_rows(m, layer, qwen3, 2, fn);
+    struct tiny_block block;
+    tiny_block_fill(&block, &m->o, layer);
+    for (size_t i = 0; i < block.n; i++)
+        if (fn(m, &block.at[i]) != 0)
+            return -1;
     return 0;
 }
 
 static int
 walk_tensors(struct tiny_model *m, tensor_fn *fn)
 {
-    int64_t n_tokens = (int64_t)m->vocab.n;
-    const struct block_tensor outer[] = {
-        { "token_embd.weight", FILL_EMBEDDING, m->o.dim, n_tokens },
-        { "output_norm.weight", FILL_ONES, m->o.dim, 0 },
-        { "output.weight", FILL_OUTPUT, m->o.dim, n_tokens },
+    uint64_t dim = (uint64_t)m->o.dim;
+    const struct tiny_tensor outer[] = {
+        { "token_embd.weight", FILL_EMBEDDING, 0, { dim, m->vocab.n, 1 }, 2 },
+        { "output_norm.weight", FILL_CONSTANT, 1, { dim, 1, 1 }, 1 },
+        { "output.weight", FILL_OUTPUT, 0, { dim, m->vocab.n, 1 }, 2 },
     };
-    if (walk_rows(m, -1, outer, 3, fn) != 0)
-        return -1;
+    for (size_t i = 0; i < sizeof outer / sizeof outer[0]; i++)
+        if (fn(m, &outer[i]) != 0)
+            return -1;
     for (int64_t layer = 0; layer < m->o.n_layers; layer++)
         if (walk_block(m, layer, fn) != 0)
             return -1;
@@ -477,13 +413,13 @@ walk_tensors(struct tiny_model *m, tensor_fn *fn)
 }
 
 static enum gguf_type
-tensor_type(const struct tiny_model *m, const struct tensor *tensor)
+tensor_type(const struct tiny_model *m, const struct tiny_tensor *tensor)
 {
-    return tensor->n_dims == 1 ? GGUF_F32 : m->o.type;
+    return tensor->fill == FILL_CONSTANT ? GGUF_F32 : m->o.type;
 }
 
 static int
-declare_tensor(struct tiny_model *m, const struct tensor *tensor)
+declare_tensor(struct tiny_model *m, const struct tiny_tensor *tensor)
 {
     gguf_add_tensor(&m->head, tensor->name, tensor_type(m, tensor),
                     tensor->shape, tensor->n_dims);
@@ -524,7 +460,7 @@ write_floats(struct tiny_model *m, enum gguf_type type, const float *values,
     return 0;
 }
 
-/* Vectors are F32 of any even length: written without gguf_pack's blocks. */
+/* Constants are F32 of any length: written without gguf_pack's blocks. */
 static int
 write_constant(struct tiny_model *m, float value, uint64_t n)
 {
@@ -542,13 +478,13 @@ write_constant(struct tiny_model *m, float value, uint64_t n)
 }
 
 static int
-write_tensor(struct tiny_model *m, const struct tensor *tensor)
+write_tensor(struct tiny_model *m, const struct tiny_tensor *tensor)
 {
     static const char zeros[GGUF_ALIGNMENT];
     enum gguf_type type = tensor_type(m, tensor);
     uint64_t n = tensor->shape[0];
-    if (tensor->n_dims == 2)
-        n *= tensor->shape[1];
+    for (unsigned i = 1; i < tensor->n_dims; i++)
+        n *= tensor->shape[i];
     uint64_t n_bytes = gguf_bytes(type, n);
     int rc = 0;
     switch (tensor->fill) {
@@ -557,48 +493,12 @@ write_tensor(struct tiny_model *m, const struct tensor *tensor)
         break;
     case FILL_OUTPUT: rc = write_floats(m, type, m->output, (size_t)n); break;
     case FILL_NOISE: rc = write_noise(m, n_bytes); break;
-    case FILL_ONES: rc = write_constant(m, 1.0f, n); break;
-    case FILL_ZEROS: rc = write_constant(m, 0.0f, n); break;
+    case FILL_CONSTANT: rc = write_constant(m, tensor->value, n); break;
     }
     return rc != 0 ? -1 : write_bytes(m, zeros, gguf_padding(n_bytes));
 }
 
 /* ---- head ---- */
-
-static const char *
-arch_key(char (*key)[96], const struct tiny_model *m, const char *name)
-{
-    snprintf(*key, sizeof *key, "%s.%s", arch_names[m->o.arch], name);
-    return *key;
-}
-
-static void
-put_shape(struct tiny_model *m)
-{
-    uint32_t head = (uint32_t)(m->o.dim / m->o.n_heads);
-    const struct {
-        const char *name;
-        uint32_t value;
-    } numbers[] = {
-        { "context_length", (uint32_t)m->o.n_ctx },
-        { "embedding_length", (uint32_t)m->o.dim },
-        { "block_count", (uint32_t)m->o.n_layers },
-        { "feed_forward_length", (uint32_t)m->o.ffn },
-        { "attention.head_count", (uint32_t)m->o.n_heads },
-        { "attention.head_count_kv", (uint32_t)m->o.n_kv_heads },
-        { "attention.key_length", head },
-        { "attention.value_length", head },
-        { "rope.dimension_count", head },
-        { "vocab_size", (uint32_t)m->vocab.n },
-    };
-    char key[96];
-    for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; i++)
-        gguf_put_u32(&m->head, arch_key(&key, m, numbers[i].name),
-                     numbers[i].value);
-    gguf_put_f32(&m->head,
-                 arch_key(&key, m, "attention.layer_norm_rms_epsilon"), 1e-5f);
-    gguf_put_f32(&m->head, arch_key(&key, m, "rope.freq_base"), 10000.0f);
-}
 
 static void
 put_tokenizer(struct tiny_model *m)
@@ -606,7 +506,7 @@ put_tokenizer(struct tiny_model *m)
     static const struct str merges[] = { { "h e", 3 }, { "l l", 3 } };
     struct gguf_writer *w = &m->head;
     const struct vocabulary *v = &m->vocab;
-    bool is_spm = m->o.arch == TINY_LLAMA;
+    bool is_spm = tiny_arch_row(m->o.arch)->is_spm;
     gguf_put_text(w, "tokenizer.ggml.model",
                   is_spm ? STR("llama") : STR("gpt2"));
     if (!is_spm)
@@ -632,14 +532,15 @@ static void
 put_head(struct tiny_model *m)
 {
     struct gguf_writer *w = &m->head;
-    gguf_put_text(w, "general.architecture", str_from(arch_names[m->o.arch]));
+    gguf_put_text(w, "general.architecture",
+                  str_from(tiny_arch_row(m->o.arch)->name));
     gguf_put_text(w, "general.type", STR("model"));
     gguf_put_text(w, "general.name", m->o.name);
     gguf_put_text(w, "general.size_label", STR("tiny"));
     gguf_put_text(w, "general.license", STR("cc0-1.0"));
     gguf_put_u32(w, "general.file_type", file_type_of(m->o.type));
     gguf_put_u32(w, "general.quantization_version", 2);
-    put_shape(m);
+    tiny_put_shape(w, &m->o, m->vocab.n);
     put_tokenizer(m);
 }
 

@@ -1,6 +1,9 @@
 /* Readings of the machine, with what is unknown said so: hardware.h. */
 #include "core/hardware/hardware.h"
 
+#include <stdio.h>
+
+#include "platform/gpu.h"
 #include "platform/hardware.h"
 #include "platform/system.h"
 
@@ -35,4 +38,20 @@ hardware_read_use(struct hardware_use *ret_use)
         ret_use->own_rss_bytes = -1;
     if (hardware_load(&ret_use->load_1m, error) < 0)
         ret_use->load_1m = -1;
+}
+
+size_t
+hardware_read_gpus(struct hardware_gpu ret_gpus[HARDWARE_GPUS_MAX],
+                   struct error *why)
+{
+    struct gpu_facts gpus[GPUS_MAX];
+    size_t n = gpu_list(gpus, why);
+    _Static_assert((int)HARDWARE_GPUS_MAX == (int)GPUS_MAX,
+                   "as many as there can be");
+    for (size_t i = 0; i < n; i++) {
+        ret_gpus[i].memory_total_bytes = gpus[i].total_bytes;
+        ret_gpus[i].memory_free_bytes = gpus[i].free_bytes;
+        snprintf(ret_gpus[i].name, sizeof ret_gpus[i].name, "%s", gpus[i].name);
+    }
+    return n;
 }

@@ -4,6 +4,7 @@
 #define CORE_HARDWARE_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "base/error.h"
@@ -24,6 +25,18 @@ struct hardware_use {
     double load_1m;        /* < 0: unknown */
     struct error error;    /* of the last reading that failed */
 };
+
+/* A GPU with memory of its own. */
+enum { HARDWARE_GPUS_MAX = 16 };
+struct hardware_gpu {
+    char name[96];
+    int64_t memory_total_bytes;
+    int64_t memory_free_bytes;
+};
+/* How many there are. When there is none, `why` (which may be NULL) says why
+ * none was found. Asks drivers: on a worker. */
+size_t hardware_read_gpus(struct hardware_gpu ret_gpus[HARDWARE_GPUS_MAX],
+                          struct error *why);
 
 void hardware_read_facts(struct hardware_facts *ret_facts);
 void hardware_read_use(struct hardware_use *ret_use);

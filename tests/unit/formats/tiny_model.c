@@ -181,8 +181,9 @@ every_arch_and_type_is_well_formed(void **state)
 {
     static const enum gguf_type types[] = { GGUF_F32, GGUF_F16, GGUF_BF16,
                                             GGUF_Q8_0, GGUF_Q4_0 };
-    static const size_t n_tensors[] = { 3 + 18, 3 + 24, 3 + 22 };
-    for (int arch = TINY_LLAMA; arch <= TINY_QWEN3; arch++)
+    /* of two blocks */
+    static const size_t n_tensors[] = { 18, 24, 22, 26, 24, 26, 20, 26 };
+    for (int arch = TINY_LLAMA; arch <= TINY_JAMBA; arch++)
         for (size_t t = 0; t < sizeof types / sizeof types[0]; t++) {
             struct tiny_model_options o = { .say = STR("h\xc3\xa9 du"),
                                             .arch = (enum tiny_arch)arch,
@@ -191,7 +192,7 @@ every_arch_and_type_is_well_formed(void **state)
             struct strbuf file = made(&o);
             read_model(strbuf_view(&file), &m);
             assert_int_equal(m.data_end, file.n);
-            assert_int_equal(m.n_tensors, n_tensors[arch]);
+            assert_int_equal(m.n_tensors, 3 + n_tensors[arch]);
             assert_int_equal(m.n_tokens % 32, 0);
             strbuf_release(&file);
         }
@@ -236,6 +237,8 @@ bad_options_are_named(void **state)
         { O(.n_heads = 4, .n_kv_heads = 3), "kv-heads", "does not divide" },
         { O(.n_layers = -1), "layers", "not between" },
         { O(.n_ctx = 1), "ctx", "not between" },
+        { O(.n_window = -1), "window", "not between" },
+        { O(.n_experts = 2, .n_experts_used = 3), "experts-used", "more" },
     };
 #undef O
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {

@@ -1,0 +1,151 @@
+/* GET /api/models/{id}/fit: how much memory a model takes, and whether this
+ * machine has it. Headers are read on a worker. */
+#include "core/fit/fit.h"
+
+#include "api/handlers.h"
+
+struct fit_call {
+    struct call *call;
+    char model_id[ID_BYTES];
+};
+
+static void
+member_bytes(struct json_writer *out, const char *key, int64_t n_bytes)
+{
+    member_int_if(out, key, n_bytes >= 0, n_bytes);
+}
+
+static void
+write_parts(const struct fit_result *result, bool is_weights_only,
+            struct json_writer *out)
+{
+    json_key(out, "parts");
+    json_array_begin(out);
+    for (size_t p = 0; p < FIT_PART_COUNT; p++) {
+        bool is_known = !is_weights_only || p == FIT_WEIGHTS;
+        json_object_begin(out);
+        member_text(out, "name", fit_part_names[p]);
+        member_int_if(out, "bytes", is_known, result->parts[p]);
+        member_text(out, "explanation", result->explanations[p]);
+        json_object_end(out);
+    }
+    json_array_end(out);
+}
+
+static void
+write_device(const struct fit_device *device, struct json_writer *out)
+{
+    json_object_begin(out);
+    member_text(out, "name", device->name);
+    member_bytes(out, "total_bytes", device->total_bytes);
+    member_bytes(out, "available_bytes", device->available_bytes);
+    member_int(out, "needed_bytes", device->needed_bytes);
+    member_text(out, "fits", fit_verdict_names[device->verdict]);
+    json_key(out, "parts");
+    json_object_begin(out);
+    for (size_t p = 0; p < FIT_PART_COUNT; p++)
+        member_int(out, fit_part_names[p], device->parts[p]);
+    json_object_end(out);
+    json_object_end(out);
+}
+
+static void
+write_notes(const struct fit_facts *facts, struct json_writer *out)
+{
+    json_key(out, "notes");
+    json_array_begin(out);
+    if (facts->is_weights_only)
+        json_text(out, "Only the weights are told: the file is no GGUF.");
+    if (facts->is_guess)
+        json_text(out, "The architecture is not known: every block is taken "
+                       "for plain attention.");
+    if (!facts->is_weights_only)
+        json_text(out, "llama-server keeps prompts in RAM as it is used, up "
+                       "to its --cache-ram; that is not counted.");
+    json_array_end(out);
+}
+
+static void
+write_fit(const char *model_id, const struct fit_facts *facts,
+          const struct fit_result *result, struct json_writer *out)
+{
+    bool is_whole = !facts->is_weights_only;
+    json_object_begin(out);
+    member_text(out, "model_id", model_id);
+    member_text(out, "architecture", is_whole ? facts->architecture : NULL);
+    member_bool(out, "is_guess", facts->is_guess);
+    member_bool(out, "is_weights_only", facts->is_weights_only);
+    member_int_if(out, "context_length", facts->context_length > 0,
+                  facts->context_length);
+    member_int_if(out, "ctx", is_whole, result->n_ctx);
+    member_int_if(out, "ctx_per_slot", is_whole, result->n_ctx_slot);
+    member_int_if(out, "slots", is_whole, result->n_slots);
+    member_bool(out, "is_ctx_shared", result->is_shared);
+    member_int_if(out, "gpu_layers", is_whole, result->gpu_layers);
+    write_parts(result, facts->is_weights_only, out);
+    member_int(out, "total_bytes", result->total_bytes);
+    member_text(out, "fits", fit_verdict_names[result->verdict]);
+    member_int_if(out, "max_ctx", is_whole && result->max_ctx >= 0,
+                  result->max_ctx);
+    json_key(out, "devices");
+    json_array_begin(out);
+    for (size_t d = 0; d < result->n_devices; d++)
+        write_device(&result->devices[d], out);
+    json_array_end(out);
+    write_notes(facts, out);
+    json_object_end(out);
+}
+
+static void
+on_fit(void *ctx, const struct fit_facts *facts,
+       const struct fit_result *result, const struct error *error)
+{
+    struct fit_call *asked = ctx;
+    struct call *call = asked->call;
+    if (call->exchange != NULL && error != NULL) {
+        reply_error(call, error);
+    } else if (call->exchange != NULL) {
+        write_fit(asked->model_id, facts, result, reply_begin(call));
+        reply_end(call, 200);
+    }
+    call_unref(call);
+}
+
+/* The static name of a type that the row has checked; NULL: the default. */
+static const char *
+query_type(struct call *call, const char *name)
+{
+    struct str text = query_text(call, name);
+    for (size_t i = 0; fit_cache_types[i] != NULL; i++)
+        if (str_is(text, fit_cache_types[i]))
+            return fit_cache_types[i];
+    return NULL;
+}
+
+void
+models_fit(struct call *call)
+{
+    const struct model *model = call_model(call);
+    struct error error;
+    if (model == NULL)
+        return;
+    const struct fit_options options = {
+        .n_ctx = query_int(call, "ctx", 0),
+        .n_slots = query_int(call, "parallel", 0),
+        .type_k = query_type(call, "cache_type_k"),
+        .type_v = query_type(call, "cache_type_v"),
+        .gpu_layers = query_int(call, "gpu_layers", -1),
+    };
+    struct fit_call *asked = arena_alloc(&call->arena, sizeof *asked);
+    if (asked == NULL) {
+        reply_errorf(call, ERR_NO_MEMORY, "out of memory");
+        return;
+    }
+    asked->call = call_ref(call);
+    memcpy(asked->model_id, model->id, sizeof asked->model_id);
+    if (fit_ask(call->api->options.loop, model, &options, on_fit, asked,
+                &error) == 0)
+        return;
+    reply_error(call, &error);
+    call_unref(call);
+}

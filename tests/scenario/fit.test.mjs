@@ -1,0 +1,223 @@
+// What Hearth says a model takes, beside what the real llama-server says it
+// allocated. Models are generated; each engine runs for the moment of its
+// load. One at a time, with at most 1 GiB of cache.
+import { test, before, after } from 'node:test';
+import assert from 'node:assert/strict';
+import { spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
+import fs from 'node:fs';
+import path from 'node:path';
+import { Hearth, HEARTH, freePort, request, sleep, writeModel } from './lib/hearth.mjs';
+
+const ENGINE = process.env.HEARTH_LLAMA_SERVER;
+const MIB = 1024 * 1024;
+
+// model: of demo-model. ask: of the route, and by that of the engine.
+// More: engine options that the numbers do not depend on, for a processor
+// with AMX, on which the engine would repack (or, with latent attention in
+// F16, fail).
+const MATRIX = [
+  { name: 'grouped queries, 512 MiB', kv: 512,
+    model: { arch: 'llama', dim: 1024, ffn: 4096, heads: 16, 'kv-heads': 4, layers: 4, ctx: 131072, type: 'F16' } },
+  { name: 'the same, 4 slots', kv: 256,
+    model: { arch: 'llama', dim: 1024, ffn: 4096, heads: 16, 'kv-heads': 4, layers: 4, ctx: 131072, type: 'F16' },
+    ask: { ctx: 65536, parallel: 4 } },
+  { name: 'the same, q8_0', kv: 272,
+    model: { arch: 'llama', dim: 1024, ffn: 4096, heads: 16, 'kv-heads': 4, layers: 4, ctx: 131072, type: 'F16' },
+    ask: { cache_type_k: 'q8_0', cache_type_v: 'q8_0' } },
+  { name: 'keys q8_0, values q4_0, odd context, 3 slots',
+    model: { arch: 'qwen3', dim: 1024, ffn: 3072, heads: 16, 'kv-heads': 8, layers: 4, ctx: 32768, type: 'F16' },
+    ask: { ctx: 10001, parallel: 3, cache_type_k: 'q8_0', cache_type_v: 'q4_0' } },
+  { name: 'Q8_0 weights, biases', more: ['--no-repack'],
+    model: { arch: 'qwen2', dim: 2048, ffn: 5632, heads: 16, 'kv-heads': 4, layers: 3, ctx: 16384, type: 'Q8_0' },
+    ask: { parallel: 2 } },
+  { name: 'as many kv heads as heads, 288 MiB', kv: 288,
+    model: { arch: 'llama', dim: 512, ffn: 1536, heads: 8, 'kv-heads': 8, layers: 9, ctx: 16384, type: 'F16' } },
+  { name: 'sliding window, 364 MiB', kv: 364,
+    model: { arch: 'gemma3', dim: 1024, ffn: 6912, heads: 4, 'kv-heads': 4, layers: 7, ctx: 65536, window: 1024, type: 'F16' } },
+  { name: 'sliding window, 4 slots',
+    model: { arch: 'gemma3', dim: 1024, ffn: 6912, heads: 4, 'kv-heads': 1, layers: 7, ctx: 32768, window: 1024, type: 'F16' },
+    ask: { parallel: 4 } },
+  { name: 'sliding window, 2 slots, q8_0',
+    model: { arch: 'gemma3', dim: 512, ffn: 2048, heads: 4, 'kv-heads': 2, layers: 12, ctx: 32768, window: 512, type: 'F16' },
+    ask: { parallel: 2, cache_type_k: 'q8_0', cache_type_v: 'q8_0' } },
+  { name: 'experts, 8 of 16',
+    model: { arch: 'qwen3moe', dim: 1024, ffn: 768, heads: 16, 'kv-heads': 4, layers: 2, ctx: 32768, experts: 16, 'experts-used': 8, type: 'F16' },
+    ask: { parallel: 1 } },
+  { name: 'experts whose results are wider', more: ['--no-repack'],
+    model: { arch: 'qwen3moe', dim: 2048, ffn: 768, heads: 16, 'kv-heads': 4, layers: 2, ctx: 8192, experts: 8, 'experts-used': 8, type: 'Q4_0' } },
+  { name: 'latent attention, 272 MiB', kv: 272,
+    model: { arch: 'deepseek2', dim: 1024, ffn: 2048, heads: 16, layers: 4, ctx: 65536, type: 'F32' },
+    ask: { parallel: 1 } },
+  { name: 'latent attention, 4 slots, wide heads',
+    model: { arch: 'deepseek2', dim: 512, ffn: 1024, heads: 4, layers: 3, ctx: 16384, type: 'F32' },
+    ask: { parallel: 4 } },
+  { name: 'recurrent, 4 slots',
+    model: { arch: 'mamba', dim: 1024, layers: 12, ctx: 131072, type: 'F16' } },
+  { name: 'recurrent, 64 slots, 456 MiB of state',
+    model: { arch: 'mamba', dim: 1024, layers: 48, ctx: 65536, type: 'Q4_0' }, more: ['--no-repack'],
+    ask: { parallel: 64 } },
+  { name: 'recurrent and attention in turn, 192 MiB', kv: 192,
+    model: { arch: 'jamba', dim: 1024, ffn: 3072, heads: 16, 'kv-heads': 4, layers: 6, ctx: 65536, type: 'F16' } },
+  { name: 'the same, 8 slots, q8_0',
+    model: { arch: 'jamba', dim: 1024, ffn: 1024, heads: 16, 'kv-heads': 4, layers: 6, ctx: 32768, type: 'F16' },
+    ask: { parallel: 8, cache_type_k: 'q8_0', cache_type_v: 'q8_0' } },
+  { name: 'a context below what is computed at once',
+    model: { arch: 'llama', dim: 1024, ffn: 4096, heads: 16, 'kv-heads': 4, layers: 4, ctx: 32768, type: 'F16' },
+    ask: { ctx: 256, parallel: 1 } },
+];
+
+let hearth;
+
+before(async () => {
+  hearth = await Hearth.start();
+});
+after(() => hearth?.stop());
+
+const file = () => path.join(hearth.models, 'probe.gguf');
+
+async function put(model) {
+  writeModel(file(), { say: 'one two three', force: true, ...model });
+  const scan = await hearth.api('POST', '/api/models/scan?wait=1');
+  assert.equal(scan.status, 200, JSON.stringify(scan));
+}
+
+async function fit(ask = {}) {
+  const query = new URLSearchParams(ask).toString();
+  const answer = await hearth.api('GET', `/api/models/probe/fit?${query}`);
+  assert.equal(answer.status, 200, JSON.stringify(answer));
+  return answer.data;
+}
+
+// Bytes by part as the engine reports them. `model` and `compute` may be in
+// several buffers.
+function reported(log) {
+  const sums = { weights: 0, cache: 0, recurrent: 0, compute: 0, output: 0 };
+  const parts = { model: 'weights', KV: 'cache', RS: 'recurrent', compute: 'compute', output: 'output' };
+  for (const [, kind, size] of log.matchAll(/ (model|KV|RS|compute|output) +buffer size = +([\d.]+) MiB/g))
+    sums[parts[kind]] += Number(size) * MIB;
+  return sums;
+}
+
+// Loads the model in the engine and ends it.
+async function load({ ask = {}, more = [] }) {
+  const flags = { ctx: '-c', parallel: '-np', cache_type_k: '-ctk', cache_type_v: '-ctv' };
+  const args = Object.entries(ask).flatMap(([key, value]) => [flags[key], String(value)]);
+  const port = await freePort();
+  const child = spawn(ENGINE, ['-m', file(), '-t', '1', '-tb', '1', '--host', '127.0.0.1', '--port', String(port),
+                               '-lv', '4', '-fit', 'off', '--no-warmup', ...args, ...more]);
+  let log = '';
+  child.stdout.on('data', (bytes) => { log += bytes; });
+  child.stderr.on('data', (bytes) => { log += bytes; });
+  const ended = once(child, 'exit');
+  const deadline = Date.now() + 30000;
+  try {
+    for (;;) {
+      assert.equal(child.exitCode, null, `the engine ended:\n${log.slice(-2000)}`);
+      assert.ok(Date.now() < deadline, `the engine is not ready:\n${log.slice(-2000)}`);
+      const answer = await request(`http://127.0.0.1:${port}`, 'GET', '/health').catch(() => null);
+      if (answer?.status === 200) return { ...reported(log), log };
+      await sleep(20);
+    }
+  } finally {
+    child.kill('SIGKILL');
+    await ended;
+  }
+}
+
+const PARTS = ['weights', 'cache', 'recurrent', 'compute', 'output'];
+const mib = (n) => (n / MIB).toFixed(2);
+
+test('each part is what the real engine allocates', { skip: !ENGINE && 'no llama-server here' }, async () => {
+  const lines = [];
+  const wrong = [];
+  for (const row of MATRIX) {
+    await put(row.model);
+    const said = await fit(row.ask);
+    const real = await load(row);
+    const part = (name) => said.parts.find((p) => p.name === name).bytes;
+    const mine = { weights: part('weights'), cache: part('kv_attention') + part('kv_window'),
+                   recurrent: part('recurrent'), compute: part('compute'), output: part('output') };
+    const total = (sums) => PARTS.reduce((sum, key) => sum + sums[key], 0);
+    mine.total = total(mine);
+    real.total = total(real);
+    for (const key of ['weights', 'compute', 'total'])
+      assert.ok(real[key] > 0, `${row.name}: the engine says nothing of ${key}:\n${real.log.slice(-2000)}`);
+    assert.equal(mine.total, said.total_bytes);
+    assert.equal(said.is_guess, false);
+    if (row.kv) assert.ok(real.cache >= row.kv * MIB - MIB / 4, `${row.name}: only ${mib(real.cache)} MiB of cache`);
+    lines.push(`${row.model.arch}: ${row.name}`);
+    for (const key of [...PARTS, 'total']) {
+      const off = mine[key] - real[key];
+      const isWrong = Math.abs(off) > Math.max(4 * MIB, 0.05 * real[key]);
+      lines.push(`  ${key.padEnd(10)} ${mib(mine[key]).padStart(9)} said ${mib(real[key]).padStart(9)} real ${mib(off).padStart(7)}${isWrong ? '  WRONG' : ''}`);
+      if (isWrong) wrong.push(`${row.name}, ${key}: ${mib(mine[key])} MiB said, ${mib(real[key])} MiB real`);
+    }
+    const [, n_ctx] = real.log.match(/llama_context: n_ctx += (\d+)/);
+    assert.equal(said.ctx, Number(n_ctx), `${row.name}: the context as the engine rounds it`);
+  }
+  console.log(lines.join('\n'));
+  assert.deepEqual(wrong, []);
+});
+
+test('the largest context fits, and the next one does not', async () => {
+  await put({ arch: 'llama', dim: 1024, heads: 16, 'kv-heads': 16, layers: 512, ctx: 1048576, ffn: 32, type: 'Q4_0' });
+  const [ram] = (await fit()).devices;
+  const { max_ctx: most } = await fit();
+  assert.equal(most % 256, 0);
+  assert.ok(most > 0 && most < 1048576, `${most} of ${mib(ram.total_bytes)} MiB`);
+  // Memory comes and goes meanwhile: a good step below and above.
+  assert.equal((await fit({ ctx: Math.floor(most * 0.8) })).fits, 'yes');
+  assert.notEqual((await fit({ ctx: Math.ceil(most * 1.25) })).fits, 'yes');
+  const much = await fit({ ctx: 1048576 });
+  assert.equal(much.fits, 'no');
+  assert.ok(much.devices[0].needed_bytes > ram.total_bytes);
+});
+
+test('what cannot be told is refused with words', async () => {
+  await put({ arch: 'llama' });
+  for (const bad of ['ctx=255', 'ctx=16777217', 'ctx=x', 'parallel=0', 'parallel=257', 'cache_type_k=q3',
+                     'cache_type_v=', 'gpu_layers=-1', 'gpu_layers=1026']) {
+    const answer = await hearth.api('GET', `/api/models/probe/fit?${bad}`);
+    assert.equal(answer.status, 422, `${bad}: ${JSON.stringify(answer)}`);
+    assert.equal(answer.error.details[0].field, bad.split('=')[0]);
+  }
+  assert.equal((await hearth.api('GET', '/api/models/nobody/fit')).status, 404);
+  fs.writeFileSync(path.join(hearth.models, 'broken.gguf'), 'GGUF and nothing else');
+  await hearth.api('POST', '/api/models/scan?wait=1');
+  const broken = await hearth.api('GET', '/api/models/broken/fit');
+  assert.equal(broken.status, 422);
+  assert.match(broken.error.message, /\w+ \w+/);
+});
+
+test('of a folder of safetensors only the weights are told', async () => {
+  const folder = path.join(hearth.models, 'tensors');
+  const head = Buffer.from(JSON.stringify({ 'model.embed_tokens.weight': { dtype: 'F16', shape: [4, 4], data_offsets: [0, 32] } }));
+  const size = Buffer.alloc(8);
+  size.writeBigUInt64LE(BigInt(head.length));
+  fs.mkdirSync(folder, { recursive: true });
+  fs.writeFileSync(path.join(folder, 'model.safetensors'), Buffer.concat([size, head, Buffer.alloc(32)]));
+  fs.writeFileSync(path.join(folder, 'config.json'), JSON.stringify({ model_type: 'llama', architectures: ['LlamaForCausalLM'] }));
+  await hearth.api('POST', '/api/models/scan?wait=1');
+  const answer = await hearth.api('GET', '/api/models/tensors/fit');
+  assert.equal(answer.status, 200, JSON.stringify(answer));
+  const { data } = answer;
+  assert.equal(data.is_weights_only, true);
+  assert.equal(data.max_ctx, null);
+  assert.ok(data.total_bytes >= 8 + head.length + 32);
+  assert.match(data.notes[0], /Only the weights/);
+  assert.deepEqual(data.parts.filter((part) => part.bytes !== null).map((part) => part.name), ['weights']);
+});
+
+test('hearth fit shows it', async () => {
+  await put({ arch: 'gemma3', layers: 6, ctx: 8192 });
+  const run = (...args) => spawnSync(HEARTH, ['fit', 'probe', ...args, '--data-dir', hearth.data], { encoding: 'utf8' });
+  const table = run('--ctx', '4096', '--parallel', '2', '--cache-type-k', 'q8_0');
+  assert.equal(table.status, 0, table.stderr);
+  for (const word of ['PART', 'weights', 'kv_window', 'compute', 'RAM', 'for a context of 4096 in 2 slots'])
+    assert.ok(table.stdout.includes(word), `${word} in:\n${table.stdout}`);
+  const json = run('--json', '--ctx', '4096');
+  assert.equal(json.status, 0, json.stderr);
+  assert.equal(JSON.parse(json.stdout).ctx, 4096);
+  assert.notEqual(run('--ctx', '1').status, 0);
+});
