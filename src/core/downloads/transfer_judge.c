@@ -15,6 +15,7 @@
  *   408 425 429 5xx                 again after Retry-After, or a back-off
  *   broken, stalled, ended short    again after a back-off; without ranges
  *                                   from the beginning
+ *   redirects in a circle           failed
  *   no file, too large, disk full   failed
  *
  * Again means: a few times in a row without a new byte between them. */
@@ -235,9 +236,9 @@ transfer_judge(struct connection *c, const struct error *error)
         take_end(c);
         return;
     }
-    bool is_final = error->code == ERR_FORBIDDEN ||
-                    error->code == ERR_INVALID ||
-                    error->code == ERR_NOT_IMPLEMENTED;
+    bool is_final =
+        error->code == ERR_FORBIDDEN || error->code == ERR_INVALID ||
+        error->code == ERR_REDIRECT_LOOP || error->code == ERR_NOT_IMPLEMENTED;
     if (is_final) {
         transfer_fail(t, error);
         return;
