@@ -184,8 +184,8 @@ reply_plan(struct ordering *ordering, const struct hub_plan *plan)
 }
 
 static void
-on_added(void *ctx, const struct download *download, bool is_new,
-         const struct error *error)
+on_told(void *ctx, const struct download *download, bool is_new,
+        const struct error *error)
 {
     struct call *call = ctx;
     if (error != NULL) {
@@ -203,7 +203,7 @@ add(struct call *call, const struct hub_plan *plan,
 {
     struct error error;
     call_ref(call);
-    if (downloads_add(call->api->options.downloads, plan, order, on_added, call,
+    if (downloads_add(call->api->options.downloads, plan, order, on_told, call,
                       &error) == 0)
         return;
     reply_error(call, &error);
@@ -337,11 +337,12 @@ change(struct call *call, verb_fn *verb)
 {
     struct error error;
     struct downloads *downloads = call->api->options.downloads;
-    if (verb(downloads, call->params[0], &error) < 0) {
-        reply_error(call, &error);
+    call_ref(call);
+    if (verb(downloads, call->params[0], &error) == 0 &&
+        downloads_await(downloads, call->params[0], on_told, call, &error) == 0)
         return;
-    }
-    downloads_show(call);
+    reply_error(call, &error);
+    call_unref(call);
 }
 
 void

@@ -125,7 +125,83 @@ test('cancel of a paused one removes what there is', async () => {
   await follow(hearth, task_id, (task) => task.status === 'paused', { file });
   assert.ok(leftovers(file).length > 0);
   await post(task_id, 'cancel');
-  await until('it to be swept', () => leftovers(file).length === 0);
+  assert.deepEqual(leftovers(file), []);
+});
+
+test('a cancel is answered when it is so', async () => {
+  const bytes = bytesOf('answered', 24 * MIB), file = place('answered.bin');
+  const url = origin.file('/answered', bytes, SLOW);
+  for (const isPaused of [false, true]) {
+    const { task_id } = await order(hearth, { url, filename: 'answered.bin' });
+    await follow(hearth, task_id, (task) => task.downloaded_bytes > MIB, { file });
+    if (isPaused) assert.equal((await post(task_id, 'pause')).data.status, 'paused');
+    assert.ok(leftovers(file).length > 0);
+    const answer = await hearth.api('DELETE', `/api/models/download/${task_id}`);
+    assert.equal(answer.status, 200);
+    assert.equal(answer.data.status, 'cancelled');
+    assert.deepEqual(leftovers(file), []);
+    assert.equal((await show(hearth, task_id)).status, 'cancelled');
+  }
+});
+
+test('ordered twice at once it is one task', async () => {
+  const bytes = bytesOf('twice', 1000), file = place('twice.bin');
+  const url = origin.file('/twice', bytes);
+  const orders = await Promise.all([1, 2, 3].map(() =>
+    hearth.api('POST', '/api/models/download', { url, filename: 'twice.bin' })));
+  assert.deepEqual(orders.map((answer) => answer.status).sort(), [200, 200, 201]);
+  assert.equal(new Set(orders.map((answer) => answer.data.task_id)).size, 1);
+  assert.equal((await ended(hearth, orders[0].data.task_id, { file, bytes })).status, 'completed');
+});
+
+// A task that has failed and left a part.
+async function broken(name, bytes) {
+  const url = origin.on(`/${name}`, (ask) => ask.n > 1
+    ? { status: 404, headers: {}, body: Buffer.from('gone') } : Origin.serve(ask, bytes, { cutAt: MIB }));
+  const { task_id } = await order(hearth, { url, filename: `${name}.bin` });
+  assert.equal((await ended(hearth, task_id, { file: place(`${name}.bin`) })).status, 'failed');
+  assert.ok(leftovers(place(`${name}.bin`)).length > 0);
+  origin.file(`/${name}`, bytes);
+  return { task_id, url };
+}
+
+test('a failed one is forgotten while it is ordered anew', async () => {
+  const bytes = bytesOf('anew', 9 * MIB);
+  for (let i = 0; i < 12; i++) {
+    const name = `anew-${i}`, file = place(`${name}.bin`);
+    const { task_id, url } = await broken(name, bytes);
+    const [gone, anew] = await Promise.all([hearth.api('DELETE', `/api/history/${task_id}`),
+                                            order(hearth, { url, filename: `${name}.bin` })]);
+    // Whoever came first: forgotten, or in use again.
+    assert.equal(gone.status, anew.task_id === task_id ? 409 : 204, JSON.stringify(gone));
+    const task = await ended(hearth, anew.task_id, { file, bytes });
+    assert.equal(task.status, 'completed', JSON.stringify(task.error));
+    assert.deepEqual(leftovers(file), []);
+    fs.rmSync(file);
+  }
+});
+
+test('a failed one is cancelled while it is ordered, retried and reordered', async () => {
+  const bytes = bytesOf('torn', 9 * MIB);
+  for (let i = 0; i < 12; i++) {
+    const name = `torn-${i}`, file = place(`${name}.bin`);
+    const { task_id, url } = await broken(name, bytes);
+    const [cancelled, anew, retried, reordered, forgotten] = await Promise.all([
+      post(task_id, 'cancel'), order(hearth, { url, filename: `${name}.bin` }), post(task_id, 'retry'),
+      post(task_id, 'priority', { priority: 7 }), hearth.api('DELETE', `/api/history/${task_id}`)]);
+    // It is cancelled, or gone before that; nothing that was said of it later is a lie.
+    assert.ok([200, 404].includes(cancelled.status), JSON.stringify(cancelled));
+    if (cancelled.status === 200) assert.equal(cancelled.data.status, 'cancelled');
+    for (const answer of [retried, reordered]) assert.ok([200, 404, 409].includes(answer.status), JSON.stringify(answer));
+    assert.ok([204, 404, 409].includes(forgotten.status), JSON.stringify(forgotten));
+    assert.notEqual(anew.status, 'failed');
+    if (anew.task_id !== task_id) {
+      const task = await ended(hearth, anew.task_id, { file, bytes });
+      assert.equal(task.status, 'completed', JSON.stringify(task.error));
+      fs.rmSync(file);
+    }
+    assert.deepEqual(leftovers(file), []);
+  }
 });
 
 test('retry after a failure goes on from what came', async () => {

@@ -14,17 +14,20 @@ static void next_file(struct download *d);
 static void
 rest(struct download *d, enum download_state state)
 {
-    struct downloads *downloads = d->all;
-    d->is_busy = false;
     d->transfer = NULL;
-    if (!d->is_interrupted)
-        download_set_state(d, state);
-    downloads_look(downloads);
+    if (d->wanted == DOWNLOAD_CANCELLED)
+        download_sweep(d); /* it may have been paused a moment before */
+    else
+        download_end(d, state);
 }
 
 static void
 fail(struct download *d, const struct error *error)
 {
+    if (d->wanted == DOWNLOAD_CANCELLED) {
+        rest(d, DOWNLOAD_CANCELLED);
+        return;
+    }
     d->error = *error;
     d->files[d->at].state = DOWNLOAD_FAILED;
     events_log(d->all->options.events, LOG_WARN, "downloads", "%s: %s: %s",
@@ -185,12 +188,8 @@ on_transferred(void *ctx, const struct error *error)
         return;
     }
     if (error->code == ERR_CANCELLED) {
-        bool is_over = d->wanted == DOWNLOAD_CANCELLED;
-        file->state = is_over ? DOWNLOAD_CANCELLED : DOWNLOAD_QUEUED;
-        if (is_over && !d->is_interrupted)
-            download_sweep(d); /* it may have been paused a moment before */
-        else
-            rest(d, d->wanted);
+        file->state = DOWNLOAD_QUEUED;
+        rest(d, d->wanted);
         return;
     }
     if (file->is_optional && d->wanted == DOWNLOAD_COMPLETED) {

@@ -51,6 +51,7 @@ download_new(struct downloads *downloads)
     if (d == NULL)
         return NULL;
     list_init(&d->node);
+    list_init(&d->waits);
     d->all = downloads;
     bandwidth_init(&d->bandwidth, &downloads->bandwidth);
     return d;
@@ -204,6 +205,47 @@ download_set_state(struct download *d, enum download_state state)
     events_publish(d->all->options.events, EVENT_DOWNLOAD_CHANGED, d->id, d);
 }
 
+/* ---- who waits ---- */
+
+static int
+add_wait(struct download *d, downloads_told_fn *on_done, void *ctx, bool is_new,
+         struct error *error)
+{
+    struct download_wait *wait = malloc(sizeof *wait);
+    if (wait == NULL)
+        return error_set(error, ERR_NO_MEMORY, "out of memory");
+    *wait = (struct download_wait){ .on_done = on_done,
+                                    .ctx = ctx,
+                                    .is_new = is_new };
+    list_push_back(&d->waits, &wait->node);
+    return 0;
+}
+
+/* `error`: there is no such task. */
+static void
+tell_waits(struct download *d, const struct error *error)
+{
+    struct list *node;
+    while ((node = list_first(&d->waits)) != NULL) {
+        struct download_wait wait =
+            *LIST_ENTRY(node, struct download_wait, node);
+        list_remove(node);
+        free(LIST_ENTRY(node, struct download_wait, node));
+        wait.on_done(wait.ctx, error == NULL ? d : NULL, wait.is_new, error);
+    }
+}
+
+void
+download_end(struct download *d, enum download_state state)
+{
+    struct downloads *downloads = d->all;
+    d->is_busy = false;
+    if (!d->is_interrupted)
+        download_set_state(d, state);
+    tell_waits(d, NULL);
+    downloads_look(downloads);
+}
+
 /* ---- the queue ---- */
 
 static size_t
@@ -215,18 +257,53 @@ count_busy(const struct downloads *downloads)
     return n;
 }
 
-/* Two of one repository in the cache may share blobs: one after the other. */
+/* It is being cancelled, and nothing else can become of it. */
 static bool
-must_wait(const struct download *wanted)
+is_leaving(const struct download *d)
 {
-    LIST_FOR(node, &wanted->all->tasks)
+    return d->is_busy && d->wanted == DOWNLOAD_CANCELLED;
+}
+
+static bool
+has_place(const struct download *d, const char *place)
+{
+    for (size_t i = 0; i < d->n_files; i++)
+        if (strcmp(d->files[i].place, place) == 0)
+            return true;
+    return false;
+}
+
+static bool
+shares_place(const struct download *a, const struct download *b)
+{
+    for (size_t i = 0; i < a->n_files; i++)
+        if (has_place(b, a->files[i].place))
+            return true;
+    return false;
+}
+
+static bool
+must_wait_for(const struct download *wanted, const struct list *tasks)
+{
+    LIST_FOR(node, tasks)
     {
         const struct download *d = LIST_ENTRY(node, struct download, node);
-        if (d->is_busy && d->is_cache && wanted->is_cache &&
-            strcmp(d->target, wanted->target) == 0)
+        bool is_near = d->is_cache && wanted->is_cache &&
+                       strcmp(d->target, wanted->target) == 0;
+        if (d->is_busy &&
+            (is_near || (is_leaving(d) && shares_place(d, wanted))))
             return true;
     }
     return false;
+}
+
+/* Two of one repository in the cache may share blobs: one after the other.
+ * What is left of one that was cancelled goes before its files come anew. */
+static bool
+must_wait(const struct download *wanted)
+{
+    return must_wait_for(wanted, &wanted->all->tasks) ||
+           must_wait_for(wanted, &wanted->all->leaving);
 }
 
 static struct download *
@@ -247,7 +324,9 @@ void
 downloads_look(struct downloads *downloads)
 {
     if (downloads->is_stopping) {
-        if (count_busy(downloads) == 0 && downloads->on_stopped != NULL) {
+        if (count_busy(downloads) == 0 && list_is_empty(&downloads->adding) &&
+            list_is_empty(&downloads->leaving) &&
+            downloads->on_stopped != NULL) {
             void (*on_stopped)(void *ctx) = downloads->on_stopped;
             downloads->on_stopped = NULL;
             on_stopped(downloads->stopped_ctx);
@@ -432,6 +511,8 @@ downloads_new(const struct downloads_options *options,
     if (downloads == NULL)
         return error_set(error, ERR_NO_MEMORY, "out of memory");
     list_init(&downloads->tasks);
+    list_init(&downloads->adding);
+    list_init(&downloads->leaving);
     bandwidth_init(&downloads->bandwidth, NULL);
     timer_init(&downloads->clock, on_clock);
     struct loading loading = { .downloads = downloads, .error = error };
@@ -457,8 +538,8 @@ downloads_stop(struct downloads *downloads, void (*on_done)(void *ctx),
     LIST_FOR_SAFE(node, &downloads->tasks)
     {
         struct download *d = LIST_ENTRY(node, struct download, node);
-        if (!d->is_busy)
-            continue;
+        if (!d->is_busy || d->wanted != DOWNLOAD_COMPLETED)
+            continue; /* what was asked of it still becomes true */
         d->is_interrupted = true;
         download_halt(d, DOWNLOAD_QUEUED);
     }
@@ -498,12 +579,12 @@ is_same(const struct download *a, const struct download *b)
 }
 
 static struct download *
-find_same(const struct downloads *downloads, const struct download *wanted)
+find_same(const struct list *tasks, const struct download *wanted)
 {
-    LIST_FOR(node, &downloads->tasks)
+    LIST_FOR(node, tasks)
     {
         struct download *d = LIST_ENTRY(node, struct download, node);
-        if (is_same(d, wanted))
+        if (!is_leaving(d) && is_same(d, wanted))
             return d;
     }
     return NULL;
@@ -511,20 +592,21 @@ find_same(const struct downloads *downloads, const struct download *wanted)
 
 /* Another task that writes one of these files. */
 static int
-check_targets(const struct downloads *downloads, const struct download *wanted,
+check_targets(const struct list *tasks, const struct download *wanted,
               struct error *error)
 {
-    LIST_FOR(node, &downloads->tasks)
+    LIST_FOR(node, tasks)
     {
         const struct download *d = LIST_ENTRY(node, struct download, node);
-        if (download_has_ended(d) || d->is_cache)
+        if (download_has_ended(d) || is_leaving(d) || d->is_cache)
             continue;
         for (size_t i = 0; i < d->n_files; i++)
-            for (size_t j = 0; j < wanted->n_files; j++)
-                if (strcmp(d->files[i].place, wanted->files[j].place) == 0)
-                    return error_set(error, ERR_CONFLICT,
-                                     "download %s writes %s already", d->id,
-                                     d->files[i].place);
+            if (has_place(wanted, d->files[i].place))
+                return error_set(error, ERR_CONFLICT,
+                                 "download %s, which is %s, writes %s: let it "
+                                 "end, or cancel it",
+                                 d->id, download_state_name(d->state),
+                                 d->files[i].place);
     }
     return 0;
 }
@@ -554,29 +636,22 @@ queue_again(struct downloads *downloads, struct download *d)
     return 0;
 }
 
-struct adding {
-    struct download *d;
-    downloads_added_fn *on_done;
-    void *ctx;
-};
-
 static void
-on_added(void *ctx, const struct error *error)
+on_stored(void *ctx, const struct error *error)
 {
-    struct adding *adding = ctx;
-    struct download *d = adding->d;
+    struct download *d = ctx;
     struct downloads *downloads = d->all;
+    list_remove(&d->node);
     if (error != NULL) {
-        adding->on_done(adding->ctx, NULL, false, error);
+        tell_waits(d, error);
         download_free(d);
-        free(adding);
+        downloads_look(downloads);
         return;
     }
     list_push_back(&downloads->tasks, &d->node);
     downloads->n++;
     events_publish(downloads->options.events, EVENT_DOWNLOAD_CHANGED, d->id, d);
-    adding->on_done(adding->ctx, d, true, NULL);
-    free(adding);
+    tell_waits(d, NULL);
     downloads_look(downloads);
 }
 
@@ -595,9 +670,26 @@ renew(struct download *same, struct download *order)
     queue_again(same->all, same);
 }
 
+/* The same task, if there is one: whoever orders it is told of it. */
+static int
+join_same(struct downloads *downloads, struct download *d,
+          downloads_told_fn *on_done, void *ctx, struct error *error)
+{
+    struct download *same = find_same(&downloads->tasks, d);
+    if (same != NULL) {
+        renew(same, d);
+        on_done(ctx, same, false, NULL);
+        return 1;
+    }
+    same = find_same(&downloads->adding, d);
+    if (same == NULL)
+        return 0;
+    return add_wait(same, on_done, ctx, false, error) < 0 ? -1 : 1;
+}
+
 int
 downloads_add(struct downloads *downloads, const struct hub_plan *plan,
-              const struct download_order *order, downloads_added_fn *on_done,
+              const struct download_order *order, downloads_told_fn *on_done,
               void *ctx, struct error *error)
 {
     if (downloads->n >= DOWNLOADS_MAX)
@@ -607,23 +699,15 @@ downloads_add(struct downloads *downloads, const struct hub_plan *plan,
     struct download *d = download_of_plan(downloads, plan, order, error);
     if (d == NULL)
         return -1;
-    struct download *same = find_same(downloads, d);
-    if (same != NULL) {
-        renew(same, d);
+    int joined = join_same(downloads, d, on_done, ctx, error);
+    if (joined != 0 || check_targets(&downloads->tasks, d, error) < 0 ||
+        check_targets(&downloads->adding, d, error) < 0 ||
+        add_wait(d, on_done, ctx, true, error) < 0) {
         download_free(d);
-        on_done(ctx, same, false, NULL);
-        return 0;
+        return joined > 0 ? 0 : -1;
     }
-    struct adding *adding = malloc(sizeof *adding);
-    if (adding == NULL || check_targets(downloads, d, error) < 0) {
-        if (adding == NULL)
-            error_set(error, ERR_NO_MEMORY, "out of memory");
-        free(adding);
-        download_free(d);
-        return -1;
-    }
-    *adding = (struct adding){ d, on_done, ctx };
-    download_store_then(d, on_added, adding);
+    list_push_back(&downloads->adding, &d->node);
+    download_store_then(d, on_stored, d);
     return 0;
 }
 
@@ -695,10 +779,20 @@ cannot(const struct download *d, const char *verb, struct error *error)
                      verb, download_state_name(d->state));
 }
 
+static struct download *
+find_staying(struct downloads *downloads, struct str id, struct error *error)
+{
+    struct download *d = find_for(downloads, id, error);
+    if (d == NULL || !is_leaving(d))
+        return d;
+    error_set(error, ERR_CONFLICT, "download %s is being cancelled", d->id);
+    return NULL;
+}
+
 int
 downloads_pause(struct downloads *downloads, struct str id, struct error *error)
 {
-    struct download *d = find_for(downloads, id, error);
+    struct download *d = find_staying(downloads, id, error);
     if (d == NULL)
         return -1;
     if (d->state == DOWNLOAD_PAUSED)
@@ -716,7 +810,7 @@ int
 downloads_resume(struct downloads *downloads, struct str id,
                  struct error *error)
 {
-    struct download *d = find_for(downloads, id, error);
+    struct download *d = find_staying(downloads, id, error);
     if (d == NULL)
         return -1;
     if (d->is_busy && d->wanted == DOWNLOAD_PAUSED)
@@ -730,16 +824,29 @@ downloads_resume(struct downloads *downloads, struct str id,
 int
 downloads_retry(struct downloads *downloads, struct str id, struct error *error)
 {
-    struct download *d = find_for(downloads, id, error);
+    struct download *d = find_staying(downloads, id, error);
     if (d == NULL)
         return -1;
     return d->state == DOWNLOAD_FAILED ? queue_again(downloads, d)
                                        : cannot(d, "retry", error);
 }
 
-/* What an earlier run left of it. */
+int
+downloads_await(struct downloads *downloads, struct str id,
+                downloads_told_fn *on_done, void *ctx, struct error *error)
+{
+    struct download *d = find_for(downloads, id, error);
+    if (d == NULL)
+        return -1;
+    if (d->is_busy && d->wanted != DOWNLOAD_COMPLETED)
+        return add_wait(d, on_done, ctx, false, error);
+    on_done(ctx, d, false, NULL);
+    return 0;
+}
+
+/* What is left of it. */
 struct sweep_job {
-    struct download *d; /* is cancelled after it; or NULL */
+    struct download *d;
     char **places;
     size_t n;
 };
@@ -773,12 +880,21 @@ sweep_work(void *arg)
         sweep_place(job->places[i]);
 }
 
+/* Nothing of it is left. */
 static void
-end_cancelled(struct download *d)
+end_swept(struct download *d)
 {
-    d->is_busy = false;
-    download_set_state(d, DOWNLOAD_CANCELLED);
-    downloads_look(d->all);
+    struct downloads *downloads = d->all;
+    for (size_t i = 0; i < d->n_files; i++)
+        if (d->files[i].state != DOWNLOAD_COMPLETED)
+            d->files[i].state = DOWNLOAD_CANCELLED;
+    if (!d->is_forgotten) {
+        download_end(d, DOWNLOAD_CANCELLED);
+        return;
+    }
+    list_remove(&d->node);
+    download_free(d);
+    downloads_look(downloads);
 }
 
 static void
@@ -790,40 +906,54 @@ on_swept(void *arg)
         free(job->places[i]);
     free(job->places);
     free(job);
-    if (d != NULL)
-        end_cancelled(d);
+    end_swept(d);
 }
 
-static void
-sweep(const struct download *d, struct download *cancels)
+/* Another of the same repository goes on with it some day. */
+static bool
+is_needed(const struct download *but, const char *place)
+{
+    LIST_FOR(node, &but->all->tasks)
+    {
+        const struct download *d = LIST_ENTRY(node, struct download, node);
+        if (d != but && d->is_cache && !download_has_ended(d) &&
+            !is_leaving(d) && has_place(d, place))
+            return true;
+    }
+    return false;
+}
+
+void
+download_sweep(struct download *d)
 {
     struct sweep_job *job = calloc(1, sizeof *job);
     if (job != NULL)
         job->places = calloc(d->n_files + 1, sizeof *job->places);
     if (job == NULL || job->places == NULL) {
         free(job);
-        if (cancels != NULL)
-            end_cancelled(cancels);
-        return; /* a .part stays; it is never taken for a model */
+        end_swept(d); /* a .part stays; it is never taken for a model */
+        return;
     }
-    job->d = cancels;
-    if (cancels != NULL)
-        cancels->is_busy = true; /* nobody else begins on these files */
+    job->d = d;
     for (size_t i = 0; i < d->n_files; i++) {
-        char *place = d->files[i].state == DOWNLOAD_COMPLETED
-                          ? NULL
-                          : str_dup(str_from(d->files[i].place));
-        if (place != NULL)
-            job->places[job->n++] = place;
+        const char *place = d->files[i].place;
+        bool is_ours = d->files[i].state != DOWNLOAD_COMPLETED &&
+                       !(d->is_cache && is_needed(d, place));
+        char *copy = is_ours ? str_dup(str_from(place)) : NULL;
+        if (copy != NULL)
+            job->places[job->n++] = copy;
     }
     if (worker_submit(d->all->options.loop, sweep_work, on_swept, job) != 0)
         on_swept(job);
 }
 
-void
-download_sweep(struct download *d)
+/* From now on nobody else begins on its files. */
+static void
+begin_leaving(struct download *d)
 {
-    sweep(d, d);
+    d->is_busy = true;
+    d->wanted = DOWNLOAD_CANCELLED;
+    download_sweep(d);
 }
 
 int
@@ -837,11 +967,10 @@ downloads_cancel(struct downloads *downloads, struct str id,
         return 0;
     if (d->state == DOWNLOAD_COMPLETED)
         return cannot(d, "cancel", error);
-    if (d->is_busy) {
+    if (d->is_busy && !is_leaving(d))
         download_halt(d, DOWNLOAD_CANCELLED);
-        return 0;
-    }
-    download_sweep(d);
+    else if (!d->is_busy)
+        begin_leaving(d);
     return 0;
 }
 
@@ -849,7 +978,7 @@ int
 downloads_set_priority(struct downloads *downloads, struct str id,
                        int64_t priority, struct error *error)
 {
-    struct download *d = find_for(downloads, id, error);
+    struct download *d = find_staying(downloads, id, error);
     if (d == NULL)
         return -1;
     d->priority = priority;
@@ -863,20 +992,21 @@ int
 downloads_forget(struct downloads *downloads, struct str id,
                  struct error *error)
 {
-    struct download *d = find_for(downloads, id, error);
+    struct download *d = find_staying(downloads, id, error);
     if (d == NULL)
         return -1;
-    bool is_over = d->state == DOWNLOAD_COMPLETED ||
-                   d->state == DOWNLOAD_CANCELLED ||
-                   d->state == DOWNLOAD_FAILED;
-    if (!is_over || d->is_busy)
+    if (d->is_busy || (d->state != DOWNLOAD_FAILED && !download_has_ended(d)))
         return cannot(d, "delete", error);
-    if (d->state == DOWNLOAD_FAILED)
-        sweep(d, NULL);
     store_delete_download(downloads->options.store, d->id, NULL, NULL);
     list_remove(&d->node);
     downloads->n--;
-    download_free(d);
+    if (d->state != DOWNLOAD_FAILED) {
+        download_free(d);
+        return 0;
+    }
+    d->is_forgotten = true;
+    list_push_back(&downloads->leaving, &d->node);
+    begin_leaving(d);
     return 0;
 }
 

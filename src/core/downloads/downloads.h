@@ -75,14 +75,15 @@ int downloads_target(const struct downloads *downloads,
                      const struct download_order *order,
                      struct strbuf *ret_target, struct error *error);
 
+/* `download` is NULL when `error` is not. */
+typedef void downloads_told_fn(void *ctx, const struct download *download,
+                               bool is_new, const struct error *error);
 /* A new task, or the one that is there for the same files of the same version
  * and has not ended (`is_new` false). Told when it is stored; -1 with `error`:
  * not called. */
-typedef void downloads_added_fn(void *ctx, const struct download *download,
-                                bool is_new, const struct error *error);
 int downloads_add(struct downloads *downloads, const struct hub_plan *plan,
                   const struct download_order *order,
-                  downloads_added_fn *on_done, void *ctx, struct error *error);
+                  downloads_told_fn *on_done, void *ctx, struct error *error);
 
 size_t downloads_count(const struct downloads *downloads);
 /* Oldest first. */
@@ -91,7 +92,9 @@ const struct download *downloads_at(const struct downloads *downloads,
 const struct download *downloads_find(const struct downloads *downloads,
                                       struct str id);
 
-/* -1: ERR_NOT_FOUND, or ERR_CONFLICT when it cannot be done in its state. */
+/* -1: ERR_NOT_FOUND, or ERR_CONFLICT when it cannot be done in its state; one
+ * that is being cancelled cannot be made anything else. What runs takes a
+ * moment to be paused or cancelled: downloads_await() tells when it is. */
 int downloads_pause(struct downloads *downloads, struct str id,
                     struct error *error);
 int downloads_resume(struct downloads *downloads, struct str id,
@@ -103,7 +106,12 @@ int downloads_cancel(struct downloads *downloads, struct str id,
                      struct error *error);
 int downloads_set_priority(struct downloads *downloads, struct str id,
                            int64_t priority, struct error *error);
-/* Out of the history: only one that has ended. Its files stay. */
+/* Told once nothing that was asked of it is on its way, perhaps at once, with
+ * `is_new` false; -1 with ERR_NOT_FOUND or ERR_NO_MEMORY: not called. */
+int downloads_await(struct downloads *downloads, struct str id,
+                    downloads_told_fn *on_done, void *ctx, struct error *error);
+/* Out of the history: only one that has ended. Its files stay; what a failed
+ * one left goes. */
 int downloads_forget(struct downloads *downloads, struct str id,
                      struct error *error);
 

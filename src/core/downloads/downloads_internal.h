@@ -25,8 +25,17 @@ struct download_file {
     uint64_t downloaded_bytes;
 };
 
-struct download {
+/* Somebody who is told when it is stored, or quiet. */
+struct download_wait {
     struct list node;
+    downloads_told_fn *on_done;
+    void *ctx;
+    bool is_new;
+};
+
+struct download {
+    struct list node; /* of one of the owner's lists */
+    struct list waits;
     struct downloads *all;
     char id[ID_BYTES];
     enum download_state state;
@@ -48,8 +57,9 @@ struct download {
     size_t at; /* the file that is transferred */
     struct bandwidth bandwidth;
     bool is_busy;               /* a job on a worker, or a transfer */
-    enum download_state wanted; /* after the transfer has stopped */
+    enum download_state wanted; /* when it is quiet again */
     bool is_interrupted;        /* the daemon ends: the state stays */
+    bool is_forgotten;          /* is freed when it is quiet */
     double bytes_per_s;
     uint64_t measured_bytes;
     int64_t measured_at_ms;
@@ -61,6 +71,8 @@ struct downloads {
     char **roots;
     struct list tasks;
     size_t n;
+    struct list adding;  /* on their way into the store */
+    struct list leaving; /* forgotten, until nothing of them is left */
     struct bandwidth bandwidth;
     struct timer clock; /* hours of the limit; what waits for its turn */
     bool is_stopping;
@@ -77,6 +89,8 @@ void download_store_then(const struct download *download,
                          store_done_fn *on_done, void *ctx);
 /* Removes what there is of it; then it is cancelled. */
 void download_sweep(struct download *download);
+/* Nothing of it runs any more; whoever waits for that is told. */
+void download_end(struct download *download, enum download_state state);
 /* Starts what may start. */
 void downloads_look(struct downloads *downloads);
 
