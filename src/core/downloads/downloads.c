@@ -98,6 +98,7 @@ static int
 copy_plan(struct download *d, const struct hub_plan *plan)
 {
     d->source = plan->source;
+    d->is_renamed = plan->is_renamed;
     d->model_id = dup_or_empty(plan->model_id);
     d->revision = dup_or_empty(plan->revision);
     d->ref = dup_or_empty(plan->ref);

@@ -45,7 +45,8 @@ struct download {
     char *model_id, *revision, *ref, *variant, *display_name, *kind;
     char *target; /* folder */
     char *sidecar;
-    bool is_cache; /* target is Hugging Face's cache folder of the model */
+    bool is_cache;   /* target is Hugging Face's cache folder of the model */
+    bool is_renamed; /* the user named its file; known until it has a place */
     int64_t limit_bytes_per_s;
     struct download_file *files;
     size_t n_files;
