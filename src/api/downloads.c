@@ -412,9 +412,9 @@ void
 history_again(struct call *call)
 {
     const struct download *d = call_download(call);
-    const struct download_order order = { .priority = 0 };
     if (d == NULL)
         return;
+    const struct download_order order = { .target = download_target(d) };
     struct hub_plan *plan = download_plan(d);
     if (plan == NULL)
         reply_errorf(call, ERR_NO_MEMORY, "there is not enough memory");

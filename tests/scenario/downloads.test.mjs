@@ -311,6 +311,68 @@ test('the history: found, downloaded again, forgotten', async () => {
   assert.ok(checkPlace(file, bytes), 'its file is gone');
 });
 
+// The same address again, when its file lies where it was put.
+for (const [what, options] of Object.entries({ 'an ETag': { etag: '"v1"' }, 'a length': {}, 'no ranges': { isRanged: false },
+                                               'an ETag alone': { etag: '"v1"', isRanged: false, isChunked: true } }))
+  test(`pulled again, nothing is fetched: ${what} tells that it is the same`, async () => {
+    const name = what.replaceAll(' ', '-'), bytes = bytesOf(name, 3 * MIB), file = place(`${name}.bin`);
+    const url = origin.file(`/again-${name}`, bytes, options);
+    const first = await fetches(hearth, url, `${name}.bin`, bytes);
+    const at = fs.statSync(file).mtimeMs, n = origin.asked(`/again-${name}`).length;
+    const again = await fetches(hearth, url, `${name}.bin`, bytes);
+    assert.notEqual(again.task_id, first.task_id);
+    assert.equal(again.files[0].sha256, sha256(bytes));
+    assert.equal(fs.statSync(file).mtimeMs, at, 'it was written again');
+    const [question, ...more] = origin.asked(`/again-${name}`).slice(n);
+    assert.equal(question.headers.range, 'bytes=0-0');
+    assert.deepEqual(more, []);
+  });
+
+test('an empty file pulled again', async () => {
+  const url = origin.file('/again-empty', Buffer.alloc(0));
+  await fetches(hearth, url, 'again-empty.bin', Buffer.alloc(0));
+  await fetches(hearth, url, 'again-empty.bin', Buffer.alloc(0));
+});
+
+test('pulled again, and it is not the same: nothing is overwritten', async () => {
+  const bytes = bytesOf('v1', 3 * MIB), file = place('version.bin');
+  const url = origin.file('/version', bytes, { etag: '"v1"' });
+  const again = async (words) => {
+    const { task_id } = await order(hearth, { url, filename: 'version.bin' });
+    const task = await ended(hearth, task_id);
+    assert.equal(task.status, 'failed');
+    assert.equal(task.error.code, 'conflict');
+    assert.match(task.error.message, new RegExp(`version.bin is there already, and ${words}: move it away, or choose`));
+  };
+  await fetches(hearth, url, 'version.bin', bytes);
+  origin.file('/version', bytesOf('v2', 3 * MIB), { etag: '"v2"' });
+  await again('its origin has another version now');
+  origin.file('/version', bytes, {});
+  await again('its origin has another version now'); // it does not say which
+  origin.file('/version', bytesOf('v3', 2 * MIB), {});
+  await again('its origin has another version now');
+  assert.ok(checkPlace(file, bytes));
+  origin.file('/version', bytes, { etag: '"v1"' });
+  fs.appendFileSync(file, 'more');
+  await again('it is another file');
+  fs.rmSync(file);
+  await fetches(hearth, url, 'version.bin', bytes);
+});
+
+test('history: an address is downloaded as it is now, to where it went', async () => {
+  const one = bytesOf('now one', 1000), two = bytesOf('now two', 2000);
+  const target = path.join(hearth.models, 'of-history'), file = path.join(target, 'now.bin');
+  const { task_id } = await order(hearth, { url: origin.file('/now', one), filename: 'now.bin', target });
+  await ended(hearth, task_id, { file, bytes: one });
+  fs.rmSync(file);
+  origin.file('/now', two);
+  const again = await hearth.api('POST', `/api/history/${task_id}/download`);
+  assert.equal(again.status, 201, JSON.stringify(again));
+  const task = await ended(hearth, again.data.task_id, { file, bytes: two });
+  assert.equal(task.status, 'completed', JSON.stringify(task.error));
+  assert.ok(checkPlace(file, two));
+});
+
 test('bad orders are refused', async () => {
   const cases = [{}, { url: 'ftp://127.0.0.1/x' }, { url: 'no url' }, { url: 'http://127.0.0.3:81/x.bin' },
                  { url: origin.url('/x.bin'), priority: 5000 }, { url: origin.url('/x.bin'), limit_bytes_per_s: -1 }];

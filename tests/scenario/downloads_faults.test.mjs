@@ -428,7 +428,8 @@ describe('an origin that misbehaves', { concurrency: 32 }, () => {
     const { task_id } = await order(hearth, { url: origin.file('/there', bytesOf('there', 10)), filename: 'there.bin' });
     const task = await ended(hearth, task_id, { file, bytes: Buffer.from('precious') });
     assert.equal(task.status, 'failed');
-    assert.match(task.error.message, /there already/);
+    assert.equal(task.error.code, 'conflict');
+    assert.match(task.error.message, /there\.bin is there already, and nothing says .* move it away, or choose another name/);
     assert.equal(fs.readFileSync(file, 'utf8'), 'precious');
   });
 });

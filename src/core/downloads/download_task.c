@@ -156,20 +156,29 @@ on_noted(void *ctx, const struct error *error)
     transfer_publish(d->transfer); /* which has waited for this */
 }
 
+/* Which version came, of a file that nobody told of. */
+static void
+note_version(struct download *d)
+{
+    struct transfer_view view;
+    struct download_file *file = &d->files[d->at];
+    transfer_view(d->transfer, &view);
+    snprintf(file->sha256, sizeof file->sha256, "%s", view.sha256);
+    if (file->etag[0] == '\0')
+        snprintf(file->etag, sizeof file->etag, "%s", view.etag);
+}
+
 /* The digest is stored before the file has its name: after a crash in between
  * it is known by it. */
 static void
 on_verified(void *ctx)
 {
     struct download *d = ctx;
-    struct transfer_view view;
-    struct download_file *file = &d->files[d->at];
-    if (file->sha256[0] != '\0') {
+    if (d->files[d->at].sha256[0] != '\0') {
         transfer_publish(d->transfer);
         return;
     }
-    transfer_view(d->transfer, &view);
-    snprintf(file->sha256, sizeof file->sha256, "%s", view.sha256);
+    note_version(d);
     download_store_then(d, on_noted, d);
 }
 
@@ -179,6 +188,8 @@ on_transferred(void *ctx, const struct error *error)
     struct download *d = ctx;
     struct download_file *file = &d->files[d->at];
     take_view(d);
+    if (error == NULL && file->sha256[0] == '\0')
+        note_version(d); /* it was there before */
     d->transfer = NULL;
     if (error == NULL) {
         if (file->size_bytes < 0)
@@ -220,11 +231,31 @@ downloads_outstanding(const struct download *but)
     return sum;
 }
 
+/* What came from there to there before; NULL: nothing. */
+static const struct download_file *
+find_earlier(const struct download *wanted, const struct download_file *file)
+{
+    const struct download_file *found = NULL;
+    LIST_FOR(node, &wanted->all->tasks)
+    {
+        const struct download *d = LIST_ENTRY(node, struct download, node);
+        if (d->state != DOWNLOAD_COMPLETED || d->source != wanted->source)
+            continue;
+        for (size_t i = 0; i < d->n_files; i++)
+            if (strcmp(d->files[i].place, file->place) == 0 &&
+                strcmp(d->files[i].url, file->url) == 0)
+                found = &d->files[i]; /* the newest counts */
+    }
+    return found;
+}
+
 static void
 transfer(struct download *d)
 {
     const struct downloads_options *options = &d->all->options;
     struct download_file *file = &d->files[d->at];
+    const struct download_file *earlier =
+        file->sha256[0] == '\0' ? find_earlier(d, file) : NULL;
     const struct transfer_options wanted = {
         .loop = options->loop,
         .fetcher = options->fetcher,
@@ -235,6 +266,8 @@ transfer(struct download *d)
         .path = file->place,
         .size_bytes = file->size_bytes,
         .sha256 = file->sha256,
+        .known_sha256 = earlier == NULL ? "" : earlier->sha256,
+        .known_etag = earlier == NULL ? "" : earlier->etag,
         .n_connections = options->n_connections,
         .stall_ms = options->stall_ms,
         .max_bytes = options->max_file_bytes,

@@ -1051,6 +1051,12 @@ download_matches(const struct download *d, struct str text)
     return is_match;
 }
 
+struct str
+download_target(const struct download *d)
+{
+    return d->is_cache ? STR("") : str_from(d->target);
+}
+
 struct hub_plan *
 download_plan(const struct download *d)
 {
@@ -1078,10 +1084,13 @@ download_plan(const struct download *d)
         }
         *to = (struct hub_file){ .path = from->path,
                                  .url = from->url,
-                                 .size_bytes = from->size_bytes };
+                                 .size_bytes = -1 };
+        plan.n_files++;
+        if (d->source == HUB_URL) /* whatever lies there now */
+            continue;
+        to->size_bytes = from->size_bytes;
         snprintf(to->sha256, sizeof to->sha256, "%s", from->sha256);
         snprintf(to->etag, sizeof to->etag, "%s", from->etag);
-        plan.n_files++;
     }
     struct hub_plan *copy = hub_plan_copy(&plan);
     free(files);

@@ -124,6 +124,8 @@ bool download_matches(const struct download *download, struct str text);
 const char *download_kind(const struct download *download);
 /* The plan again, for another download; NULL when out of memory. */
 struct hub_plan *download_plan(const struct download *download);
+/* The folder that another download of it is ordered into; "": the usual. */
+struct str download_target(const struct download *download);
 /* The record of the API. */
 void download_write(const struct download *download, struct json_writer *out);
 

@@ -81,6 +81,7 @@ begin_connection(struct transfer *t, struct connection *c, struct span piece)
                               .end = piece.to,
                               .folded = piece.from,
                               .has_range = !t->is_sequential && !is_all,
+                              .is_question = t->is_asking,
                               .expect_size = t->size,
                               .total = -1 };
     atomic_init(&c->at, piece.from);
@@ -142,6 +143,14 @@ next_piece(const struct transfer *t, struct span *ret_piece)
     return is_ok;
 }
 
+/* One byte shows what there is; not even that is read. */
+static void
+ask_version(struct transfer *t)
+{
+    if (t->n_active == 0 && !timer_is_armed(&t->retry))
+        begin_connection(t, &t->connections[0], (struct span){ 0, 1 });
+}
+
 static void
 connect_all(struct transfer *t)
 {
@@ -199,6 +208,16 @@ transfer_throw_away(struct transfer *t)
     t->synced_bytes = 0;
     t->is_dirty = true;
     t->is_stale = true;
+}
+
+int
+transfer_set_taken(const struct transfer *t, const char *why,
+                   struct error *error)
+{
+    return error_set(error, ERR_CONFLICT,
+                     "%.300s is there already, and %s: move it away, or "
+                     "choose another name or target",
+                     t->path, why);
 }
 
 void
@@ -269,6 +288,10 @@ go_on(struct transfer *t)
 {
     if (t->fd < 0 && t->is_whole) { /* it was there before */
         transfer_finish(t);
+        return;
+    }
+    if (t->is_asking) {
+        ask_version(t);
         return;
     }
     transfer_hash(t);
@@ -380,6 +403,9 @@ transfer_start(const struct transfer_options *options)
     t->journal_new = with_ending(options->path, ".part.journal.new");
     t->lock_path = with_ending(options->path, ".part.lock");
     snprintf(t->sha256, sizeof t->sha256, "%s", options->sha256);
+    snprintf(t->known_sha256, sizeof t->known_sha256, "%s",
+             options->known_sha256);
+    snprintf(t->known_etag, sizeof t->known_etag, "%s", options->known_etag);
     timer_init(&t->tick, on_tick);
     timer_init(&t->retry, on_retry);
     if (t->url == NULL || t->bearer == NULL || t->path == NULL ||

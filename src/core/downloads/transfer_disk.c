@@ -33,6 +33,7 @@ struct open_job {
     struct transfer *t;
     struct error error;
     bool is_there; /* the whole file, with the right digest */
+    bool is_known; /* the whole file, with the digest of an earlier one */
 };
 
 static int
@@ -94,16 +95,21 @@ look_at_target(struct open_job *job)
     char hex[SHA256_HEX_BYTES];
     if (file_stamp(t->path, &stamp) < 0)
         return 0;
-    if (t->sha256[0] != '\0' && (t->size < 0 || stamp.size_bytes == t->size) &&
-        hash_file(t->path, hex, &job->error) == 0 &&
-        strcmp(hex, t->sha256) == 0) {
+    bool is_wanted = t->sha256[0] != '\0';
+    const char *digest = is_wanted ? t->sha256 : t->known_sha256;
+    if (digest[0] != '\0' && (t->size < 0 || stamp.size_bytes == t->size) &&
+        hash_file(t->path, hex, &job->error) == 0 && strcmp(hex, digest) == 0) {
         t->size = stamp.size_bytes;
         snprintf(t->found_sha256, sizeof t->found_sha256, "%s", hex);
-        job->is_there = true;
+        job->is_there = is_wanted;
+        job->is_known = !is_wanted;
         return 0;
     }
-    return error_set(&job->error, ERR_CONFLICT,
-                     "%s is there already and is another file", t->path);
+    return transfer_set_taken(t,
+                              digest[0] == '\0'
+                                  ? "nothing says that it is the same file"
+                                  : "it is another file",
+                              &job->error);
 }
 
 static int
@@ -140,7 +146,7 @@ open_files(struct open_job *job)
                   "another download writes %s (process %ld)", t->path, pid);
     if (taken != 0 || look_at_target(job) < 0)
         return -1;
-    if (job->is_there)
+    if (job->is_there || job->is_known)
         return 0;
     read_journal(t);
     if (check_room(t, &job->error) < 0 ||
@@ -170,10 +176,12 @@ on_opened(void *arg)
     struct transfer *t = job->t;
     t->is_opening = false;
     t->phase = TRANSFER_RUNNING;
-    if (job->error.code != ERR_OK && !job->is_there)
+    if (job->error.code != ERR_OK && !job->is_there && !job->is_known)
         transfer_fail(t, &job->error);
-    else if (job->is_there)
-        t->is_whole = true;
+    t->is_whole = job->is_there;
+    t->is_asking = job->is_known;
+    if (job->is_known)
+        snprintf(t->etag, sizeof t->etag, "%s", t->known_etag);
     free(job);
     transfer_turn(t);
 }

@@ -34,6 +34,7 @@ enum wire_outcome {
     WIRE_RANGE_WRONG,   /* 206 of other bytes than asked for */
     WIRE_UNSATISFIED,   /* 416 */
     WIRE_CHANGED,       /* another version than before */
+    WIRE_ASKED,         /* no byte was wanted: see total, etag */
     WIRE_REFUSED,       /* not a file, or too large: see error */
     WIRE_DISK           /* could not be written: see error */
 };
@@ -45,6 +46,7 @@ struct connection {
     uint64_t folded;     /* up to here it is in the spans */
     bool is_cancelled;
     bool has_range;
+    bool is_question; /* which version there is */
     /* Copies for the fetch thread. */
     int64_t expect_size;
     char expect_etag[JOURNAL_TEXT_BYTES];
@@ -69,6 +71,7 @@ struct transfer {
     struct transfer_options options;
     char *url, *bearer, *path, *part, *journal, *journal_new, *lock_path;
     char sha256[SHA256_HEX_BYTES]; /* wanted, or "" */
+    char known_sha256[SHA256_HEX_BYTES], known_etag[JOURNAL_TEXT_BYTES];
     enum transfer_phase phase;
     struct timer tick;
     struct timer retry;
@@ -81,6 +84,7 @@ struct transfer {
     bool is_ranged;     /* the origin answers ranges */
     bool is_sequential; /* it does not */
     bool is_whole;      /* a body without announced length has ended */
+    bool is_asking;     /* the file is there: is it what the origin has? */
     struct connection connections[TRANSFER_CONNECTIONS_MAX];
     size_t n_active;
 
@@ -120,6 +124,9 @@ void transfer_restart(struct transfer *transfer);
 void transfer_throw_away(struct transfer *transfer);
 bool transfer_has_all(const struct transfer *transfer);
 void transfer_retry_after(struct transfer *transfer, int64_t ms);
+/* A file has the name already and is not known to be the wanted one: -1. */
+int transfer_set_taken(const struct transfer *transfer, const char *why,
+                       struct error *error);
 
 /* ---- transfer_wire.c; on the fetch thread ---- */
 

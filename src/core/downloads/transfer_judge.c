@@ -9,6 +9,8 @@
  *                                   beginning
  *   another ETag or length          all is thrown away: versions never mix.
  *                                   The third time it has failed
+ *   whatever version, asked about   the file that is there is it, or it has
+ *   a file that is there            failed
  *   401 403 404 410                 failed, with the origin's words; from a
  *                                   storage behind a redirect (a signed URL
  *                                   that expired) the hub is asked again
@@ -162,11 +164,37 @@ judge_changed(struct connection *c)
     begin_again(t, &error);
 }
 
+/* The version of the file that is there, by its length and by its ETag if
+ * either has one. */
+static void
+judge_version(struct connection *c)
+{
+    struct transfer *t = c->transfer;
+    struct error error;
+    bool has_etag = c->etag[0] != '\0' || t->etag[0] != '\0';
+    bool is_same = c->outcome != WIRE_CHANGED &&
+                   (c->total >= 0 ? c->total == t->size : has_etag) &&
+                   (c->outcome == WIRE_UNSATISFIED || /* it is empty */
+                    strcmp(c->etag, t->etag) == 0);
+    t->is_asking = false;
+    t->is_whole = is_same;
+    if (is_same)
+        return;
+    transfer_set_taken(t, "its origin has another version now", &error);
+    transfer_fail(t, &error);
+}
+
 static void
 judge_outcome(struct connection *c)
 {
     struct transfer *t = c->transfer;
     struct error error;
+    bool is_version = c->outcome == WIRE_ASKED || c->outcome == WIRE_CHANGED ||
+                      c->outcome == WIRE_UNSATISFIED;
+    if (c->is_question && is_version) {
+        judge_version(c);
+        return;
+    }
     switch (c->outcome) {
     case WIRE_STATUS: judge_status(c); break;
     case WIRE_RANGE_IGNORED:
@@ -187,6 +215,7 @@ judge_outcome(struct connection *c)
     case WIRE_CHANGED: judge_changed(c); break;
     case WIRE_REFUSED:
     case WIRE_DISK: transfer_fail(t, &c->error); break;
+    case WIRE_ASKED:
     case WIRE_FINE: break;
     }
 }

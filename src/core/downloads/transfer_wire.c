@@ -129,6 +129,8 @@ take_file(struct connection *c, const struct fetch_head *head)
     }
     if (check_version(c, head) == FETCH_ABORT)
         return FETCH_ABORT;
+    if (c->is_question)
+        return end_with(c, WIRE_ASKED);
     if (c->is_ranged && (uint64_t)range.last + 1 < c->end)
         c->end = (uint64_t)range.last + 1;
     if (!c->is_ranged)
