@@ -179,7 +179,8 @@ static const struct schema schema_recommended = { .type = SCHEMA_OBJECT,
 static const struct schema_field support_fields[] = {
     { "supported", &schema_bool, 0, "mlx-openai-server is installed." },
     { "installed_version", &schema_text, NUL, NULL },
-    { "required_version", &schema_text, NUL, NULL },
+    { "required_version", &schema_text, NUL,
+      "Of mlx-lm, where the family needs a newer one than the first." },
     { "error", &schema_text, NUL, NULL },
     { "upgrade_command", &schema_text, NUL, NULL },
 };

@@ -422,6 +422,9 @@ test('options for an MLX model: its configuration says its family', async () => 
                    { tool_call_parser: 'qwen3', reasoning_parser: 'qwen3', message_converter: null });
   assert.equal(found.is_downloaded, false);
   assert.equal(typeof found.version_support.supported, 'boolean');
+  assert.equal(found.version_support.required_version, null);
+  const minimax = await get('/api/models/detect-options/some-org/MiniMax-M2.1-3bit');
+  assert.equal(minimax.version_support.required_version, '0.28.4');
   // No such repository: the name is all there is.
   const named = await get('/api/models/detect-options/some-org/Qwen3-Coder-32B');
   assert.equal(named.model_family, 'qwen3_coder');
