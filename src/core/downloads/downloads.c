@@ -7,6 +7,7 @@
 #include <time.h>
 
 #include "core/downloads/downloads_internal.h"
+#include "formats/day_hours.h"
 #include "io/worker.h"
 #include "platform/part_file.h"
 #include "platform/private_file.h"
@@ -342,46 +343,15 @@ downloads_look(struct downloads *downloads)
 
 /* ---- the limit's hours ---- */
 
-/* "HH:MM" in minutes, or -1. */
-static int
-minutes_of(struct str text)
-{
-    int64_t hours, minutes;
-    struct str rest = text;
-    struct str first = str_split(&rest, ':');
-    if (str_to_i64(str_trim(first), &hours) != 0 ||
-        str_to_i64(str_trim(rest), &minutes) != 0 || hours < 0 || hours > 24 ||
-        minutes < 0 || minutes > 59)
-        return -1;
-    return (int)(hours * 60 + minutes);
-}
-
-static int
-read_hours(const char *text, int *ret_from, int *ret_to, struct error *error)
-{
-    struct str rest = str_from(text);
-    *ret_from = *ret_to = 0;
-    if (rest.n == 0)
-        return 0;
-    *ret_from = minutes_of(str_split(&rest, '-'));
-    *ret_to = minutes_of(rest);
-    if (*ret_from >= 0 && *ret_to >= 0)
-        return 0;
-    return error_field(error, "downloads.limit_hours",
-                       "\"%s\": hours like 08:00-22:30 are expected", text);
-}
-
 static bool
 is_limited_now(const struct downloads *downloads)
 {
-    int from, to;
+    struct day_hours hours;
     time_t now = (time_t)(loop_wall_ms() / 1000);
     struct tm local;
-    if (read_hours(downloads->options.limit_hours, &from, &to, NULL) < 0 ||
-        from == to || localtime_r(&now, &local) == NULL)
-        return true;
-    int at = local.tm_hour * 60 + local.tm_min;
-    return from < to ? at >= from && at < to : at >= from || at < to;
+    return !day_hours_read(str_from(downloads->options.limit_hours), &hours) ||
+           localtime_r(&now, &local) == NULL ||
+           day_hours_has(&hours, local.tm_hour * 60 + local.tm_min);
 }
 
 static void
@@ -445,10 +415,7 @@ downloads_configure(struct downloads *downloads,
                     const struct downloads_options *options,
                     struct error *error)
 {
-    int from, to;
     struct downloads fresh = { .n = 0 };
-    if (read_hours(options->limit_hours, &from, &to, error) < 0)
-        return -1;
     if (copy_options(&fresh, options) < 0) {
         free_options(&fresh);
         return error_set(error, ERR_NO_MEMORY, "out of memory");
