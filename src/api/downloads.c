@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "api/handlers.h"
+#include "base/checked.h"
 
 /* ---- ordering ---- */
 
@@ -173,8 +174,9 @@ reply_plan(struct ordering *ordering, const struct hub_plan *plan)
         json_key(w, "sha256");
         json_text(w, file->sha256[0] == '\0' ? NULL : file->sha256);
         json_object_end(w);
-        total =
-            file->size_bytes < 0 || total < 0 ? -1 : total + file->size_bytes;
+        total = file->size_bytes < 0 || total < 0
+                    ? -1
+                    : i64_add_capped(total, file->size_bytes);
     }
     json_array_end(w);
     member_int_if(w, "total_bytes", total >= 0, total);

@@ -2,6 +2,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/checked.h"
 #include "core/downloads/downloads_internal.h"
 #include "io/worker.h"
 
@@ -212,21 +213,19 @@ on_transferred(void *ctx, const struct error *error)
     fail(d, error);
 }
 
+/* What is still to come after the files under way, whose room is taken: of
+ * this task and of all that run beside it. */
 static int64_t
-downloads_outstanding(const struct download *but)
+outstanding_bytes(const struct downloads *downloads)
 {
     int64_t sum = 0;
-    LIST_FOR(node, &but->all->tasks)
+    LIST_FOR(node, &downloads->tasks)
     {
         const struct download *d = LIST_ENTRY(node, struct download, node);
-        if (d == but || !d->is_busy)
-            continue;
-        for (size_t i = d->at; i < d->n_files; i++) {
-            const struct download_file *file = &d->files[i];
-            /* The room of the one under way is reserved already. */
-            if (i != d->at && file->size_bytes > 0)
-                sum += file->size_bytes;
-        }
+        for (size_t i = d->at + 1; d->is_busy && i < d->n_files; i++)
+            if (d->files[i].state != DOWNLOAD_COMPLETED &&
+                d->files[i].size_bytes > 0)
+                sum = i64_add_capped(sum, d->files[i].size_bytes);
     }
     return sum;
 }
@@ -271,7 +270,8 @@ transfer(struct download *d)
         .n_connections = options->n_connections,
         .stall_ms = options->stall_ms,
         .max_bytes = options->max_file_bytes,
-        .headroom_bytes = options->headroom_bytes + downloads_outstanding(d),
+        .headroom_bytes =
+            i64_add_capped(options->headroom_bytes, outstanding_bytes(d->all)),
         .on_progress = on_progress,
         .on_verified = on_verified,
         .on_done = on_transferred,

@@ -283,6 +283,24 @@ check(struct transfer *t)
     transfer_fail(t, &error);
 }
 
+/* Whether there is room for the whole, as far as its size is known. */
+static bool
+has_room(struct transfer *t)
+{
+    if (t->size > 0 && t->reserved != t->size) {
+        if (!t->is_reserving)
+            transfer_reserve(t);
+        return false;
+    }
+    for (size_t i = 0; i < TRANSFER_CONNECTIONS_MAX; i++) {
+        struct connection *c = &t->connections[i];
+        if (c->fetch != NULL && !c->is_cancelled &&
+            atomic_exchange(&c->is_held, false))
+            fetch_resume(c->fetch);
+    }
+    return true;
+}
+
 static void
 go_on(struct transfer *t)
 {
@@ -294,6 +312,8 @@ go_on(struct transfer *t)
         ask_version(t);
         return;
     }
+    if (!has_room(t))
+        return;
     transfer_hash(t);
     if (transfer_has_all(t)) {
         check(t);
@@ -337,7 +357,7 @@ transfer_turn(struct transfer *t)
     if (!t->forgets)
         maybe_sync(t);
     bool is_quiet = t->n_active == 0 && !t->is_hashing && !t->is_syncing &&
-                    t->is_told == t->is_let;
+                    !t->is_reserving && t->is_told == t->is_let;
     if (t->error.code != ERR_OK && is_quiet)
         transfer_close(t);
 }
@@ -395,6 +415,7 @@ transfer_start(const struct transfer_options *options)
     t->fd = -1;
     t->lock.fd = -1;
     t->size = options->size_bytes;
+    t->reserved = -1;
     t->url = str_dup(str_from(options->url));
     t->bearer = str_dup(str_from(options->bearer));
     t->path = str_dup(str_from(options->path));

@@ -54,7 +54,8 @@ struct connection {
     _Atomic uint64_t at;   /* the next byte goes there */
     _Atomic bool has_head; /* total, etag and is_ranged are good */
     _Atomic bool is_paused;
-    uint64_t end; /* of what comes */
+    _Atomic bool is_held; /* until there is room for what its head announced */
+    uint64_t end;         /* of what comes */
     enum wire_outcome outcome;
     int status;
     bool is_ranged;
@@ -79,7 +80,8 @@ struct transfer {
     struct file_lock lock;
 
     struct spans done;
-    int64_t size; /* -1: not known */
+    int64_t size;     /* -1: not known */
+    int64_t reserved; /* the size that there is room for; -1: none */
     char etag[JOURNAL_TEXT_BYTES];
     bool is_ranged;     /* the origin answers ranges */
     bool is_sequential; /* it does not */
@@ -105,6 +107,7 @@ struct transfer {
     bool is_told;  /* on_verified was called */
     bool is_let;   /* the file may have its name */
     bool is_opening;
+    bool is_reserving;
     bool is_finishing;
 
     bool is_stopping;
@@ -140,6 +143,8 @@ void transfer_judge(struct connection *connection, const struct error *error);
 /* ---- transfer_disk.c ---- */
 
 void transfer_open(struct transfer *transfer);
+/* Takes the room of t->size, while no connection writes. */
+void transfer_reserve(struct transfer *transfer);
 void transfer_hash(struct transfer *transfer);
 void transfer_sync(struct transfer *transfer);
 void transfer_finish(struct transfer *transfer);

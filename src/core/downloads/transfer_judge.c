@@ -138,6 +138,7 @@ judge_unsatisfied(struct connection *c)
     if (c->total >= 0 && (t->size < 0 || t->size == c->total) &&
         spans_front(&t->done) == total) {
         t->size = c->total;
+        t->reserved = t->size;
         return;
     }
     error_set(&error, ERR_BAD_GATEWAY,
@@ -241,6 +242,7 @@ take_end(struct connection *c)
     struct error error;
     if (c->end == UINT64_MAX && t->size < 0) {
         t->size = (int64_t)at; /* its length was not told */
+        t->reserved = t->size;
         t->is_whole = true;
     }
     if (at >= c->end || transfer_has_all(t))

@@ -137,8 +137,10 @@ take_file(struct connection *c, const struct fetch_head *head)
         c->end = c->total >= 0         ? (uint64_t)c->total
                  : c->expect_size >= 0 ? (uint64_t)c->expect_size
                                        : UINT64_MAX;
+    bool is_news = c->expect_size < 0 && c->total > 0;
+    atomic_store(&c->is_held, is_news);
     atomic_store(&c->has_head, true);
-    return FETCH_GO_ON;
+    return is_news ? FETCH_PAUSE : FETCH_GO_ON;
 }
 
 static bool

@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/checked.h"
 #include "core/hub/hub_internal.h"
 #include "formats/model_name.h"
 
@@ -387,7 +388,8 @@ write_variant(const struct hub_job *job, const struct variant *variant,
         if (!is_of(file, variant))
             continue;
         write_file(file, out);
-        size += file->size_bytes > 0 ? file->size_bytes : 0;
+        size =
+            i64_add_capped(size, file->size_bytes > 0 ? file->size_bytes : 0);
     }
     json_array_end(out);
     json_key(out, "size_bytes");
