@@ -765,7 +765,7 @@ downloads_pause(struct downloads *downloads, struct str id, struct error *error)
         return -1;
     if (d->state == DOWNLOAD_PAUSED)
         return 0;
-    if (!download_state_is_active(d->state))
+    if (!download_state_is_active(d->state) || d->is_arriving)
         return cannot(d, "pause", error);
     if (d->is_busy)
         download_halt(d, DOWNLOAD_PAUSED);
@@ -933,7 +933,7 @@ downloads_cancel(struct downloads *downloads, struct str id,
         return -1;
     if (d->state == DOWNLOAD_CANCELLED)
         return 0;
-    if (d->state == DOWNLOAD_COMPLETED)
+    if (d->state == DOWNLOAD_COMPLETED || d->is_arriving)
         return cannot(d, "cancel", error);
     if (d->is_busy && !is_leaving(d))
         download_halt(d, DOWNLOAD_CANCELLED);

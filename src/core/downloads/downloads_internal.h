@@ -61,6 +61,7 @@ struct download {
     enum download_state wanted; /* when it is quiet again */
     bool is_interrupted;        /* the daemon ends: the state stays */
     bool is_forgotten;          /* is freed when it is quiet */
+    bool is_arriving;           /* all is in place; the library looks for it */
     double bytes_per_s;
     uint64_t measured_bytes;
     int64_t measured_at_ms;

@@ -4,8 +4,9 @@
  * model in one quantization; the parts of a split one together) with a
  * projector, if there is one; a repository with one variant needs no choice,
  * and of several Q4_K_M is taken. A variant is called by its quantization;
- * where two models have the same, by the file. Else everything that an engine reads: weights of one kind
- * (safetensors before .bin), and the small files around them. */
+ * where two models have the same, by the file. Else everything that an engine
+ * reads: weights of one kind (safetensors before .bin), and the small files
+ * around them. */
 #include <stdio.h>
 #include <stdlib.h>
 
