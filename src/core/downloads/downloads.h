@@ -12,11 +12,6 @@
  * that its tools find them; else the download folder, from Civitai into a
  * folder by kind.
  *
- *     downloads.c      the owner: verbs, the queue, the store
- *     download_task.c  a task that runs
- *     download_place.c where files go, the links of a cache
- *     download_json.c  a task as JSON: for the store, for people
- *
  * Loop thread only. */
 #ifndef CORE_DOWNLOADS_H
 #define CORE_DOWNLOADS_H
