@@ -320,10 +320,10 @@ test_own_name(void **state)
     assert_false(rig_resolve(&rig, &two, script, N(script)));
     assert_string_equal(rig.error.field, "filename");
     /* A page is no file of the hub, nor is what lies elsewhere. */
-    static const char *const plain[] = { HUGGINGFACE "/org/name",
-                                         HUGGINGFACE "/name.gguf",
-                                         "https://else.test/org/name/resolve/"
-                                         "main/b.gguf" };
+    static const char *const plain[] = {
+        HUGGINGFACE "/org/name", HUGGINGFACE "/name.gguf",
+        "https://else.test/o/n/resolve/main/b.gguf"
+    };
     for (size_t i = 0; i < N(plain); i++) {
         request.url = str_from(plain[i]);
         assert_true(rig_resolve(&rig, &request, NULL, 0));
