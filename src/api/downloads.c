@@ -260,8 +260,8 @@ write_list(struct call *call, bool (*is_shown)(const struct download *d))
     struct str kind = query_text(call, "model_type");
     struct json_writer *w = reply_begin(call);
     json_array_begin(w);
-    for (size_t i = downloads_count(downloads); i > 0; i--) {
-        const struct download *d = downloads_at(downloads, i - 1);
+    const struct download *d = NULL;
+    while ((d = downloads_next(downloads, d)) != NULL) {
         if (is_shown(d) && (text.n == 0 || download_matches(d, text)) &&
             (kind.n == 0 || str_eq_nocase(kind, str_from(download_kind(d)))))
             download_write(d, w);
@@ -402,10 +402,12 @@ void
 history_clear(struct call *call)
 {
     struct downloads *downloads = call->api->options.downloads;
-    for (size_t i = downloads_count(downloads); i > 0; i--) {
-        const struct download *d = downloads_at(downloads, i - 1);
+    const struct download *d = downloads_next(downloads, NULL);
+    while (d != NULL) {
+        const struct download *older = downloads_next(downloads, d);
         if (is_history(d)) /* one that still ends stays */
             downloads_forget(downloads, str_from(download_id(d)), NULL);
+        d = older;
     }
     reply_empty(call);
 }

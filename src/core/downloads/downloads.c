@@ -52,8 +52,8 @@ next_queued(const struct downloads *downloads)
     LIST_FOR(node, &downloads->tasks)
     {
         struct download *d = LIST_ENTRY(node, struct download, node);
-        if (d->state == DOWNLOAD_QUEUED && !d->is_busy && !must_wait(d) &&
-            (best == NULL || d->priority > best->priority))
+        if (d->state == DOWNLOAD_QUEUED && !d->is_busy &&
+            (best == NULL || d->priority > best->priority) && !must_wait(d))
             best = d;
     }
     return best;
@@ -269,21 +269,13 @@ downloads_free(struct downloads *downloads)
 
 /* ---- finding ---- */
 
-size_t
-downloads_count(const struct downloads *downloads)
-{
-    return downloads->n;
-}
-
 const struct download *
-downloads_at(const struct downloads *downloads, size_t i)
+downloads_next(const struct downloads *downloads, const struct download *after)
 {
-    LIST_FOR(node, &downloads->tasks)
-    {
-        if (i-- == 0)
-            return LIST_ENTRY(node, struct download, node);
-    }
-    return NULL;
+    struct list *node =
+        after == NULL ? downloads->tasks.prev : after->node.prev;
+    return node == &downloads->tasks ? NULL
+                                     : LIST_ENTRY(node, struct download, node);
 }
 
 struct download *

@@ -80,10 +80,9 @@ int downloads_add(struct downloads *downloads, const struct hub_plan *plan,
                   const struct download_order *order,
                   downloads_told_fn *on_done, void *ctx, struct error *error);
 
-size_t downloads_count(const struct downloads *downloads);
-/* Oldest first. */
-const struct download *downloads_at(const struct downloads *downloads,
-                                    size_t i);
+/* The newest for NULL, then older ones; NULL after the oldest. */
+const struct download *downloads_next(const struct downloads *downloads,
+                                      const struct download *after);
 const struct download *downloads_find(const struct downloads *downloads,
                                       struct str id);
 
