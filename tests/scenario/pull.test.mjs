@@ -29,6 +29,7 @@ before(async () => {
   hub = await Hub.open({ repos: {
     'some-org/Tiny-GGUF': { tags: ['gguf'], downloads: 10, library: 'gguf', files: {
       'README.md': Buffer.from('# tiny\n'), 'tiny-F16.gguf': large, 'tiny-Q8_0.gguf': small } },
+    gpt2: { isUnlisted: true, files: { 'gpt2-Q8_0.gguf': small } },
     'other-org/Folder-GGUF': { tags: ['gguf'], downloads: 9, files: { 'sub/folder-Q4_0.gguf': small } },
     'mlx-org/Small-4bit': { tags: ['mlx'], downloads: 8, library: 'mlx', files: {
       'config.json': Buffer.from(JSON.stringify({ model_type: 'qwen3', architectures: ['Qwen3ForCausalLM'],
@@ -169,4 +170,12 @@ test('again: nothing is fetched', async () => {
   const before_ = hub.storage.server.log.length;
   await ok('pull', 'some-org/Tiny-GGUF:F16');
   assert.equal(hub.storage.server.log.length, before_);
+});
+
+test('a model without organisation goes by its one name', async () => {
+  await ok('pull', 'gpt2');
+  assert.equal(await ok('run', 'gpt2', 'hi'), 'small one\n');
+  const { repos, warnings } = await scanCacheDir(cache());
+  assert.deepEqual(warnings, []);
+  assert.ok(repos.some((repo) => repo.id.name === 'gpt2'));
 });
