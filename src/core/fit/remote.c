@@ -1,7 +1,8 @@
 /* The facts of a model that is on a hub.
  *
  *     hub_resolve()      which files it would be
- *     hub_reader_read()  the front of one: 1 MiB, then twice as much, ...
+ *     hub_reader_read()  the front of one: 1 MiB, then twice as much, ... or
+ *                        a little more than the parser missed
  *     on a worker        parsed; when bytes are missing, read on; else the
  *                        next part; after the last one, the estimate
  *
@@ -14,7 +15,11 @@
 #include "formats/model_name.h"
 #include "io/worker.h"
 
-enum { FIRST_STEP_BYTES = 1024 * 1024, PART_STEP_BYTES = 256 * 1024 };
+enum {
+    FIRST_STEP_BYTES = 1024 * 1024,
+    PART_STEP_BYTES = 256 * 1024,
+    STEP_MAX_BYTES = 8 * 1024 * 1024
+};
 
 struct ask {
     struct loop *loop;
@@ -193,7 +198,9 @@ parse_done(void *arg)
         int64_t wanted = ask->prefix.wanted > INT64_MAX / 2
                              ? INT64_MAX / 2
                              : (int64_t)ask->prefix.wanted;
-        read_on(ask, wanted > 2 * n ? wanted : 2 * n);
+        n += n < STEP_MAX_BYTES ? n : STEP_MAX_BYTES;
+        wanted += FIRST_STEP_BYTES; /* more will be missed behind it */
+        read_on(ask, wanted > n ? wanted : n);
     } else if (ask->error.code != ERR_OK) {
         finish(ask, &ask->error);
     } else if (++ask->at < ask->remote.n_files) {

@@ -47,6 +47,7 @@ function u32(n) {
 const text = (words) => Buffer.concat([u64(Buffer.byteLength(words)), Buffer.from(words)]);
 
 export const textKey = (name, value) => Buffer.concat([text(name), u32(8), text(value)]);
+export const u32Key = (name, n) => Buffer.concat([text(name), u32(4), u32(n)]);
 const u16Key = (name, n) => Buffer.concat([text(name), u32(2), Buffer.from([n & 255, n >> 8])]);
 const i32Key = (name, n) => Buffer.concat([text(name), u32(5), u32(n)]);
 
