@@ -158,7 +158,7 @@ refused(const struct hub_reader *reader, struct error *error)
 }
 
 static void
-on_done(void *ctx, const struct error *error)
+on_ended(void *ctx, const struct error *error)
 {
     struct hub_reader *reader = ctx;
     const struct hub_file *file = &reader->plan->files[reader->file];
@@ -222,7 +222,7 @@ make_job(const struct hub_reader *reader)
 
 int
 hub_reader_read(struct hub_reader *reader, size_t file, int64_t n_bytes,
-                hub_front_fn *on_front, void *ctx, struct error *error)
+                hub_front_fn *on_done, void *ctx, struct error *error)
 {
     assert(reader->job == NULL && file < reader->plan->n_files);
     if (reader->hub->is_closed)
@@ -237,7 +237,7 @@ hub_reader_read(struct hub_reader *reader, size_t file, int64_t n_bytes,
         return -1;
     assert(reader->n_wanted > reader->front.n);
     reader->job = make_job(reader);
-    reader->on_done = on_front;
+    reader->on_done = on_done;
     reader->ctx = ctx;
     reader->status = 0;
     reader->is_full = reader->is_odd = false;
@@ -251,7 +251,7 @@ hub_reader_read(struct hub_reader *reader, size_t file, int64_t n_bytes,
         .stall_ms = HUB_STALL_MS,
         .on_head = on_head,
         .on_body = on_body,
-        .on_done = on_done,
+        .on_done = on_ended,
         .ctx = reader,
     };
     if (reader->job != NULL &&
