@@ -6,7 +6,7 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { after, before, test } from 'node:test';
 import { parse, shardName, split, textKey, u32Key, withKeys, write } from './lib/gguf.mjs';
-import { Hearth, HEARTH, writeModel } from './lib/hearth.mjs';
+import { Hearth, HEARTH, until, writeModel } from './lib/hearth.mjs';
 import { Hub } from './lib/hub.mjs';
 
 const MIB = 1024 * 1024;
@@ -168,6 +168,20 @@ test('a limit that comes between two steps is told', async () => {
   const error = await fit({ model_id: 'some-org/tiny-GGUF', variant: 'F16' }, 429);
   hub.huggingface.limitAfter = null;
   assert.match(error.message, /wait 7 s/);
+});
+
+test('stopping while a header is on its way', async () => {
+  const daemon = await Hearth.start({ env: hub.env });
+  hub.storage.isSilent = true;
+  const n = hub.storage.server.log.length;
+  const asked = fit({ model_id: 'some-org/parts' }, 200, daemon).catch((error) => error);
+  await until('the storage to be asked', () => hub.storage.server.log.length > n);
+  process.kill(daemon.pid, 'SIGTERM');
+  await until('it to stop', () => daemon.output().includes('asked to end'));
+  const how = await daemon.stop(); // a second signal does not wait
+  hub.storage.isSilent = false;
+  assert.deepEqual(how, { code: 0, signal: null });
+  assert.ok(await asked instanceof Error);
 });
 
 test('hearth fit ORG/NAME', async () => {

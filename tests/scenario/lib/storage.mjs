@@ -76,7 +76,8 @@ export class Server {
 
 // Signed addresses of objects: GET only, and nobody who shows a credential
 // is let in. `isRangeless`: it knows no ranges; `n_sent` counts what it gives
-// then. `isShifted`: it gives another range than was asked for.
+// then. `isShifted`: it gives another range than was asked for. `isSilent`: it
+// gives nothing.
 export class Storage {
   static async start() {
     const storage = new Storage();
@@ -97,6 +98,7 @@ export class Storage {
                                         { 'Content-Type': 'application/xml' });
     if (req.headers.authorization) xml(400, 'InvalidArgument');
     else if (!object || req.method !== 'GET') xml(403, 'SignatureDoesNotMatch');
+    else if (this.isSilent) return;
     else if (this.isRangeless) this.pour(res, object.bytes);
     else serve(this.isShifted ? { ...req, headers: { range: 'bytes=7-' }, method: 'GET' } : req, res, object.bytes,
                { ETag: '"5d41402abc4b2a76b9719d911017c592-3"', ...object.headers });
