@@ -189,6 +189,12 @@ test('all parts count, and a projector is told', async () => {
   const whole = await fit();
   await put(model, { parts: 4 });
   assert.deepEqual(bare(await fit()), bare(whole));
+  fs.rmSync(path.join(hearth.models, shardName('probe', 3, 4)));
+  await hearth.api('POST', '/api/models/scan?wait=1');
+  const [cut] = (await hearth.api('GET', '/api/models?q=probe')).data;
+  const refused = await hearth.api('GET', `/api/models/${cut.id}/fit`);
+  assert.equal(refused.status, 422, JSON.stringify(refused));
+  assert.match(refused.error.message, /of 4 parts of .* only 3 are here/);
   assert.equal(whole.notes.some((note) => note.includes('projector')), false);
   const projector = withKeys(write({ keys: [], tensors: [] }), textKey('general.architecture', 'clip'),
                              textKey('pad', 'x'.repeat(3 * MIB)));

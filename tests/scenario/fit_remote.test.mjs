@@ -40,7 +40,7 @@ before(async () => {
   add('some-org/parts', Object.fromEntries(shards.map((bytes, i) => [`F16/${shardName('big-F16', i, 4)}`, bytes])));
   add('some-org/cut', Object.fromEntries(shards.slice(0, 3).map((bytes, i) => [shardName('big-F16', i, 4), bytes])));
   add('some-org/odd', {
-    'noise-Q4_0.gguf': Buffer.alloc(3 * MIB, 7), 'cut-Q4_1.gguf': large.subarray(0, 6 * MIB),
+    'alone-Q6_K.gguf': shards[0], 'noise-Q4_0.gguf': Buffer.alloc(3 * MIB, 7), 'cut-Q4_1.gguf': large.subarray(0, 6 * MIB),
     'endless-Q5_0.gguf': withKeys(small, textKey('general.description', 'x'.repeat(65 * MIB))) });
   add('some-org/tensors', { 'config.json': Buffer.from('{}'), 'model-1.safetensors': Buffer.alloc(3000),
                             'model-2.safetensors': Buffer.alloc(2000) });
@@ -131,6 +131,7 @@ test('what cannot be told is refused with words', async () => {
   assert.match((await of({}, 422)).details[0].message, /several variants: .*Q4_0/);
   assert.equal((await of({ variant: 'Q9_9' }, 422)).details[0].field, 'variant');
   assert.match((await of({ variant: 'Q4_0' }, 422)).message, /GGUF/);
+  assert.match((await of({ variant: 'Q6_K' }, 422)).message, /one of 4 parts/);
   assert.match((await of({ variant: 'Q4_1' }, 422)).message, /\w+ \w+/); // its tensors are cut off
   const n = hub.storage.server.log.length;
   assert.match((await of({ variant: 'Q5_0' }, 413)).message, /more than 64 MiB/);

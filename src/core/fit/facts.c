@@ -196,6 +196,7 @@ take_sizes(struct reading *r)
     struct fit_facts *f = r->facts;
     const struct gguf_value *words = gguf_get(r->info, "tokenizer.ggml.tokens");
     int64_t n_layers;
+    uint64_t n_parts;
     if (number(r, "block_count", 0, FIT_LAYERS_MAX, &n_layers) < 0 ||
         number(r, "embedding_length", 0, FIT_WIDTH_MAX, &f->embedding) < 0 ||
         number(r, "context_length", 0, INT64_MAX, &f->context_length) < 0 ||
@@ -206,6 +207,9 @@ take_sizes(struct reading *r)
                          "\"%s\" says nothing of blocks: it is no language "
                          "model",
                          f->architecture);
+    if (gguf_as_u64(gguf_get(r->info, "split.count"), &n_parts) &&
+        n_parts <= INT32_MAX)
+        f->n_parts = (int64_t)n_parts;
     if (words != NULL && words->n_items <= INT32_MAX)
         f->vocabulary = (int64_t)words->n_items;
     if (f->context_length > FIT_CTX_MAX)

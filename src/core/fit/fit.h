@@ -72,6 +72,7 @@ struct fit_facts {
     /* latent attention: 0 when it has none */
     int64_t latent_rank, latent_rope, latent_q, n_heads;
     int64_t ssm_inner;       /* recurrent blocks like Mamba's; else 0 */
+    int64_t n_parts;         /* files that it was split into; 0: not said */
     int64_t projector_bytes; /* of the file beside it; in no sum: engines load
                               * it only when they are told to */
     size_t n_layers;

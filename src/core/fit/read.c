@@ -67,6 +67,10 @@ read_gguf(struct ask *ask)
     if (open_source(ask->model->path, &source, &ask->error) < 0 ||
         fit_facts_read(&source, &ask->facts, &ask->error) < 0)
         return -1;
+    if (ask->facts.n_parts > 1 + (int64_t)shards->n)
+        return error_set(
+            &ask->error, ERR_INVALID, "of %lld parts of %s only %zu are here",
+            (long long)ask->facts.n_parts, ask->model->name, 1 + shards->n);
     for (size_t i = 0; i < shards->n; i++)
         if (open_source(shards->at[i], &source, &ask->error) < 0 ||
             fit_facts_add_part(&source, &ask->facts, &ask->error) < 0)

@@ -179,6 +179,10 @@ parse_work(void *arg)
         ask->trial = ask->facts;
         rc = fit_facts_add_part(&source, &ask->trial, &ask->error);
     }
+    if (rc == 0 && ask->trial.n_parts > (int64_t)ask->remote.n_files)
+        rc = error_set(&ask->error, ERR_INVALID,
+                       "%s says that it is one of %lld parts", ask->remote.file,
+                       (long long)ask->trial.n_parts);
     if (rc < 0)
         return;
     ask->facts = ask->trial;
