@@ -61,6 +61,29 @@ async function fit(query, status = 200, daemon = hearth) {
 const bare = ({ model_id, devices, max_ctx, notes, remote, ...rest }) => rest;
 const ranges = (from) => hub.storage.server.log.slice(from).map((entry) => entry.headers.range);
 
+// While `work` runs, `answer` answers instead of the server's own, which it
+// gets, too.
+async function misbehaving(server, answer, work) {
+  server.answer = (req, res, url) =>
+    answer(req, res, url, (...args) => Object.getPrototypeOf(server).answer.apply(server, args));
+  try {
+    return await work();
+  } finally {
+    delete server.answer;
+  }
+}
+
+// All of it, no faster than it is taken.
+function pour(res, bytes, on_sent) {
+  const piece = bytes.subarray(0, 65536);
+  if (res.destroyed || piece.length === 0) {
+    res.end();
+    return;
+  }
+  on_sent(piece.length);
+  res.write(piece, () => pour(res, bytes.subarray(piece.length), on_sent));
+}
+
 async function locally(bytes, ask = {}) {
   fs.writeFileSync(path.join(hearth.models, 'here.gguf'), bytes);
   assert.equal((await hearth.api('POST', '/api/models/scan?wait=1')).status, 200);
@@ -106,16 +129,19 @@ test('every part counts', async () => {
 });
 
 test('a server that knows no ranges is left after the header', async () => {
-  hub.storage.isRangeless = true;
-  hub.storage.n_sent = 0;
-  const there = await fit({ model_id: 'some-org/tiny-GGUF', variant: 'F16' });
-  hub.storage.isRangeless = false;
+  let n_sent = 0;
+  const there = await misbehaving(hub.storage, (req, res, url) => {
+    const { bytes } = hub.storage.objects.get(url.pathname + url.search);
+    res.writeHead(200, { 'Content-Length': bytes.length });
+    pour(res, bytes, (n) => { n_sent += n; });
+  }, () => fit({ model_id: 'some-org/tiny-GGUF', variant: 'F16' }));
   assert.deepEqual(bare(there), bare(await locally(large)));
   assert.ok(there.remote.read_bytes < large.length / 2 + 8 * MIB, `${there.remote.read_bytes}`);
-  assert.ok(hub.storage.n_sent < 2 * large.length, `${hub.storage.n_sent} sent of ${large.length}`);
-  hub.storage.isShifted = true; // gives other bytes than it is asked for
-  const shifted = await fit({ model_id: 'some-org/tiny-GGUF', variant: 'Q8_0' }, 502);
-  hub.storage.isShifted = false;
+  assert.ok(n_sent < 2 * large.length, `${n_sent} sent of ${large.length}`);
+  const shifted = await misbehaving(hub.storage, (req, res) => { // other bytes than it is asked for
+    res.writeHead(206, { 'Content-Range': `bytes 7-99/${small.length}`, 'Content-Length': 93 });
+    res.end(small.subarray(7, 100));
+  }, () => fit({ model_id: 'some-org/tiny-GGUF', variant: 'Q8_0' }, 502));
   assert.match(shifted.message, /other bytes/);
 });
 
@@ -165,24 +191,25 @@ test('gated, offline: told as for a download', async () => {
 });
 
 test('a limit that comes between two steps is told', async () => {
-  hub.huggingface.limitAfter = { path: '/some-org/tiny-GGUF/resolve/', n: 1 };
-  const error = await fit({ model_id: 'some-org/tiny-GGUF', variant: 'F16' }, 429);
-  hub.huggingface.limitAfter = null;
+  let n = 0;
+  const error = await misbehaving(hub.huggingface, (req, res, url, usual) => {
+    if (url.pathname.includes('/resolve/') && (n += 1) === 2) hub.huggingface.limit(1);
+    usual(req, res, url);
+  }, () => fit({ model_id: 'some-org/tiny-GGUF', variant: 'F16' }, 429));
   assert.match(error.message, /wait 7 s/);
 });
 
 test('stopping while a header is on its way', async () => {
   const daemon = await Hearth.start({ env: hub.env });
-  hub.storage.isSilent = true;
   const n = hub.storage.server.log.length;
-  const asked = fit({ model_id: 'some-org/parts' }, 200, daemon).catch((error) => error);
-  await until('the storage to be asked', () => hub.storage.server.log.length > n);
-  process.kill(daemon.pid, 'SIGTERM');
-  await until('it to stop', () => daemon.output().includes('asked to end'));
-  const how = await daemon.stop(); // a second signal does not wait
-  hub.storage.isSilent = false;
-  assert.deepEqual(how, { code: 0, signal: null });
-  assert.ok(await asked instanceof Error);
+  await misbehaving(hub.storage, () => {}, async () => {
+    const asked = fit({ model_id: 'some-org/parts' }, 200, daemon).catch((error) => error);
+    await until('the storage to be asked', () => hub.storage.server.log.length > n);
+    process.kill(daemon.pid, 'SIGTERM');
+    await until('it to stop', () => daemon.output().includes('asked to end'));
+    assert.deepEqual(await daemon.stop(), { code: 0, signal: null }); // a second signal does not wait
+    assert.ok(await asked instanceof Error);
+  });
 });
 
 test('hearth fit ORG/NAME', async () => {

@@ -37,15 +37,6 @@ export class HuggingFace {
     this.limitHeaders = headers;
   }
 
-  // Whether `limitAfter` ({path, n}: n requests below that path are answered)
-  // makes this one too many.
-  isPast(url) {
-    const rule = this.limitAfter;
-    if (!rule || !url.pathname.startsWith(rule.path)) return false;
-    rule.n -= 1;
-    return rule.n < 0;
-  }
-
   // Who asks: a token's row, null for nobody, undefined for a bad token.
   who(req) {
     const given = /^Bearer (.*)$/.exec(req.headers.authorization ?? '');
@@ -60,7 +51,7 @@ export class HuggingFace {
   answer(req, res, url) {
     const who = this.who(req);
     const parts = url.pathname.slice(1).split('/').map(decodeURIComponent);
-    if (this.n_limited > 0 || this.isPast(url)) {
+    if (this.n_limited > 0) {
       this.n_limited -= 1;
       reply(res, 429, { error: 'We had to rate limit your IP' }, this.limitHeaders);
     } else if (who === undefined) {
