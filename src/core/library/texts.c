@@ -119,11 +119,10 @@ read_index(struct model *model)
         char path[LIMIT_PATH_BYTES * 2];
         struct transformers_index index;
         struct error error;
-        struct strbuf text = STRBUF_INIT(TRANSFORMERS_INDEX_BYTES);
+        struct strbuf text = STRBUF_INIT(TRANSFORMERS_INDEX_ROOM);
         snprintf(path, sizeof path, "%s/%s", model->path, names[i]);
         is_read = read_text(path, &text);
-        if (is_read &&
-            transformers_index_read(strbuf_view(&text), &index, &error) < 0) {
+        if (is_read && transformers_index_read(&text, &index, &error) < 0) {
             result = facts_note_failure(model, &error);
         } else if (is_read) {
             result = take_index(model, &index);
