@@ -6,7 +6,13 @@
 
 #include "base/map.h"
 #include "formats/file_name.h"
-#include "formats/json.h"
+
+const char *const transformers_template_names[] = { "chat_template.jinja",
+                                                    "chat_template.json",
+                                                    NULL };
+const char *const transformers_index_names[] = { "model.safetensors.index.json",
+                                                 "pytorch_model.bin.index.json",
+                                                 NULL };
 
 struct reader {
     struct transformers_config *config;
@@ -462,6 +468,14 @@ transformers_tokenizer_read(struct str text, bool *ret_has_template,
         template.n > 0;
     json_doc_free(doc);
     return 0;
+}
+
+bool
+transformers_is_mlx(const struct json *metadata)
+{
+    struct str format;
+    return json_as_text(json_get(metadata, "format"), &format) &&
+           str_is(format, "mlx");
 }
 
 /* ---- the index ---- */

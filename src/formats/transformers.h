@@ -15,6 +15,7 @@
 #include "base/error.h"
 #include "base/strbuf.h"
 #include "base/units.h"
+#include "formats/json.h"
 #include "records/model.h"
 
 #define TRANSFORMERS_CONFIG_BYTES    (4 * MIB)
@@ -33,8 +34,8 @@ enum {
 struct transformers_config {
     bool is_model; /* model_type or architectures is there: else the file
                     * configures something else */
-    bool is_mlx;   /* quantized by MLX. What MLX did not quantize looks as
-                    * anybody's */
+    bool is_mlx;   /* quantized by MLX. The configuration of what MLX did not
+                    * quantize looks as anybody's: see transformers_is_mlx */
     enum model_kind kind; /* LLM when nothing speaks for another */
     char model_type[TRANSFORMERS_NAME_BYTES]; /* "qwen3_moe" */
     char architectures[TRANSFORMERS_ARCHITECTURES_MAX]
@@ -59,6 +60,15 @@ int transformers_config_read(struct str text,
 /* tokenizer_config.json: whether a chat template is in it. The same errors. */
 int transformers_tokenizer_read(struct str text, bool *ret_has_template,
                                 struct error *error);
+
+/* Newer folders have the template in a file of its own: one of these. NULL
+ * at the end. */
+extern const char *const transformers_template_names[];
+/* What an index is called, the first that is there counts. */
+extern const char *const transformers_index_names[];
+/* Whether MLX wrote a safetensors file, by its __metadata__: that tells what
+ * it did not quantize. */
+bool transformers_is_mlx(const struct json *metadata);
 
 struct transformers_index {
     struct text_list shards; /* each once, in the order of the file; names
