@@ -114,6 +114,9 @@ int facts_read(struct model *model);
 /* heads.c: the same of the head alone. */
 int heads_read_gguf(struct model *model);
 int heads_read_safetensors(struct model *model); /* after the sidecar */
+/* Of the first file of a folder's weights, for what its texts do not say.
+ * `is_whole`: there is no other one. */
+int heads_read_weights(struct model *model, const char *path, bool is_whole);
 /* texts.c: of the texts in a folder; of the sidecars beside an image
  * program's file. */
 int texts_read_folder(struct model *model);

@@ -447,7 +447,7 @@ test_folders_of_several_texts(void **state)
         "\"model-00001-of-00002.safetensors\",\"b\":"
         "\"model-00002-of-00002.safetensors\"}}";
     put(f, "models/half/config.json", "{\"model_type\":\"llama\"}");
-    put(f, "models/half/model-00001-of-00002.safetensors", "1");
+    put_tensors(f, "models/half/model-00001-of-00002.safetensors", "{}", 0);
     put(f, "models/half/model.safetensors.index.json", index);
     put(f, "models/half/tokenizer_config.json", "{\"chat_template\":\"x\"}");
     put(f, "models/odd/config.json",
@@ -456,7 +456,7 @@ test_folders_of_several_texts(void **state)
     put(f, "models/odd/chat_template.jinja", "x");
     put(f, "models/vectors/config.json",
         "{\"model_type\":\"qwen3\",\"limit\":Infinity}");
-    put(f, "models/vectors/model.safetensors", "333");
+    put_tensors(f, "models/vectors/model.safetensors", "{}", 0);
     put(f, "models/vectors/modules.json", "[]");
     scan(f);
     const struct model *half = find(f, "half");
@@ -471,9 +471,75 @@ test_folders_of_several_texts(void **state)
     assert_int_equal(vectors->kind, MODEL_KIND_EMBEDDING);
     assert_false(vectors->has_template);
     assert_string_equal(vectors->error, "");
-    put(f, "models/half/model-00002-of-00002.safetensors", "1");
+    put_tensors(f, "models/half/model-00002-of-00002.safetensors", "{}", 0);
     scan(f);
     assert_string_equal(find(f, "half")->error, "");
+}
+
+/* One tensor of 64 bytes, after what `front` says. */
+static void
+put_weights(struct fixture *f, const char *name, const char *front,
+            const char *dtype, int n_elements)
+{
+    char head[256];
+    snprintf(head, sizeof head,
+             "{%s\"a\":{\"dtype\":\"%s\",\"shape\":[%d],"
+             "\"data_offsets\":[0,64]}}",
+             front, dtype, n_elements);
+    put_tensors(f, name, head, 64);
+}
+
+/* Such as MLX did not quantize, and everybody's. */
+static void
+test_folders_that_are_not_quantized(void **state)
+{
+    struct fixture *f = *state;
+    static const char mlx[] = "\"__metadata__\":{\"format\":\"mlx\"},";
+    static const struct {
+        const char *name, *config, *front, *dtype;
+        int n_elements;
+        enum model_format format;
+        enum model_kind kind;
+        const char *quantization;
+    } rows[] = {
+        { "llama", "\"model_type\":\"llama\"", mlx, "F16", 32, MODEL_FORMAT_MLX,
+          MODEL_KIND_LLM, "F16" },
+        { "said", "\"model_type\":\"llama\",\"torch_dtype\":\"bfloat16\"", "",
+          "F16", 32, MODEL_FORMAT_TRANSFORMERS, MODEL_KIND_LLM, "BF16" },
+        { "vectors", "\"model_type\":\"bert\"", "", "F32", 16,
+          MODEL_FORMAT_TRANSFORMERS, MODEL_KIND_EMBEDDING, "F32" },
+        { "sees", "\"model_type\":\"qwen2_vl\",\"vision_config\":{}", mlx,
+          "BF16", 32, MODEL_FORMAT_MLX, MODEL_KIND_VISION, "BF16" },
+        { "hears", "\"model_type\":\"whisper\"", "", "F16", 32,
+          MODEL_FORMAT_TRANSFORMERS, MODEL_KIND_AUDIO, "F16" },
+        { "encodes", "\"architectures\":[\"T5EncoderModel\"]", "", "F16", 32,
+          MODEL_FORMAT_TRANSFORMERS, MODEL_KIND_TEXT_ENCODER, "F16" },
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        char path[200], config[200];
+        snprintf(path, sizeof path, "models/%s/config.json", rows[i].name);
+        snprintf(config, sizeof config, "{%s}", rows[i].config);
+        put(f, path, config);
+        snprintf(path, sizeof path, "models/%s/weights.safetensors",
+                 rows[i].name);
+        put_weights(f, path, rows[i].front, rows[i].dtype, rows[i].n_elements);
+    }
+    put(f, "models/cut/config.json", "{\"model_type\":\"llama\"}");
+    put(f, "models/cut/model.safetensors", "12345");
+    scan(f);
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        const struct model *model = find(f, rows[i].name);
+        assert_string_equal(model->error, "");
+        assert_string_equal(model_format_names[model->format],
+                            model_format_names[rows[i].format]);
+        assert_string_equal(model_kind_names[model->kind],
+                            model_kind_names[rows[i].kind]);
+        assert_string_equal(model->quantization, rows[i].quantization);
+    }
+    assert_int_equal(find(f, "llama")->n_parameters, 32);
+    assert_int_equal(find(f, "llama")->guessed.n, 0);
+    assert_true(str_starts_with(str_from(find(f, "cut")->error),
+                                STR("model.safetensors: ")));
 }
 
 static void
@@ -843,6 +909,7 @@ main(void)
         TEST(test_a_folder_with_a_configuration_is_one_model),
         TEST(test_texts_in_and_beside_models),
         TEST(test_folders_of_several_texts),
+        TEST(test_folders_that_are_not_quantized),
         TEST(test_sidecars_fill_each_other_in),
         TEST(test_image_files_by_their_folder),
         TEST(test_heads_of_image_files),
