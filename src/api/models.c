@@ -29,18 +29,32 @@ write_field(const struct model *model, const struct model_field *field,
     }
 }
 
-void
-model_write(struct api *api, const struct model *model, struct json_writer *out)
+static void
+write_model(struct api *api, const struct model *model, unsigned left_out,
+            struct json_writer *out)
 {
     struct instance_view view = { .state = INSTANCE_STOPPED };
     instances_view(api->options.instances, model->id, &view);
     json_object_begin(out);
     member_text(out, "id", model->id);
     for (size_t i = 0; i < n_model_fields; i++)
-        if ((model_fields[i].flags & MODEL_HIDDEN) == 0)
+        if ((model_fields[i].flags & left_out) == 0)
             write_field(model, &model_fields[i], out);
     member_text(out, "state", instance_state_name(view.state));
     json_object_end(out);
+}
+
+void
+model_write(struct api *api, const struct model *model, struct json_writer *out)
+{
+    write_model(api, model, MODEL_HIDDEN | MODEL_DETAIL, out);
+}
+
+static void
+reply_model(struct call *call, const struct model *model)
+{
+    write_model(call->api, model, MODEL_HIDDEN, reply_begin(call));
+    reply_end(call, 200);
 }
 
 const struct model *
@@ -104,10 +118,8 @@ void
 models_show(struct call *call)
 {
     const struct model *model = call_model(call);
-    if (model == NULL)
-        return;
-    model_write(call->api, model, reply_begin(call));
-    reply_end(call, 200);
+    if (model != NULL)
+        reply_model(call, model);
 }
 
 /* ---- duplicates ---- */
@@ -222,8 +234,7 @@ on_changed(void *ctx, const struct model *model, const struct error *error)
     if (call->exchange != NULL && error != NULL) {
         reply_error(call, error);
     } else if (call->exchange != NULL) {
-        model_write(call->api, model, reply_begin(call));
-        reply_end(call, 200);
+        reply_model(call, model);
     }
     call_unref(call);
 }

@@ -164,7 +164,8 @@ add_known(struct scan *scan, const struct model *model)
     if (known == NULL)
         return -1;
     *known = (struct known_file){ model->size_bytes, model->modified_at_ms,
-                                  model->device, model->inode };
+                                  model->device, model->inode,
+                                  model->sidecar_stamp };
     if (map_put(&scan->known, str_from(model->path), known) == 0)
         return 0;
     free(known);
@@ -251,21 +252,24 @@ is_same_file(const struct model *a, const struct model *b)
            a->modified_at_ms == b->modified_at_ms;
 }
 
-/* What the scan cannot know comes from the record; where that has nothing,
- * what a sidecar says stays. */
+/* What the scan cannot know, or did not read, comes from the record; where
+ * that has nothing, what a sidecar says stays. */
 static int
 inherit(struct found_model *found, const struct model *record,
         const struct model *nothing)
 {
     struct model *model = found->model;
-    bool has_facts = found->is_known || is_same_file(model, record);
+    bool is_same = found->is_known || is_same_file(model, record);
     memcpy(model->id, record->id, sizeof model->id);
     for (size_t i = 0; i < n_model_fields; i++) {
         const struct model_field *field = &model_fields[i];
         bool is_fact = (field->flags & MODEL_FACT) != 0;
-        bool is_users = (field->flags & (MODEL_FACT | MODEL_PLACE)) == 0;
-        if (is_fact ? !has_facts
-                    : !is_users || model_field_equals(nothing, record, field))
+        bool is_place = (field->flags & MODEL_PLACE) != 0;
+        bool is_digest = (field->flags & MODEL_DIGEST) != 0;
+        bool is_kept =
+            is_fact ? found->is_known || (is_digest && is_same) : !is_place;
+        if (!is_kept || ((!is_fact || is_digest) &&
+                         model_field_equals(nothing, record, field)))
             continue;
         if (model_copy_field(model, record, field) < 0)
             return -1;

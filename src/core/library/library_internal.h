@@ -47,9 +47,9 @@ struct found_file {
     struct text_list other_paths;
 };
 
-/* What a file was when its head was read. */
+/* What a file was when its head was read, and the sidecars. */
 struct known_file {
-    int64_t size_bytes, modified_at_ms, device, inode;
+    int64_t size_bytes, modified_at_ms, device, inode, sidecar_stamp;
 };
 
 struct found_model {
@@ -121,6 +121,8 @@ int heads_read_weights(struct model *model, const char *path, bool is_whole);
  * program's file. */
 int texts_read_folder(struct model *model);
 int texts_read_sidecars(struct model *model);
+/* What changes when one of them does; 0: there is none. */
+int64_t texts_sidecar_stamp(const struct model *model);
 /* Whether a config.json is a language model's. */
 bool texts_config_is_model(const char *path);
 /* Makes a failure the model's `error`; -1 when it is ours: out of memory. */

@@ -210,21 +210,36 @@ set_if_known(char **field, const char *text)
     return text == NULL ? 0 : model_set_text(field, str_from(text));
 }
 
+static void
+move_list(struct text_list *to, struct text_list *from)
+{
+    text_list_release(to);
+    *to = *from;
+    *from = (struct text_list){ NULL, 0 };
+}
+
 static int
 take_sidecar(struct model *model, struct sidecar *sidecar)
 {
-    const struct text_list none = { NULL, 0 };
+    const struct {
+        char **field;
+        const char *text;
+    } rows[] = {
+        { &model->base_model, sidecar->base_model },
+        { &model->title, sidecar->name },
+        { &model->version_name, sidecar->version },
+        { &model->creator, sidecar->creator },
+        { &model->description, sidecar->description },
+    };
     model->civitai_version_id = sidecar->version_id;
     model->civitai_model_id = sidecar->model_id;
-    text_list_release(&model->trigger_words);
-    text_list_release(&model->tags);
-    model->trigger_words = sidecar->trigger_words;
-    model->tags = sidecar->tags;
-    sidecar->trigger_words = none;
-    sidecar->tags = none;
-    if (set_if_known(&model->base_model, sidecar->base_model) < 0)
-        return -1;
-    return set_if_known(&model->title, sidecar->name);
+    move_list(&model->trigger_words, &sidecar->trigger_words);
+    move_list(&model->tags, &sidecar->tags);
+    move_list(&model->image_urls, &sidecar->image_urls);
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
+        if (set_if_known(rows[i].field, rows[i].text) < 0)
+            return -1;
+    return 0;
 }
 
 /* One that is broken tells nothing: it is not the model that is broken. -1:
@@ -241,24 +256,50 @@ read_sidecar(struct sidecar *sidecar, const char *path)
 }
 
 /* The first one counts; the others fill in what it does not say. */
+static const struct {
+    const char *ending;
+    bool is_after_stem; /* else after the whole name */
+} sidecar_rows[] = { { ".civitai.info", false },
+                     { ".civitai.info", true },
+                     { ".metadata.json", true } };
+enum { SIDECAR_ROWS = sizeof sidecar_rows / sizeof *sidecar_rows };
+
+static void
+sidecar_path(const struct model *model, size_t i,
+             char ret_path[LIMIT_PATH_BYTES * 2])
+{
+    const char *dot = strrchr(model->path, '.');
+    size_t n = strlen(model->path);
+    if (sidecar_rows[i].is_after_stem && dot != NULL)
+        n = (size_t)(dot - model->path);
+    snprintf(ret_path, LIMIT_PATH_BYTES * 2, "%.*s%s", (int)n, model->path,
+             sidecar_rows[i].ending);
+}
+
+int64_t
+texts_sidecar_stamp(const struct model *model)
+{
+    int64_t told[SIDECAR_ROWS][2] = { { 0 } };
+    bool is_any = false;
+    for (size_t i = 0; i < SIDECAR_ROWS; i++) {
+        char path[LIMIT_PATH_BYTES * 2];
+        sidecar_path(model, i, path);
+        is_any |= folder_file_facts(path, &told[i][0], &told[i][1]) == 0;
+    }
+    if (!is_any)
+        return 0;
+    uint64_t hash = str_hash((struct str){ (const char *)told, sizeof told });
+    return (int64_t)(hash >> 1) | 1;
+}
+
 int
 texts_read_sidecars(struct model *model)
 {
-    const char *dot = strrchr(model->path, '.');
-    const int n_path = (int)strlen(model->path);
-    const int n_stem = dot == NULL ? n_path : (int)(dot - model->path);
-    const struct {
-        int n;
-        const char *ending;
-    } rows[] = { { n_path, ".civitai.info" },
-                 { n_stem, ".civitai.info" },
-                 { n_stem, ".metadata.json" } };
     struct sidecar sidecar = { .name = NULL };
     int result = 0;
-    for (size_t i = 0; result == 0 && i < sizeof rows / sizeof *rows; i++) {
+    for (size_t i = 0; result == 0 && i < SIDECAR_ROWS; i++) {
         char path[LIMIT_PATH_BYTES * 2];
-        snprintf(path, sizeof path, "%.*s%s", rows[i].n, model->path,
-                 rows[i].ending);
+        sidecar_path(model, i, path);
         result = read_sidecar(&sidecar, path);
     }
     if (result == 0)

@@ -564,6 +564,49 @@ test_sidecars_fill_each_other_in(void **state)
     assert_string_equal(model->base_model, "Pony");
 }
 
+/* All that a sidecar says; and it is seen when it comes, changes, goes. */
+static void
+test_a_sidecar_is_followed(void **state)
+{
+    struct fixture *f = *state;
+    char id[ID_BYTES];
+    put(f, "models/loras/a.safetensors", "1");
+    put(f, "models/loras/a.webp", "webp");
+    scan(f);
+    copy_id(f, "a", id);
+    assert_string_equal(find(f, "a")->creator, "");
+    assert_string_equal(find(f, "a")->preview_path,
+                        at(f, "models/loras/a.webp"));
+    put(f, "models/loras/a.civitai.info",
+        "{\"id\":1,\"name\":\"v1.0\",\"baseModel\":\"Pony\",\"description\":"
+        "\"\",\"model\":{\"name\":\"A\",\"description\":\"<p>Nice</p>\"},"
+        "\"creator\":{\"username\":\"someone\"},\"trainedWords\":[\"w\"],"
+        "\"images\":[{\"url\":\"https://h/1.png\"},{\"url\":\"file:///x\"}]}");
+    assert_int_equal(scan(f).n_read, 1);
+    close_all(f);
+    open_all(f);
+    for (int i = 0; i < 2; i++) { /* from the store, and from a scan */
+        const struct model *model = find(f, "a");
+        assert_string_equal(model->id, id);
+        assert_string_equal(model->creator, "someone");
+        assert_string_equal(model->version_name, "v1.0");
+        assert_string_equal(model->description, "<p>Nice</p>");
+        assert_int_equal(model->image_urls.n, 1);
+        assert_string_equal(model->image_urls.at[0], "https://h/1.png");
+        assert_string_equal(model->trigger_words.at[0], "w");
+        assert_int_equal(scan(f).n_read, 0);
+    }
+    put(f, "models/loras/a.civitai.info",
+        "{\"id\":1,\"baseModel\":\"Illustrious\"}");
+    assert_int_equal(scan(f).n_read, 1);
+    assert_string_equal(find(f, "a")->base_model, "Illustrious");
+    assert_string_equal(find(f, "a")->creator, "");
+    assert_int_equal(unlink(at(f, "models/loras/a.civitai.info")), 0);
+    assert_int_equal(scan(f).n_read, 1);
+    assert_string_equal(find(f, "a")->base_model, "");
+    assert_string_equal(find(f, "a")->id, id);
+}
+
 static void
 test_image_files_by_their_folder(void **state)
 {
@@ -911,6 +954,7 @@ main(void)
         TEST(test_folders_of_several_texts),
         TEST(test_folders_that_are_not_quantized),
         TEST(test_sidecars_fill_each_other_in),
+        TEST(test_a_sidecar_is_followed),
         TEST(test_image_files_by_their_folder),
         TEST(test_heads_of_image_files),
         TEST(test_a_gguf_file_without_keys),
