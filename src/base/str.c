@@ -37,6 +37,14 @@ str_ends_with(struct str s, struct str suffix)
 }
 
 bool
+str_ends_with_nocase(struct str s, struct str suffix)
+{
+    return s.n >= suffix.n &&
+           str_eq_nocase((struct str){ s.p + (s.n - suffix.n), suffix.n },
+                         suffix);
+}
+
+bool
 str_contains(struct str s, struct str part)
 {
     if (part.n == 0)

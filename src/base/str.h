@@ -44,6 +44,7 @@ str_eq_nocase(struct str a, struct str b)
 }
 bool str_starts_with(struct str s, struct str prefix);
 bool str_ends_with(struct str s, struct str suffix);
+bool str_ends_with_nocase(struct str s, struct str suffix); /* ASCII */
 bool str_contains(struct str s, struct str part);
 /* Index of the byte or -1. */
 ptrdiff_t str_find(struct str s, char byte);

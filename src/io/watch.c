@@ -133,9 +133,10 @@ drop_unwanted(struct watch *watch)
 }
 
 size_t
-watch_set(struct watch *watch, char *const *folders, size_t n)
+watch_set(struct watch *watch, char *const *folders, size_t n,
+          size_t *ret_n_new)
 {
-    size_t at = 0;
+    size_t at = 0, n_new = 0;
     const struct map_slot *slot;
     while ((slot = map_next(&watch->folders, &at)) != NULL)
         ((struct folder *)slot->value)->is_wanted = false;
@@ -143,10 +144,12 @@ watch_set(struct watch *watch, char *const *folders, size_t n)
         struct folder *folder = map_get(&watch->folders, str_from(folders[i]));
         if (folder != NULL)
             folder->is_wanted = true;
-        else
-            add_folder(watch, folders[i]);
+        else if (add_folder(watch, folders[i]) == 0)
+            n_new++;
     }
     drop_unwanted(watch);
+    if (ret_n_new != NULL)
+        *ret_n_new = n_new;
     return watch->folders.n;
 }
 
@@ -156,7 +159,7 @@ watch_free(struct watch *watch)
     if (watch == NULL)
         return;
     timer_stop(&watch->quiet);
-    watch_set(watch, NULL, 0);
+    watch_set(watch, NULL, 0, NULL);
     map_release(&watch->folders);
     free(watch);
 }

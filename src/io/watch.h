@@ -26,8 +26,10 @@ struct watch;
 struct watch *watch_new(struct loop *loop, void (*on_change)(void *ctx),
                         void *ctx);
 /* Watches exactly these folders from now on (paths are copied): returns how
- * many of them it does watch. */
-size_t watch_set(struct watch *watch, char *const *folders, size_t n);
+ * many of them it does watch, and in `ret_n_new` (or NULL) how many of those
+ * it did not before. */
+size_t watch_set(struct watch *watch, char *const *folders, size_t n,
+                 size_t *ret_n_new);
 void watch_free(struct watch *watch); /* accepts NULL; no call after it */
 
 #endif

@@ -73,6 +73,9 @@ struct model {
     struct text_list other_paths; /* further names of the same file */
     struct text_list shards;      /* the parts after the first, by path */
     char *mmproj_path;            /* the projector that belongs to it */
+    struct text_list origins;     /* "org/repo", "org/repo@revision",
+                                   * "llama3:8b": what the store it is in calls
+                                   * it; or what it was downloaded by */
     /* from the header, the sidecars, or the name */
     char *architecture, *title, *quantization, *base_model;
     int64_t n_parameters;
@@ -109,8 +112,9 @@ enum model_field_flag {
     MODEL_HIDDEN = 1 << 0, /* stored, not shown */
     MODEL_FACT = 1 << 1,   /* read from the file: goes when the file changes */
     MODEL_PLACE = 1 << 2,  /* where the file is, as each scan finds it */
-    MODEL_DIGEST = 1 << 3, /* a fact that holds as long as the file does */
-    MODEL_DETAIL = 1 << 4, /* long: shown of one model, not in lists */
+    MODEL_KEPT = 1 << 3,   /* with PLACE: stays when a scan finds none */
+    MODEL_DIGEST = 1 << 4, /* a fact that holds as long as the file does */
+    MODEL_DETAIL = 1 << 5, /* long: shown of one model, not in lists */
 };
 
 struct model_field {

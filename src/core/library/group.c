@@ -25,9 +25,7 @@ folder_of(const char *path)
 static bool
 has_ending(const char *path, const char *ending)
 {
-    struct str name = str_from(path), end = str_from(ending);
-    return name.n > end.n &&
-           str_eq_nocase((struct str){ name.p + name.n - end.n, end.n }, end);
+    return str_ends_with_nocase(str_from(path), str_from(ending));
 }
 
 /* ---- folders of the transformers layout ---- */
@@ -172,7 +170,7 @@ make_model(const struct scan *scan, struct found_file *file)
     if (model == NULL)
         return NULL;
     if (model_set_text(&model->path, str_from(file->path)) < 0 ||
-        model_set_text(&model->label, str_from(file->label)) < 0 ||
+        origin_set(model, file) < 0 ||
         model_set_text(&model->root, str_from(file->root->path)) < 0 ||
         model_set_text(&model->sha256, str_from(file->sha256)) < 0 ||
         model_set_text(&model->autov2, autov2_of(file)) < 0 ||

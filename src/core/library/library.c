@@ -252,6 +252,22 @@ is_same_file(const struct model *a, const struct model *b)
            a->modified_at_ms == b->modified_at_ms;
 }
 
+/* Whether the record's value goes before what the scan found. */
+static bool
+is_inherited(const struct found_model *found, const struct model *record,
+             const struct model *nothing, const struct model_field *field)
+{
+    bool is_empty = model_field_equals(nothing, record, field);
+    if ((field->flags & MODEL_DIGEST) != 0)
+        return !is_empty &&
+               (found->is_known || is_same_file(found->model, record));
+    if ((field->flags & MODEL_FACT) != 0)
+        return found->is_known;
+    if ((field->flags & MODEL_KEPT) != 0)
+        return !is_empty && model_field_equals(nothing, found->model, field);
+    return !is_empty && (field->flags & MODEL_PLACE) == 0;
+}
+
 /* What the scan cannot know, or did not read, comes from the record; where
  * that has nothing, what a sidecar says stays. */
 static int
@@ -259,21 +275,11 @@ inherit(struct found_model *found, const struct model *record,
         const struct model *nothing)
 {
     struct model *model = found->model;
-    bool is_same = found->is_known || is_same_file(model, record);
     memcpy(model->id, record->id, sizeof model->id);
-    for (size_t i = 0; i < n_model_fields; i++) {
-        const struct model_field *field = &model_fields[i];
-        bool is_fact = (field->flags & MODEL_FACT) != 0;
-        bool is_place = (field->flags & MODEL_PLACE) != 0;
-        bool is_digest = (field->flags & MODEL_DIGEST) != 0;
-        bool is_kept =
-            is_fact ? found->is_known || (is_digest && is_same) : !is_place;
-        if (!is_kept || ((!is_fact || is_digest) &&
-                         model_field_equals(nothing, record, field)))
-            continue;
-        if (model_copy_field(model, record, field) < 0)
+    for (size_t i = 0; i < n_model_fields; i++)
+        if (is_inherited(found, record, nothing, &model_fields[i]) &&
+            model_copy_field(model, record, &model_fields[i]) < 0)
             return -1;
-    }
     model->gone_at_ms = 0;
     return 0;
 }
@@ -550,9 +556,15 @@ end_walk(struct library *library, struct walk_job *job)
     count_errors(library);
     tell_progress(library);
     arm_rescan(library);
+    /* In a folder that is watched only now, something may have changed since
+     * it was looked through. */
+    size_t n_new = 0;
     if (library->watch != NULL)
-        watch_set(library->watch, job->scan.folders, job->scan.n_folders);
+        watch_set(library->watch, job->scan.folders, job->scan.n_folders,
+                  &n_new);
     call_waiters(library);
+    if (library->job == NULL && (n_new > 0 || !list_is_empty(&library->asked)))
+        begin_walk(library);
     map_release(&library->unhashable);
     hashes_next(library);
 }
@@ -576,8 +588,19 @@ on_walked(void *arg)
 }
 
 static void
+take_over_asked(struct library *library)
+{
+    struct list *node;
+    while ((node = list_first(&library->asked)) != NULL) {
+        list_remove(node);
+        list_push_back(&library->waiters, node);
+    }
+}
+
+static void
 begin_walk(struct library *library)
 {
+    take_over_asked(library);
     struct walk_job *job = calloc(1, sizeof *job);
     if (job != NULL && scan_init(library, &job->scan) == 0) {
         job->library = library;
@@ -609,7 +632,7 @@ library_scan(struct library *library, void (*on_done)(void *ctx), void *ctx)
     }
     waiter->on_done = on_done;
     waiter->ctx = ctx;
-    list_push_back(&library->waiters, &waiter->node);
+    list_push_back(&library->asked, &waiter->node);
     if (library->job == NULL)
         begin_walk(library);
 }
@@ -744,6 +767,7 @@ library_new(const struct library_options *options, struct library **ret_library,
     map_init(&library->legacy_ids);
     map_init(&library->unhashable);
     list_init(&library->waiters);
+    list_init(&library->asked);
     list_init(&library->gone);
     list_init(&library->manage_jobs);
     timer_init(&library->rescan, on_rescan);
@@ -769,6 +793,7 @@ library_free(struct library *library)
     }
     hashes_detach(library);
     manage_detach(library);
+    take_over_asked(library);
     LIST_FOR_SAFE(node, &library->waiters)
     {
         list_remove(node);
@@ -806,8 +831,22 @@ const struct model *
 library_find(const struct library *library, struct str id_or_name)
 {
     const struct model *model = map_get(&library->catalog.by_id, id_or_name);
+    if (model == NULL)
+        model = map_get(&library->catalog.by_name, id_or_name);
     return model != NULL ? model
-                         : map_get(&library->catalog.by_name, id_or_name);
+                         : catalog_find_origin(&library->catalog, id_or_name);
+}
+
+const struct model *
+library_find_path(const struct library *library, const char *path)
+{
+    for (size_t i = 0; i < library->catalog.n; i++) {
+        const struct model *model = library->catalog.models[i];
+        if (strcmp(model->path, path) == 0 ||
+            text_list_has(&model->other_paths, str_from(path)))
+            return model;
+    }
+    return NULL;
 }
 
 enum library_place_of
@@ -852,6 +891,18 @@ library_changed(struct library *library, const struct model *const *models,
 {
     store_put_models(library->store, models, n, NULL, NULL);
     events_publish(library->events, EVENT_LIBRARY_CHANGED, "", NULL);
+}
+
+void
+library_add_origin(struct library *library, const char *id, struct str origin)
+{
+    struct model *model = library_get(library, id);
+    if (model == NULL || text_list_has(&model->origins, origin) ||
+        model->origins.n >= ORIGINS_MAX ||
+        text_list_add(&model->origins, origin) < 0)
+        return; /* no memory: it goes by its name */
+    const struct model *changed = model;
+    library_changed(library, &changed, 1);
 }
 
 int

@@ -22,6 +22,7 @@
  *     facts.c     what a header, a sidecar or a name tells
  *     identity.c  found models -> known ones
  *     catalog.c   names, and finding by them
+ *     origins.c   where a model comes from, and finding it by that
  *     query.c     filter, sort, page
  *     manage.c    move, delete
  *     hashes.c    digests in the background
@@ -67,7 +68,9 @@ int library_configure(struct library *library,
                       const struct library_options *options,
                       struct error *error);
 /* Searches on a worker, then publishes EVENT_LIBRARY_CHANGED if anything
- * differs and calls back. A second scan while one runs joins it. */
+ * differs and calls back. Asked for while a search runs, one more follows it
+ * (for all who ask meanwhile): whatever is there when a scan is asked for is
+ * known when its call-back comes. */
 void library_scan(struct library *library, void (*on_done)(void *ctx),
                   void *ctx);
 
@@ -86,8 +89,16 @@ void library_progress(const struct library *library,
 /* Those that are there, by name. */
 size_t library_count(const struct library *library);
 const struct model *library_at(const struct library *library, size_t i);
+/* By id, by name, or by what it was pulled as: ORG/NAME[:VARIANT][@REVISION]
+ * or a URL. NULL: there is none. */
 const struct model *library_find(const struct library *library,
                                  struct str id_or_name);
+/* The model whose first file it is (or a further name of that), or NULL. */
+const struct model *library_find_path(const struct library *library,
+                                      const char *path);
+/* Notes what a model was downloaded by, where its store does not tell. */
+void library_add_origin(struct library *library, const char *id,
+                        struct str origin);
 
 /* ---- questions (query.c) ---- */
 

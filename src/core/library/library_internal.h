@@ -18,6 +18,11 @@ enum {
     SCAN_MODELS_MAX = 100000,
     SCAN_ROOTS_MAX = 128,
     SCAN_PROBLEM_BYTES = 256,
+    HUB_NAME_BYTES = 200, /* the hub allows 96 for each of its two parts */
+    HUB_REF_BYTES = 64,
+    HUB_COMMIT_BYTES = 128,
+    HUB_REFS_MAX = 16,
+    ORIGINS_MAX = 16, /* that downloads add to one model */
 };
 
 /* ---- scan.c: what a walk found; blocking, any thread ---- */
@@ -41,10 +46,12 @@ struct found_file {
     int64_t size_bytes;
     int64_t modified_at_ms;
     char sha256[65]; /* where the store's name for it is one; or "" */
+    char repository[HUB_NAME_BYTES]; /* of the hub's cache, or "" */
+    char revision[HUB_REF_BYTES];    /* "": the one in use */
     bool is_link;
     bool is_taken;  /* group.c: belongs to another one, or is none */
     bool is_folder; /* group.c: a config.json that stands for its folder */
-    struct text_list other_paths;
+    struct text_list other_paths, other_origins; /* of the same file */
 };
 
 /* What a file was when its head was read, and the sidecars. */
@@ -95,14 +102,22 @@ int scan_group(struct scan *scan);
 
 /* ---- places.c ---- */
 
-/* Whether a file of the hub's cache is of the revision in use; and what its
- * name is made of ("org/repo/file"), in `ret_label`. */
+/* The repository that was looked at last, and its named revisions. */
 struct hub_cache {
-    char repo[LIMIT_PATH_BYTES]; /* the last one that was looked at */
-    char revision[128];          /* of its refs/main, or "" */
+    char repo[LIMIT_PATH_BYTES];
+    struct hub_ref {
+        char name[HUB_REF_BYTES];
+        char commit[HUB_COMMIT_BYTES];
+    } refs[HUB_REFS_MAX];
+    size_t n_refs;
+    const struct hub_ref *main; /* or NULL */
 };
+/* Whether a file of the hub's cache is one to look at: any of the revision in
+ * use, of others those that are models by themselves. What its name is made
+ * of ("org/repo/file") goes to `ret_label`. */
 bool hub_cache_takes(struct hub_cache *cache, const char *root,
-                     const char *path, char *ret_label, size_t size);
+                     const char *path, struct found_file *ret_file,
+                     char *ret_label, size_t size);
 /* The models of Ollama's manifests. */
 void ollama_scan(struct scan *scan, struct scan_root *root);
 
@@ -129,6 +144,21 @@ bool texts_config_is_model(const char *path);
 int facts_note_failure(struct model *model, const struct error *error);
 /* What the folders of a path say: "loras" -> lora. */
 enum model_kind facts_kind_of_folders(const char *path);
+
+/* ---- origins.c ---- */
+
+/* What the store that a file was found in calls it, if it calls it anything.
+ * -1: out of memory. */
+int origin_add(struct text_list *origins, const struct found_file *file);
+/* Label and origins of a model, from where its file was found. -1: out of
+ * memory. */
+int origin_set(struct model *model, const struct found_file *file);
+struct catalog;
+/* By ORG/NAME[:VARIANT][@REVISION], or by the origin as it stands; or NULL.
+ * Of several: the one in use, the variant that the hub would choose, the
+ * latest. */
+const struct model *catalog_find_origin(const struct catalog *catalog,
+                                        struct str name);
 
 /* ---- identity.c ---- */
 
@@ -173,7 +203,8 @@ struct library {
     struct walk_job *job;  /* while one runs */
     struct hash_job *hash; /* while one runs */
     struct map unhashable; /* ids whose file could not be read; until a scan */
-    struct list waiters;
+    struct list waiters;   /* struct waiter: for the walk that runs */
+    struct list asked;     /* for the one after it */
     struct list manage_jobs; /* struct manage_job */
     struct library_progress progress;
     struct timer rescan;

@@ -1,9 +1,11 @@
 /* What is particular to the other programs' stores.
  *
  * The hub's cache (huggingface_hub, "Understand caching"): below
- * models--ORG--NAME/, snapshots/COMMIT/ has links into blobs/, refs/main the
- * commit in use; only that one counts. A file that is still coming is
- * a blob that ends in .incomplete, and has no link.
+ * models--ORG--NAME/, snapshots/COMMIT/ has links into blobs/, refs/NAME the
+ * commit that a name stands for; refs/main is the one in use. Of the others
+ * only GGUF files count, which are whole by themselves: a folder that shares
+ * half its files with the one in use is no model of its own. A file that is
+ * still coming is a blob that ends in .incomplete, and has no link.
  *
  * Ollama: see formats/ollama.h. */
 #include <stdio.h>
@@ -13,21 +15,63 @@
 #include "formats/ollama.h"
 #include "platform/file.h"
 
-enum { REVISION_BYTES_MAX = 128 };
-
 /* ---- the hub's cache ---- */
 
-static void
-read_revision(struct hub_cache *cache)
+static int
+on_ref(void *ctx, const struct folder_file *file)
 {
-    char path[LIMIT_PATH_BYTES + 16];
-    struct strbuf text = STRBUF_INIT(REVISION_BYTES_MAX);
-    cache->revision[0] = '\0';
-    snprintf(path, sizeof path, "%s/refs/main", cache->repo);
-    if (file_read(path, &text, NULL) == 0)
-        snprintf(cache->revision, sizeof cache->revision, "%.*s",
+    struct hub_cache *cache = ctx;
+    struct strbuf text = STRBUF_INIT(HUB_COMMIT_BYTES);
+    struct hub_ref *ref = &cache->refs[cache->n_refs];
+    if (cache->n_refs == HUB_REFS_MAX || file->name.n >= sizeof ref->name)
+        return 0;
+    if (file_read(file->path, &text, NULL) == 0) {
+        snprintf(ref->name, sizeof ref->name, "%.*s", STR_ARG(file->name));
+        snprintf(ref->commit, sizeof ref->commit, "%.*s",
                  (int)strcspn(strbuf_text(&text), "\r\n"), strbuf_text(&text));
+        if (ref->commit[0] != '\0')
+            cache->n_refs++;
+    }
     strbuf_release(&text);
+    return 0;
+}
+
+/* Names with a slash (of pull requests) are left out. */
+static void
+read_refs(struct hub_cache *cache)
+{
+    static const char *const any[] = { "", NULL };
+    char path[LIMIT_PATH_BYTES + 16];
+    struct folder_walk walk = {
+        .suffixes = any, .max_entries = 1024, .on_file = on_ref, .ctx = cache
+    };
+    cache->n_refs = 0;
+    cache->main = NULL;
+    snprintf(path, sizeof path, "%s/refs", cache->repo);
+    (void)folder_walk(path, &walk, NULL); /* none: nothing has a name */
+    for (size_t i = 0; i < cache->n_refs; i++)
+        if (strcmp(cache->refs[i].name, "main") == 0)
+            cache->main = &cache->refs[i];
+}
+
+/* What a revision is called: "" for the one in use, and where none is. */
+static void
+name_revision(const struct hub_cache *cache, struct str commit,
+              char ret_name[HUB_REF_BYTES])
+{
+    enum { SHORT_COMMIT = 12 };
+    ret_name[0] = '\0';
+    if (cache->main != NULL && str_is(commit, cache->main->commit))
+        return;
+    for (size_t i = 0; i < cache->n_refs; i++)
+        if (str_is(commit, cache->refs[i].commit)) {
+            snprintf(ret_name, HUB_REF_BYTES, "%s", cache->refs[i].name);
+            return;
+        }
+    if (cache->main != NULL)
+        snprintf(ret_name, HUB_REF_BYTES, "%.*s",
+                 (int)(commit.n < SHORT_COMMIT ? commit.n : SHORT_COMMIT),
+                 commit.p);
 }
 
 /* "models--org--name" -> "org/name" */
@@ -50,9 +94,9 @@ repo_name(struct str folder, char *ret_name, size_t size)
 
 bool
 hub_cache_takes(struct hub_cache *cache, const char *root, const char *path,
-                char *ret_label, size_t size)
+                struct found_file *ret_file, char *ret_label, size_t size)
 {
-    char name[LIMIT_PATH_BYTES];
+    char name[HUB_NAME_BYTES];
     struct str rest = str_from(path);
     size_t n_root = strlen(root);
     if (!path_is_below(path, root) || rest.n <= n_root + 1)
@@ -69,10 +113,13 @@ hub_cache_takes(struct hub_cache *cache, const char *root, const char *path,
     if (strncmp(cache->repo, path, n_repo) != 0 ||
         cache->repo[n_repo] != '\0') {
         snprintf(cache->repo, sizeof cache->repo, "%.*s", (int)n_repo, path);
-        read_revision(cache);
+        read_refs(cache);
     }
-    if (cache->revision[0] != '\0' && !str_is(revision, cache->revision))
+    name_revision(cache, revision, ret_file->revision);
+    if (cache->main != NULL && ret_file->revision[0] != '\0' &&
+        !str_ends_with_nocase(rest, STR(".gguf")))
         return false;
+    snprintf(ret_file->repository, sizeof ret_file->repository, "%s", name);
     int n = snprintf(ret_label, size, "%s/%.*s", name, STR_ARG(rest));
     return n > 0 && (size_t)n < size;
 }

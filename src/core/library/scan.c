@@ -1,6 +1,6 @@
 /* Finding model files. Everything that is found is collected first, then
  * sorted so that of several names of one file the best stays: one that is no
- * link, then the first by path. So the outcome does not depend on the order
+ * link, then one of the revision in use, then the first by path. So the outcome does not depend on the order
  * in which a folder gives its names. */
 #include <limits.h>
 #include <stdio.h>
@@ -96,6 +96,7 @@ release_file(struct found_file *file)
     free(file->label);
     free(file->projector);
     text_list_release(&file->other_paths);
+    text_list_release(&file->other_origins);
 }
 
 int
@@ -122,13 +123,6 @@ scan_add_file(struct scan *scan, const struct found_file *file)
     scan->files[scan->n_files++] = copy;
     atomic_fetch_add(&scan->n_found, 1);
     return 0;
-}
-
-static bool
-ends_with(struct str text, struct str end)
-{
-    return text.n >= end.n &&
-           str_eq_nocase((struct str){ text.p + text.n - end.n, end.n }, end);
 }
 
 /* The path without the ending of the file's name. */
@@ -186,15 +180,6 @@ take_file(struct collector *c, const char *folder,
     char path[LIMIT_PATH_BYTES * 2], label[LIMIT_PATH_BYTES * 2];
     snprintf(path, sizeof path, "%s/%s", strcmp(folder, "/") == 0 ? "" : folder,
              file->name.p);
-    if (c->root->source == MODEL_SOURCE_HUGGINGFACE) {
-        char named[LIMIT_PATH_BYTES];
-        if (!hub_cache_takes(&c->hub, c->root->resolved, file->path, named,
-                             sizeof named))
-            return 0;
-        copy_bare(named, label, sizeof label);
-    } else {
-        copy_bare(path, label, sizeof label);
-    }
     struct found_file found = {
         .path = path,
         .label = label,
@@ -205,6 +190,15 @@ take_file(struct collector *c, const char *folder,
         .modified_at_ms = file->modified_at_ms,
         .is_link = file->is_link,
     };
+    if (c->root->source == MODEL_SOURCE_HUGGINGFACE) {
+        char named[LIMIT_PATH_BYTES];
+        if (!hub_cache_takes(&c->hub, c->root->resolved, file->path, &found,
+                             named, sizeof named))
+            return 0;
+        copy_bare(named, label, sizeof label);
+    } else {
+        copy_bare(path, label, sizeof label);
+    }
     if (c->root->source == MODEL_SOURCE_HUGGINGFACE && file->is_link)
         take_digest(&found, file->path);
     if (scan_add_file(c->scan, &found) == 0)
@@ -222,7 +216,7 @@ on_file(void *ctx, const struct folder_file *file)
         return 1;
     if (scan->on_progress != NULL)
         scan->on_progress(scan->ctx);
-    if (ends_with(file->name, STR("config.json")) &&
+    if (str_ends_with_nocase(file->name, STR("config.json")) &&
         !str_is(file->name, "config.json"))
         return 0;
     if (!path_is_printable(file->name)) {
@@ -252,6 +246,8 @@ by_file(const void *a, const void *b)
         return x->inode < y->inode ? -1 : 1;
     if (x->is_link != y->is_link)
         return x->is_link ? 1 : -1;
+    if ((x->revision[0] == '\0') != (y->revision[0] == '\0'))
+        return x->revision[0] == '\0' ? -1 : 1;
     int order = strcmp(x->path, y->path);
     return order != 0 ? order : strcmp(x->label, y->label);
 }
@@ -280,6 +276,8 @@ keep_each_once(struct scan *scan)
         if (strcmp(file->path, kept->path) != 0 &&
             !text_list_has(&kept->other_paths, str_from(file->path)) &&
             text_list_add(&kept->other_paths, str_from(file->path)) < 0)
+            scan->is_out_of_memory = true;
+        if (origin_add(&kept->other_origins, file) < 0)
             scan->is_out_of_memory = true;
         if (kept->sha256[0] == '\0')
             memcpy(kept->sha256, file->sha256, sizeof kept->sha256);

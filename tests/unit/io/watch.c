@@ -69,7 +69,7 @@ test_a_burst_is_one_change(void **state)
 {
     struct fixture *f = *state;
     char *folder = f->dir;
-    assert_int_equal(watch_set(f->watch, &folder, 1), 1);
+    assert_int_equal(watch_set(f->watch, &folder, 1, NULL), 1);
     for (int i = 0; i < 20; i++)
         touch(f, "model.gguf");
     loop_run(&f->loop);
@@ -89,7 +89,7 @@ test_half_files_are_no_change(void **state)
 {
     struct fixture *f = *state;
     char *folder = f->dir;
-    assert_int_equal(watch_set(f->watch, &folder, 1), 1);
+    assert_int_equal(watch_set(f->watch, &folder, 1, NULL), 1);
     touch(f, "model.gguf.part");
     touch(f, "blob.incomplete");
     touch(f, ".hidden");
@@ -104,10 +104,14 @@ test_folders_come_and_go(void **state)
 {
     struct fixture *f = *state;
     char *folders[] = { f->dir, (char[]){ "/does/not/exist" } };
-    assert_int_equal(watch_set(f->watch, folders, 2), 1);
-    assert_int_equal(watch_set(f->watch, folders, 2), 1);
-    assert_int_equal(watch_set(f->watch, NULL, 0), 0);
-    assert_int_equal(watch_set(f->watch, folders, 1), 1);
+    size_t n_new;
+    assert_int_equal(watch_set(f->watch, folders, 2, &n_new), 1);
+    assert_int_equal(n_new, 1);
+    assert_int_equal(watch_set(f->watch, folders, 2, &n_new), 1);
+    assert_int_equal(n_new, 0);
+    assert_int_equal(watch_set(f->watch, NULL, 0, &n_new), 0);
+    assert_int_equal(n_new, 0);
+    assert_int_equal(watch_set(f->watch, folders, 1, NULL), 1);
     touch(f, "model.gguf");
     loop_run(&f->loop);
     assert_int_equal(f->n_changes, 1);

@@ -732,13 +732,108 @@ test_the_hubs_cache(void **state)
     put(f, "hub/models--other--repo/snapshots/x/now.gguf", "44");
     put(f, "hub/datasets--org--set/snapshots/x/data.gguf", "5");
     scan(f);
-    assert_names(f, "repo/now sub/now");
+    assert_names(f, "before@old repo/now sub/now");
     const struct model *model = find(f, "sub/now");
     assert_int_equal(model->source, MODEL_SOURCE_HUGGINGFACE);
     assert_string_equal(model->sha256, DIGEST);
     assert_string_equal(model->autov2, "0123456789");
     assert_string_equal(find(f, "repo/now")->sha256, "");
     assert_true(library_holds(f->library, model->path));
+}
+
+static void
+assert_found(struct fixture *f, const char *by, const char *path)
+{
+    const struct model *model = library_find(f->library, str_from(by));
+    if (model == NULL)
+        fail_msg("nothing is called %s", by);
+    else
+        assert_string_equal(model->path, at(f, path));
+}
+
+/* What was pulled as ORG/NAME:VARIANT@REVISION goes by that. */
+static void
+test_models_go_by_what_they_were_pulled_as(void **state)
+{
+    struct fixture *f = *state;
+#define REPO "hub/models--Org--repo-GGUF/"
+    put(f, REPO "refs/main", "aaaaaaaaaaaaaaaa");
+    put(f, REPO "refs/v1", "bbbbbbbbbbbbbbbb");
+    put(f, REPO "blobs/b1", "1");
+    put(f, REPO "blobs/b2", "22");
+    put(f, REPO "blobs/b3", "333");
+    put(f, REPO "blobs/b4", "4444");
+    put(f, REPO "blobs/b5", "55555");
+    put_link(f, "../../blobs/b1",
+             REPO "snapshots/aaaaaaaaaaaaaaaa/m-Q8_0.gguf");
+    put_link(f, "../../blobs/b2",
+             REPO "snapshots/aaaaaaaaaaaaaaaa/m-Q4_K_M.gguf");
+    put_link(f, "../../blobs/b3",
+             REPO "snapshots/bbbbbbbbbbbbbbbb/m-Q8_0.gguf");
+    /* The same bytes as the one in use: one model of two revisions. */
+    put_link(f, "../../blobs/b2",
+             REPO "snapshots/bbbbbbbbbbbbbbbb/m-Q4_K_M.gguf");
+    put_link(f, "../../blobs/b4",
+             REPO "snapshots/cccccccccccccccc/m-Q8_0.gguf");
+    put_link(f, "../../blobs/b5",
+             REPO "snapshots/cccccccccccccccc/config.json");
+    scan(f);
+    assert_names(f, "m-Q4_K_M m-Q8_0 m-Q8_0@cccccccccccc m-Q8_0@v1");
+#define IN_USE REPO "snapshots/aaaaaaaaaaaaaaaa/"
+#define OLD    REPO "snapshots/bbbbbbbbbbbbbbbb/"
+#define OLDER  REPO "snapshots/cccccccccccccccc/"
+    assert_found(f, "Org/repo-GGUF", IN_USE "m-Q4_K_M.gguf");
+    assert_found(f, "org/REPO-gguf", IN_USE "m-Q4_K_M.gguf");
+    assert_found(f, "Org/repo-GGUF:Q8_0", IN_USE "m-Q8_0.gguf");
+    assert_found(f, "Org/repo-GGUF:q8_0@main", IN_USE "m-Q8_0.gguf");
+    assert_found(f, "Org/repo-GGUF:m-Q8_0", IN_USE "m-Q8_0.gguf");
+    assert_found(f, "Org/repo-GGUF:Q8_0@v1", OLD "m-Q8_0.gguf");
+    assert_found(f, "Org/repo-GGUF:Q4_K_M@v1", IN_USE "m-Q4_K_M.gguf");
+    assert_found(f, "Org/repo-GGUF:Q8_0@bbbbbbbb", OLD "m-Q8_0.gguf");
+    assert_found(f, "Org/repo-GGUF@cccccccccccccccc", OLDER "m-Q8_0.gguf");
+    static const char *const none[] = {
+        "Org/repo",
+        "Org/repo-GGUF:Q2_K",
+        "Org/repo-GGUF@v2",
+        "Org/repo-GGUF@bb",
+        "Org/repo-GGUF:Q4_K_M@cccccccc",
+        "repo-GGUF",
+        "Org",
+        "",
+        ":Q8_0",
+        "@v1",
+    };
+    for (size_t i = 0; i < sizeof none / sizeof *none; i++)
+        if (library_find(f->library, str_from(none[i])) != NULL)
+            fail_msg("something is called \"%s\"", none[i]);
+}
+
+/* Where no store tells, a download does; it outlasts scans, moves and the
+ * daemon. */
+static void
+test_downloads_tell_where_models_come_from(void **state)
+{
+    struct fixture *f = *state;
+    put(f, "models/a.gguf", "1");
+    scan(f);
+    const struct model *model =
+        library_find_path(f->library, at(f, "models/a.gguf"));
+    assert_non_null(model);
+    library_add_origin(f->library, model->id, STR("org/a"));
+    library_add_origin(f->library, model->id, STR("https://host/x/a.gguf"));
+    library_add_origin(f->library, model->id, STR("org/a"));
+    assert_int_equal(model->origins.n, 2);
+    char from[800];
+    snprintf(from, sizeof from, "%s", at(f, "models/a.gguf"));
+    assert_int_equal(rename(from, at(f, "models/b.gguf")), 0);
+    scan(f);
+    assert_found(f, "https://host/x/a.gguf", "models/b.gguf");
+    close_all(f);
+    open_all(f);
+    assert_found(f, "org/a", "models/b.gguf");
+    scan(f);
+    assert_found(f, "org/a@main", "models/b.gguf");
+    assert_null(library_find_path(f->library, from));
 }
 
 #define MANIFEST(type)                                                      \
@@ -762,6 +857,8 @@ test_ollamas_store(void **state)
     scan(f);
     /* The same blob is the same model; the first label names it. */
     assert_names(f, "whale:mine");
+    assert_found(f, "whale:7b", "ollama/blobs/sha256-" DIGEST);
+    assert_found(f, "someone/whale", "ollama/blobs/sha256-" DIGEST);
     const struct model *model = find(f, "whale:mine");
     assert_string_equal(model->sha256, DIGEST);
     assert_string_equal(model->path, at(f, "ollama/blobs/sha256-" DIGEST));
@@ -959,6 +1056,8 @@ main(void)
         TEST(test_heads_of_image_files),
         TEST(test_a_gguf_file_without_keys),
         TEST(test_the_hubs_cache),
+        TEST(test_models_go_by_what_they_were_pulled_as),
+        TEST(test_downloads_tell_where_models_come_from),
         TEST(test_ollamas_store),
         TEST(test_a_projector_of_ollamas),
         TEST(test_deleting_of_ollamas),
