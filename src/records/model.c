@@ -36,7 +36,7 @@ const struct model_field model_fields[] = {
     { "other_paths", MODEL_LIST, PLACE, AT(other_paths), NULL, "Further names of the same file." },
     { "shards", MODEL_LIST, PLACE, AT(shards), NULL, "The parts after the first." },
     { "mmproj_path", MODEL_TEXT, PLACE, AT(mmproj_path), NULL, "Its projector." },
-    { "origins", MODEL_LIST, PLACE | KEPT, AT(origins), NULL, "The repositories or URLs it comes from." },
+    { "origins", MODEL_LIST, PLACE | KEPT, AT(origins), NULL, "Where it comes from." },
     { "architecture", MODEL_TEXT, FACT, AT(architecture), NULL, NULL },
     { "title", MODEL_TEXT, FACT, AT(title), NULL, "What the file calls itself." },
     { "quantization", MODEL_TEXT, FACT, AT(quantization), NULL, NULL },

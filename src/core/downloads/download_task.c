@@ -32,16 +32,62 @@ fail(struct download *d, const struct error *error)
     rest(d, DOWNLOAD_FAILED);
 }
 
+/* ---- arriving: completed is what the library knows ---- */
+
+/* A URL without what may be secret or only once: what is behind the path. */
+static struct str
+bare_url(const char *url)
+{
+    return (struct str){ url, strcspn(url, "?#") };
+}
+
+/* The hub's cache tells by itself. */
+static void
+note_origins(const struct download *d)
+{
+    struct library *library = d->all->options.library;
+    for (size_t i = 0; i < d->n_files && !d->is_cache; i++) {
+        const struct model *model =
+            library_find_path(library, d->files[i].place);
+        if (model == NULL)
+            model = library_find_path(library, d->target);
+        if (model == NULL)
+            continue;
+        if (d->source == HUB_HUGGINGFACE)
+            library_add_origin(library, model->id, str_from(d->model_id));
+        else if (d->source == HUB_URL)
+            library_add_origin(library, model->id, bare_url(d->files[i].url));
+    }
+}
+
+static void
+arrive(struct download *d)
+{
+    d->is_arriving = false;
+    d->completed_at_ms = loop_wall_ms();
+    if (d->wanted == DOWNLOAD_COMPLETED)
+        events_log(d->all->options.events, LOG_INFO, "downloads",
+                   "%s is complete in %s", d->display_name, d->target);
+    rest(d, d->wanted);
+}
+
+static void
+on_scanned(void *ctx)
+{
+    struct download *d = ctx;
+    if (!d->is_arriving)
+        return; /* the daemon ends */
+    note_origins(d);
+    arrive(d);
+}
+
 static void
 complete(struct download *d)
 {
-    d->completed_at_ms = loop_wall_ms();
-    events_log(d->all->options.events, LOG_INFO, "downloads",
-               "%s is complete in %s", d->display_name, d->target);
     if (d->state == DOWNLOAD_DOWNLOADING)
         download_set_state(d, DOWNLOAD_VERIFYING);
-    rest(d, DOWNLOAD_COMPLETED);
-    library_scan(d->all->options.library, NULL, NULL);
+    d->is_arriving = true;
+    library_scan(d->all->options.library, on_scanned, d);
 }
 
 /* ---- settling: links and sidecars, on a worker ---- */
@@ -288,4 +334,6 @@ download_halt(struct download *d, enum download_state wanted)
     d->wanted = wanted;
     if (d->transfer != NULL)
         transfer_stop(d->transfer, wanted == DOWNLOAD_CANCELLED);
+    if (d->is_arriving && d->is_interrupted)
+        arrive(d); /* it is noted as not ended: the next start goes on */
 }

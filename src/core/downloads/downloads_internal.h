@@ -50,6 +50,7 @@ struct download {
     bool is_busy;               /* a job on a worker, or a transfer */
     enum download_state wanted; /* after the transfer has stopped */
     bool is_interrupted;        /* the daemon ends: the state stays */
+    bool is_arriving;           /* all is in place; the library looks for it */
     double bytes_per_s;
     uint64_t measured_bytes;
     int64_t measured_at_ms;

@@ -111,11 +111,45 @@ cut_at_last(struct str *text, char separator)
     return STR("");
 }
 
+/* Origins hold no query: it may be secret. */
+static struct str
+before_query(struct str url)
+{
+    ptrdiff_t at = str_find(url, '?');
+    return at < 0 ? url : (struct str){ url.p, (size_t)at };
+}
+
+/* A page of the hub: HOST/ORG/NAME[/(resolve|blob|tree)/REVISION[/FILE]]. */
+static struct wish
+wish_of_page(struct str url)
+{
+    struct str verb, file, org = url;
+    for (int i = 0; i < 3; i++) /* "https:", "", host */
+        (void)str_split(&url, '/');
+    org.p = url.p;
+    (void)str_split(&url, '/');
+    struct str name = str_split(&url, '/');
+    if (name.n == 0)
+        return (struct wish){ .repository = STR("") };
+    struct wish wish = { .repository = { org.p,
+                                         (size_t)(name.p + name.n - org.p) } };
+    verb = str_split(&url, '/');
+    wish.revision = verb.n == 0 ? STR("") : str_split(&url, '/');
+    for (file = url; url.p != NULL;)
+        file = str_split(&url, '/');
+    if (str_ends_with_nocase(file, STR(".gguf")))
+        file.n -= strlen(".gguf");
+    wish.variant = file;
+    return wish;
+}
+
 /* ORG/NAME[:VARIANT][@REVISION], as `hearth pull` takes it. A revision may
  * hold slashes. */
 static struct wish
 wish_of(struct str name)
 {
+    if (str_contains(name, STR("://")))
+        return wish_of_page(before_query(name));
     struct wish wish = { .repository = str_split(&name, '@') };
     wish.revision = name.p == NULL ? STR("") : name;
     wish.variant = cut_at_last(&wish.repository, ':');
@@ -201,9 +235,11 @@ is_better(int rank, const struct model *model, int best_rank,
 const struct model *
 catalog_find_origin(const struct catalog *catalog, struct str name)
 {
-    const struct wish wish = wish_of(name);
     const struct model *best = NULL;
-    int best_rank = 0; /* does not suit */
+    const struct wish wish = wish_of(name);
+    if (str_contains(name, STR("://")))
+        name = before_query(name); /* as downloads note it */
+    int best_rank = 0;             /* does not suit */
     for (size_t i = 0; i < catalog->n; i++) {
         const struct model *model = catalog->models[i];
         if (text_list_has(&model->origins, name))

@@ -1,7 +1,7 @@
 /* Finding model files. Everything that is found is collected first, then
  * sorted so that of several names of one file the best stays: one that is no
- * link, then one of the revision in use, then the first by path. So the outcome does not depend on the order
- * in which a folder gives its names. */
+ * link, then one of the revision in use, then the first by path. So the
+ * outcome does not depend on the order in which a folder gives its names. */
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>

@@ -18,7 +18,8 @@ export function reply(res, status, value, headers = {}) {
 }
 
 // A file as a web server gives it: whole, or the range that is asked for.
-export function serve(req, res, bytes, headers = {}) {
+// `pace`: { bytes, ms }, so many at a time with a rest in between.
+export function serve(req, res, bytes, headers = {}, pace = null) {
   const match = /^bytes=(\d+)-(\d*)$/.exec(req.headers.range ?? '');
   const first = match ? Number(match[1]) : 0;
   const last = match && match[2] !== '' ? Math.min(Number(match[2]), bytes.length - 1) : bytes.length - 1;
@@ -30,7 +31,16 @@ export function serve(req, res, bytes, headers = {}) {
   res.writeHead(match ? 206 : 200, {
     'Content-Type': 'application/octet-stream', 'Accept-Ranges': 'bytes', 'Content-Length': body.length,
     ...(match ? { 'Content-Range': `bytes ${first}-${last}/${bytes.length}` } : {}), ...headers });
-  res.end(req.method === 'HEAD' ? undefined : body);
+  if (pace && req.method !== 'HEAD') trickle(res, body, pace);
+  else res.end(req.method === 'HEAD' ? undefined : body);
+}
+
+async function trickle(res, body, { bytes, ms }) {
+  for (let at = 0; at < body.length && !res.destroyed; at += bytes) {
+    res.write(body.subarray(at, at + bytes));
+    await new Promise((resolve) => setTimeout(resolve, ms));
+  }
+  res.end();
 }
 
 // Text that is squeezed, without a length, unless it is asked for as it is.
@@ -75,11 +85,12 @@ export class Server {
 }
 
 // Signed addresses of objects: GET only, and nobody who shows a credential
-// is let in.
+// is let in. `pace` slows every one of them.
 export class Storage {
   static async start() {
     const storage = new Storage();
     storage.objects = new Map();
+    storage.pace = null;
     storage.server = await Server.start((req, res, url) => storage.answer(req, res, url));
     return storage;
   }
@@ -96,7 +107,8 @@ export class Storage {
                                         { 'Content-Type': 'application/xml' });
     if (req.headers.authorization) xml(400, 'InvalidArgument');
     else if (!object || req.method !== 'GET') xml(403, 'SignatureDoesNotMatch');
-    else serve(req, res, object.bytes, { ETag: '"5d41402abc4b2a76b9719d911017c592-3"', ...object.headers });
+    else serve(req, res, object.bytes, { ETag: '"5d41402abc4b2a76b9719d911017c592-3"', ...object.headers },
+               this.pace);
   }
 
   close() {

@@ -215,7 +215,19 @@ test_models_go_by_what_they_were_pulled_as(void **state)
     assert_found(f, "Org/repo-GGUF:Q4_K_M@v1", IN_USE "m-Q4_K_M.gguf");
     assert_found(f, "Org/repo-GGUF:Q8_0@bbbbbbbb", OLD "m-Q8_0.gguf");
     assert_found(f, "Org/repo-GGUF@cccccccccccccccc", OLDER "m-Q8_0.gguf");
+    assert_found(f, "https://hub/Org/repo-GGUF", IN_USE "m-Q4_K_M.gguf");
+    assert_found(f, "https://hub/Org/repo-GGUF/tree/v1",
+                 IN_USE "m-Q4_K_M.gguf");
+    assert_found(f, "https://hub/Org/repo-GGUF/blob/v1/m-Q8_0.gguf",
+                 OLD "m-Q8_0.gguf");
+    assert_found(f, "https://hub/Org/repo-GGUF/blob/main/m-Q8_0.gguf?x=1",
+                 IN_USE "m-Q8_0.gguf");
     static const char *const none[] = {
+        "https://hub/Org/repo-GGUF/blob/main/m-Q2_K.gguf",
+        "https://hub/Org",
+        "https://hub/Org/",
+        "https://",
+        "https://hub//",
         "Org/repo",
         "Org/repo-GGUF:Q2_K",
         "Org/repo-GGUF@v2",
@@ -252,12 +264,32 @@ test_downloads_tell_where_models_come_from(void **state)
     assert_int_equal(rename(from, at(f, "models/b.gguf")), 0);
     scan(f);
     assert_found(f, "https://host/x/a.gguf", "models/b.gguf");
+    assert_found(f, "https://host/x/a.gguf?download=true", "models/b.gguf");
     close_all(f);
     open_all(f);
     assert_found(f, "org/a", "models/b.gguf");
     scan(f);
     assert_found(f, "org/a@main", "models/b.gguf");
     assert_null(library_find_path(f->library, from));
+}
+
+/* A file that comes while a scan runs is known when the call-back of the scan
+ * comes that was asked for after it. */
+static void
+on_first_scan(void *ctx)
+{
+    struct fixture *f = ctx;
+    put(f, "models/late.gguf", "1");
+}
+
+static void
+test_a_scan_that_is_asked_for_while_one_runs(void **state)
+{
+    struct fixture *f = *state;
+    library_scan(f->library, on_first_scan, f);
+    library_scan(f->library, stop, f);
+    loop_run(&f->loop);
+    assert_names(f, "late");
 }
 
 #define MANIFEST(type)                                                      \
@@ -318,6 +350,7 @@ main(void)
         TEST(test_what_an_unreadable_folder_had_stays),
         TEST(test_the_hubs_cache),
         TEST(test_models_go_by_what_they_were_pulled_as),
+        TEST(test_a_scan_that_is_asked_for_while_one_runs),
         TEST(test_downloads_tell_where_models_come_from),
         TEST(test_ollamas_store),
         TEST(test_a_projector_of_ollamas),

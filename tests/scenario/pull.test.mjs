@@ -1,0 +1,135 @@
+// From the hub to an answer: searched for, pulled, killed and gone on with,
+// run by the name that it was pulled by; and in the hub's cache as the hub's
+// own library wants it.
+import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import fs from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
+import { after, before, test } from 'node:test';
+import { scanCacheDir } from '@huggingface/hub';
+import { HEARTH, Hearth, until, writeModel } from './lib/hearth.mjs';
+import { Hub } from './lib/hub.mjs';
+import { sha256 } from './lib/storage.mjs';
+
+const MIB = 1024 * 1024;
+const LARGE = { dim: 1024, ffn: 4096, layers: 3, type: 'F16', ctx: 512 }; // 86 MiB
+let hub, hearth, made, large, small, plain;
+
+before(async () => {
+  made = fs.mkdtempSync(path.join(os.tmpdir(), 'hearth-made-'));
+  const write = (name, options) => {
+    writeModel(path.join(made, name), options);
+    return fs.readFileSync(path.join(made, name));
+  };
+  large = write('large.gguf', { say: 'whole and exact', ...LARGE });
+  small = write('small.gguf', { say: 'small one', type: 'Q8_0' });
+  plain = write('plain.gguf', { say: 'from an address' });
+  hub = await Hub.open({ repos: {
+    'some-org/Tiny-GGUF': { tags: ['gguf'], downloads: 10, library: 'gguf', files: {
+      'README.md': Buffer.from('# tiny\n'), 'tiny-F16.gguf': large, 'tiny-Q8_0.gguf': small } },
+    'other-org/Folder-GGUF': { tags: ['gguf'], downloads: 9, files: { 'sub/folder-Q4_0.gguf': small } },
+    'some-org/Unlike': { tags: ['mlx'], downloads: 8, files: {} } } });
+  hearth = await Hearth.start({ env: hub.env });
+});
+after(async () => {
+  await hearth?.stop();
+  await hub?.close();
+  fs.rmSync(made, { recursive: true, force: true });
+});
+
+function start(...args) {
+  return spawn(HEARTH, args, { stdio: ['ignore', 'pipe', 'pipe'], env: {
+    ...process.env, HEARTH_DATA_DIR: hearth.data, HEARTH_API_KEY: '', HEARTH_URL: '', XDG_CONFIG_HOME: hearth.dir } });
+}
+
+async function finish(child) {
+  const texts = { out: '', err: '' };
+  child.stdout.on('data', (chunk) => { texts.out += chunk; });
+  child.stderr.on('data', (chunk) => { texts.err += chunk; });
+  const [code] = await once(child, 'close');
+  return { code, ...texts };
+}
+
+async function ok(...args) {
+  const done = await finish(start(...args));
+  assert.equal(done.code, 0, `hearth ${args.join(' ')}: ${done.err}${done.out}`);
+  return done.out;
+}
+
+const active = async () => (await hearth.api('GET', '/api/models/downloads/active')).data;
+const cache = () => path.join(hearth.home, '.cache/huggingface/hub');
+
+test('search finds it', async () => {
+  const { models } = JSON.parse(await ok('search', 'tiny', '--json'));
+  assert.deepEqual(models.map((row) => row.model_id), ['some-org/Tiny-GGUF']);
+});
+
+test('what is not here is not run', async () => {
+  const { code, err } = await finish(start('run', 'some-org/Tiny-GGUF:F16', 'hi'));
+  assert.equal(code, 4);
+  assert.match(err, /some-org\/Tiny-GGUF:F16/);
+});
+
+test('killed three times, pulled again, it is whole and answers', async () => {
+  hub.storage.pace = { bytes: 256 * 1024, ms: 25 }; // 10 MiB/s for each connection
+  for (let kill = 1; kill <= 3; kill++) {
+    const pull = start('pull', 'some-org/Tiny-GGUF:F16');
+    const ended = finish(pull);
+    await until(`some of it to be there, ${kill}`, async () =>
+      (await active()).some((task) => task.downloaded_bytes > kill * 12 * MIB));
+    await hearth.kill9();
+    assert.notEqual((await ended).code, 0, 'pull says well done without a daemon');
+    await hearth.spawn();
+  }
+  hub.storage.pace = null;
+  await ok('pull', 'some-org/Tiny-GGUF:F16');
+  assert.equal(await ok('run', 'some-org/Tiny-GGUF:F16', 'hi'), 'whole and exact\n');
+  const { data } = await hearth.api('GET', '/api/models');
+  const model = data.find(({ origins }) => origins.includes('some-org/Tiny-GGUF'));
+  assert.equal(sha256(fs.readFileSync(model.path)), sha256(large));
+  assert.equal(model.size_bytes, large.length);
+});
+
+test('a second one of the repository; each goes by its variant', async () => {
+  await ok('pull', 'some-org/Tiny-GGUF', '--variant', 'Q8_0');
+  assert.equal(await ok('run', 'some-org/Tiny-GGUF:Q8_0', 'hi'), 'small one\n');
+  assert.equal(await ok('run', 'some-org/tiny-gguf:f16', 'hi'), 'whole and exact\n');
+  const answer = await hearth.chat('some-org/Tiny-GGUF:Q8_0');
+  assert.equal(answer.json().choices[0].message.content.trim(), 'small one');
+});
+
+test("the hub's own library finds them in its cache", async () => {
+  const { repos, warnings } = await scanCacheDir(cache());
+  assert.deepEqual(warnings, []);
+  assert.deepEqual(repos.map((repo) => repo.id), [{ name: 'some-org/Tiny-GGUF', type: 'model' }]);
+  const [{ revisions, size }] = repos;
+  assert.equal(size, large.length + small.length);
+  assert.equal(revisions.length, 1);
+  assert.equal(revisions[0].commitOid, hub.huggingface.repos['some-org/Tiny-GGUF'].commit);
+  assert.deepEqual(revisions[0].refs, ['main']);
+  const files = new Map(revisions[0].files.map((file) => [path.basename(file.path), file.blob]));
+  assert.deepEqual([...files.keys()].sort(), ['tiny-F16.gguf', 'tiny-Q8_0.gguf']);
+  assert.equal(path.basename(files.get('tiny-F16.gguf').path), sha256(large));
+  assert.ok(fs.readFileSync(files.get('tiny-Q8_0.gguf').path).equals(small));
+});
+
+test('pulled into a folder, by its address, from anywhere: it runs by the same words', async () => {
+  const folder = path.join(hearth.models, 'mine');
+  await ok('pull', 'other-org/Folder-GGUF', '--to', folder);
+  assert.ok(fs.readFileSync(path.join(folder, 'sub/folder-Q4_0.gguf')).equals(small));
+  assert.equal(await ok('run', 'other-org/Folder-GGUF', 'hi'), 'small one\n');
+  const url = hub.storage.put(plain).replace(/\/objects/, '/objects');
+  await ok('pull', url, '--name', 'renamed.gguf');
+  assert.equal(await ok('run', url, 'hi'), 'from an address\n');
+  const page = `${hub.huggingface.url}/some-org/Tiny-GGUF/resolve/main/tiny-Q8_0.gguf`;
+  await ok('pull', page);
+  assert.equal(await ok('run', page, 'hi'), 'small one\n');
+});
+
+test('again: nothing is fetched', async () => {
+  const before_ = hub.storage.server.log.length;
+  await ok('pull', 'some-org/Tiny-GGUF:F16');
+  assert.equal(hub.storage.server.log.length, before_);
+});
