@@ -142,7 +142,7 @@ check_room(struct manage_job *job)
     int64_t free_bytes = tree_free_bytes(job->to_base);
     if (free_bytes < 0 || free_bytes >= job->size_bytes)
         return 0;
-    return error_set(&job->error, ERR_IO,
+    return error_set(&job->error, ERR_NO_SPACE,
                      "%s has %lld bytes free; %lld are needed", job->to_base,
                      (long long)free_bytes, (long long)job->size_bytes);
 }

@@ -273,10 +273,16 @@ test_image_files_by_their_folder(void **state)
     put(f, "models/Stable-diffusion/old.ckpt", "2");
     put(f, "models/vae/v.pt", "3");
     put(f, "models/embeddings/e.bin", "4");
+    put(f, "models/clip/c.safetensors", "66");
+    put(f, "models/controlnet/n.safetensors", "777");
+    put(f, "models/upscale_models/u.pth", "8888");
     put(f, "models/elsewhere/tokenizer.bin", "5");
     put(f, "models/loras/half.safetensors.part", "6");
     scan(f);
-    assert_names(f, "e old style v");
+    assert_names(f, "c e n old style u v");
+    assert_int_equal(find(f, "c")->kind, MODEL_KIND_TEXT_ENCODER);
+    assert_int_equal(find(f, "n")->kind, MODEL_KIND_CONTROLNET);
+    assert_int_equal(find(f, "u")->kind, MODEL_KIND_UPSCALER);
     assert_int_equal(find(f, "style")->kind, MODEL_KIND_LORA);
     assert_string_equal(find(f, "style")->preview_path,
                         at(f, "models/loras/style.preview.png"));
@@ -336,6 +342,50 @@ test_heads_of_image_files(void **state)
     }
 }
 
+/* By what the head calls itself; a projector makes a model see. */
+static void
+test_kinds_of_gguf_files(void **state)
+{
+    struct fixture *f = *state;
+    static const struct {
+        const char *name, *architecture, *type;
+        enum model_kind kind;
+    } rows[] = {
+        { "chats", "llama", "model", MODEL_KIND_LLM },
+        { "embeds", "nomic-bert", "model", MODEL_KIND_EMBEDDING },
+        { "hears", "whisper", "model", MODEL_KIND_AUDIO },
+        { "looks", "clip", "model", MODEL_KIND_VISION },
+        { "encodes", "t5encoder", "model", MODEL_KIND_TEXT_ENCODER },
+        { "adapts", "llama", "adapter", MODEL_KIND_LORA },
+        { "paints", "flux", "model", MODEL_KIND_CHECKPOINT },
+        { "sees", "qwen2vl", "model", MODEL_KIND_VISION },
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct gguf_writer writer;
+        struct strbuf file = STRBUF_INIT(1 << 20);
+        struct error error;
+        char path[200];
+        gguf_writer_init(&writer);
+        gguf_put_text(&writer, "general.architecture",
+                      str_from(rows[i].architecture));
+        gguf_put_text(&writer, "general.type", str_from(rows[i].type));
+        assert_int_equal(gguf_finish(&writer, &file, &error), 0);
+        gguf_writer_release(&writer);
+        snprintf(path, sizeof path, "models/%s/%s.gguf", rows[i].name,
+                 rows[i].name);
+        put_bytes(f, path, strbuf_view(&file));
+        strbuf_release(&file);
+    }
+    put(f, "models/sees/mmproj-F16.gguf", "p");
+    scan(f);
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        assert_string_equal(find(f, rows[i].name)->error, "");
+        if (find(f, rows[i].name)->kind != rows[i].kind)
+            fail_msg("%s: %s", rows[i].name,
+                     model_kind_names[find(f, rows[i].name)->kind]);
+    }
+}
+
 /* As stable-diffusion.cpp writes them: tensors, and not one key. */
 static void
 test_a_gguf_file_without_keys(void **state)
@@ -375,6 +425,7 @@ main(void)
         TEST(test_a_sidecar_is_followed),
         TEST(test_image_files_by_their_folder),
         TEST(test_heads_of_image_files),
+        TEST(test_kinds_of_gguf_files),
         TEST(test_a_gguf_file_without_keys),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -46,15 +46,141 @@ test_a_move_that_fails_is_undone(void **state)
     assert_int_equal(move_model(f, "v", MODEL_ARCHIVE), ERR_CONFLICT);
 }
 
+/* The archive on another file system; or the test is skipped. */
+static void
+put_archive_elsewhere(struct fixture *f, char dir[64])
+{
+    struct stat here, there;
+    snprintf(dir, 64, "/dev/shm/hearth-archive-XXXXXX");
+    if (mkdtemp(dir) == NULL)
+        skip();
+    assert_int_equal(stat(f->dir, &here), 0);
+    assert_int_equal(stat(dir, &there), 0);
+    if (here.st_dev == there.st_dev) {
+        rmdir(dir);
+        skip();
+    }
+    f->options.archive_dir = str_from(dir);
+    assert_int_equal(library_configure(f->library, &f->options, &f->error), 0);
+    scan(f);
+}
+
+static void
+test_moving_to_another_disk(void **state)
+{
+    struct fixture *f = *state;
+    char dir[64], path[200], id[ID_BYTES];
+    put(f, "models/vae/v.safetensors", "1");
+    put(f, "models/vae/v.preview.png", "png");
+    put(f, "models/vae/huge.safetensors", "1");
+    assert_int_equal(
+        truncate(at(f, "models/vae/huge.safetensors"), (off_t)1 << 42), 0);
+    put_archive_elsewhere(f, dir);
+    copy_id(f, "v", id);
+    assert_int_equal(move_model(f, "v", MODEL_ARCHIVE), ERR_OK);
+    scan(f);
+    snprintf(path, sizeof path, "%s/vae/v.safetensors", dir);
+    assert_string_equal(find(f, "v")->path, path);
+    assert_string_equal(find(f, "v")->id, id);
+    snprintf(path, sizeof path, "%s/vae/v.preview.png", dir);
+    assert_string_equal(find(f, "v")->preview_path, path);
+    assert_false(is_there(f, "models/vae/v.safetensors"));
+    assert_int_equal(move_model(f, "huge", MODEL_ARCHIVE), ERR_NO_SPACE);
+    assert_non_null(strstr(f->error.message, "4398046511104 are needed"));
+    assert_true(is_there(f, "models/vae/huge.safetensors"));
+    assert_int_equal(move_model(f, "v", MODEL_ACTIVE), ERR_OK);
+    assert_true(is_there(f, "models/vae/v.preview.png"));
+    remove_tree(dir);
+}
+
+/* Their names, and what would be freed. */
+static char told[2000];
+static int64_t told_bytes;
+
 static void
 on_deleted(void *ctx, const struct library_files *files,
            const struct error *error)
 {
     struct fixture *f = ctx;
-    (void)files;
+    size_t n = 0;
     f->n_calls++;
     f->error = error == NULL ? (struct error){ .code = ERR_OK } : *error;
+    told[0] = '\0';
+    for (size_t i = 0; files != NULL && i < files->n; i++)
+        n += (size_t)snprintf(told + n, sizeof told - n, "%s%s",
+                              i == 0 ? "" : " ",
+                              files->paths[i] + strlen(f->dir) + 1);
+    told_bytes = files == NULL ? -1 : files->size_bytes;
     loop_stop(&f->loop);
+}
+
+static void
+delete_model(struct fixture *f, const char *name, bool is_dry)
+{
+    f->n_calls = 0;
+    library_delete(f->library, find(f, name)->id, is_dry, on_deleted, f);
+    while (f->n_calls == 0)
+        loop_run(&f->loop);
+    assert_int_equal(f->error.code, ERR_OK);
+}
+
+static void
+test_what_deleting_would_do(void **state)
+{
+    struct fixture *f = *state;
+    put(f, "models/big-00001-of-00002.gguf", "1");
+    put(f, "models/big-00002-of-00002.gguf", "22");
+    put(f, "models/loras/a.safetensors", "333");
+    put(f, "models/loras/a.metadata.json", "{}");
+    put(f, "models/loras/ab.safetensors", "4444");
+    put(f, "models/folder/config.json", "{\"model_type\":\"llama\"}");
+    put(f, "models/folder/model.safetensors", "55555");
+    scan(f);
+    delete_model(f, "big-00001-of-00002", true);
+    assert_string_equal(told, "models/big-00001-of-00002.gguf "
+                              "models/big-00002-of-00002.gguf");
+    assert_int_equal(told_bytes, 3);
+    delete_model(f, "a", true);
+    assert_string_equal(told, "models/loras/a.safetensors "
+                              "models/loras/a.metadata.json");
+    assert_int_equal(told_bytes, 5);
+    delete_model(f, "folder", true);
+    assert_string_equal(told, "models/folder");
+    assert_int_equal(told_bytes, 5);
+    assert_names(f, "a ab big-00001-of-00002 folder");
+    delete_model(f, "folder", false);
+    delete_model(f, "a", false);
+    assert_false(is_there(f, "models/folder"));
+    assert_false(is_there(f, "models/loras/a.metadata.json"));
+    assert_true(is_there(f, "models/loras/ab.safetensors"));
+    assert_names(f, "ab big-00001-of-00002");
+}
+
+#define SNAPSHOTS "hub/models--org--repo/snapshots/"
+
+/* A blob stays as long as another revision has it. */
+static void
+test_deleting_from_the_hubs_cache(void **state)
+{
+    struct fixture *f = *state;
+    put(f, "hub/models--org--repo/refs/main", "new");
+    put(f, "hub/models--org--repo/blobs/b1", "333");
+    put(f, "hub/models--org--repo/blobs/b2", "4444");
+    put_link(f, "../../blobs/b1", SNAPSHOTS "new/shared.gguf");
+    put_link(f, "../../blobs/b1", SNAPSHOTS "old/shared.gguf");
+    put_link(f, "../../blobs/b2", SNAPSHOTS "new/own.gguf");
+    scan(f);
+    delete_model(f, "own", true);
+    assert_string_equal(told, SNAPSHOTS "new/own.gguf "
+                                        "hub/models--org--repo/blobs/b2");
+    assert_int_equal(told_bytes, 4);
+    delete_model(f, "own", false);
+    delete_model(f, "shared", false);
+    assert_string_equal(told, SNAPSHOTS "new/shared.gguf");
+    assert_int_equal(told_bytes, 0);
+    assert_true(is_there(f, "hub/models--org--repo/blobs/b1"));
+    assert_true(is_there(f, SNAPSHOTS "old/shared.gguf"));
+    assert_false(is_there(f, "hub/models--org--repo/blobs/b2"));
 }
 
 /* What another model needs stays, be that model ever so broken. */
@@ -71,11 +197,7 @@ test_deleting_of_ollamas(void **state)
     put(f, "ollama/manifests/registry.ollama.ai/library/stays/x",
         "{ sha256:" OTHER);
     scan(f);
-    f->n_calls = 0;
-    library_delete(f->library, find(f, "goes:x")->id, false, on_deleted, f);
-    while (f->n_calls == 0)
-        loop_run(&f->loop);
-    assert_int_equal(f->error.code, ERR_OK);
+    delete_model(f, "goes:x", false);
     assert_false(is_there(f, "ollama/manifests/hf.co/org/goes/x"));
     assert_false(is_there(f, "ollama/blobs/sha256-" DIGEST));
     assert_false(is_there(f, "ollama/blobs/sha256-" THIRD));
@@ -145,6 +267,9 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(test_a_move_that_fails_is_undone),
+        TEST(test_moving_to_another_disk),
+        TEST(test_what_deleting_would_do),
+        TEST(test_deleting_from_the_hubs_cache),
         TEST(test_deleting_of_ollamas),
         TEST(test_no_link_leads_a_move_elsewhere),
         TEST(test_other_programs_stores_are_not_moved),

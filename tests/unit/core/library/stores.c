@@ -86,6 +86,28 @@ test_a_copy_of_what_is_gone_is_it(void **state)
     assert_string_equal(find(f, "else")->id, id);
 }
 
+/* The head says nothing (it is no GGUF file); the names of both stores are
+ * the digest. */
+static void
+test_a_digest_knows_a_file_again(void **state)
+{
+    struct fixture *f = *state;
+    char id[ID_BYTES];
+    put(f, "hub/models--org--repo/blobs/" DIGEST, "1");
+    put_link(f, "../../blobs/" DIGEST,
+             "hub/models--org--repo/snapshots/x/m.gguf");
+    scan(f);
+    copy_id(f, "m", id);
+    remove_tree(at(f, "hub"));
+    scan(f);
+    assert_names(f, "");
+    put(f, "ollama/blobs/sha256-" DIGEST, "1");
+    put(f, "ollama/manifests/registry.ollama.ai/library/whale/7b",
+        "{\"layers\":[" LAYER("model", DIGEST) "]}");
+    scan(f);
+    assert_string_equal(find(f, "whale:7b")->id, id);
+}
+
 static void
 test_guesses_from_a_name_are_marked(void **state)
 {
@@ -345,6 +367,7 @@ main(void)
         TEST(test_ids_follow_names_that_are_swapped),
         TEST(test_an_id_waits_for_a_file_that_is_gone),
         TEST(test_a_copy_of_what_is_gone_is_it),
+        TEST(test_a_digest_knows_a_file_again),
         TEST(test_guesses_from_a_name_are_marked),
         TEST(test_hard_links_are_one_file),
         TEST(test_what_an_unreadable_folder_had_stays),
