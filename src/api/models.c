@@ -1,5 +1,6 @@
 /* /api/models: the library. Reads come from memory. */
 #include "api/handlers.h"
+#include "formats/sidecar.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -270,14 +271,15 @@ models_update(struct call *call)
     if (json_get(call->input, "tags") != NULL)
         patch.tags = &tags;
     struct str url;
+    int64_t ids[2];
     char *owned = NULL;
     if (json_as_text(json_get(call->input, "civitai_url"), &url))
         patch.civitai_url = owned = arena_str(&call->arena, url);
     int result = read_tags(call, &tags, &error);
     if (result == 0 && owned != NULL && owned[0] != '\0' &&
-        !str_starts_with(url, STR("https://")))
+        !civitai_page_read(url, &ids[0], &ids[1]))
         result = error_field(&error, "civitai_url",
-                             "must begin with https:// or be empty");
+                             "is no page of a model (https://.../models/N)");
     if (result == 0)
         result = library_update(call->api->options.library, model->id, &patch,
                                 on_changed, call_ref(call), &error);

@@ -123,7 +123,7 @@ int library_select(const struct library *library,
 /* NULL / -1: as it is. */
 struct library_patch {
     const struct text_list *tags;
-    const char *civitai_url;
+    const char *civitai_url; /* "": none; else civitai_page_read's */
     int is_favourite;
 };
 typedef void library_done_fn(void *ctx, const struct model *model,

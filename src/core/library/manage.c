@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "core/library/manage_internal.h"
+#include "formats/sidecar.h"
 #include "io/worker.h"
 #include "store/store.h"
 
@@ -17,8 +18,10 @@ struct update {
     void *ctx;
 };
 
-static const char *const users_fields[] = { "tags", "civitai_url",
-                                            "is_favourite", NULL };
+static const char *const users_fields[] = {
+    "tags",         "civitai_url", "civitai_model_id", "civitai_version_id",
+    "is_favourite", NULL
+};
 
 static void
 copy_users_fields(struct model *to, const struct model *from)
@@ -45,13 +48,25 @@ on_stored(void *ctx, const struct error *error)
     free(update);
 }
 
+/* A page says which model it is about; none leaves what a sidecar said. */
+static int
+set_page(struct model *model, struct str url)
+{
+    int64_t model_id, version_id;
+    if (civitai_page_read(url, &model_id, &version_id)) {
+        model->civitai_model_id = model_id;
+        model->civitai_version_id = version_id;
+    }
+    return model_set_text(&model->civitai_url, url);
+}
+
 static int
 apply_patch(struct model *model, const struct library_patch *patch)
 {
     if (patch->is_favourite >= 0)
         model->is_favourite = patch->is_favourite != 0;
     if (patch->civitai_url != NULL &&
-        model_set_text(&model->civitai_url, str_from(patch->civitai_url)) < 0)
+        set_page(model, str_from(patch->civitai_url)) < 0)
         return -1;
     if (patch->tags == NULL)
         return 0;

@@ -186,6 +186,8 @@ test_finds_models(void **state)
     put(f, "b.gguf", "12345");
     put(f, "sub/deep/a.GGUF", "x");
     put(f, "half.gguf.part", "x");
+    put(f, "coming.gguf", "x");
+    put(f, "coming.gguf.aria2", "x");
     put(f, ".hidden.gguf", "x");
     put(f, ".cache/c.gguf", "x");
     put(f, "readme.md", "x");
