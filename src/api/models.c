@@ -30,6 +30,23 @@ write_field(const struct model *model, const struct model_field *field,
     }
 }
 
+/* Where else the same bytes lie; each place is a model that can be moved and
+ * deleted by itself. */
+static void
+write_copies(const struct library *library, const struct model *model,
+             struct json_writer *out)
+{
+    json_key(out, "copies");
+    json_array_begin(out);
+    for (size_t i = 0; i < library_count(library); i++) {
+        const struct model *other = library_at(library, i);
+        if (other != model && model->sha256[0] != '\0' &&
+            strcmp(other->sha256, model->sha256) == 0)
+            json_text(out, other->path);
+    }
+    json_array_end(out);
+}
+
 static void
 write_model(struct api *api, const struct model *model, unsigned left_out,
             struct json_writer *out)
@@ -41,6 +58,8 @@ write_model(struct api *api, const struct model *model, unsigned left_out,
     for (size_t i = 0; i < n_model_fields; i++)
         if ((model_fields[i].flags & left_out) == 0)
             write_field(model, &model_fields[i], out);
+    if ((left_out & MODEL_DETAIL) == 0)
+        write_copies(api->options.library, model, out);
     member_text(out, "state", instance_state_name(view.state));
     json_object_end(out);
 }

@@ -105,6 +105,11 @@ test("other programs' models are served where they are", async () => {
   // In use: no file of it goes.
   const whale = models[4];
   assert.equal((await hearth.api('DELETE', `/api/models/${whale.id}`)).status, 409);
+  assert.equal((await hearth.chat('own')).status, 200);
+  const stay = await hearth.api('POST', `/api/models/${models[2].id}/move`, { category: 'archive' });
+  assert.equal(stay.status, 409);
+  assert.match(stay.error.message, /is being served/);
+  assert.ok(fs.existsSync(models[2].path));
   assert.ok(fs.existsSync(ollama.blob));
 });
 
@@ -328,7 +333,14 @@ test('digests come by themselves and show duplicates', async () => {
   assert.equal(groups[0].sha256, digest);
   assert.equal(groups[0].models[0].autov2, digest.slice(0, 10));
   await scan(hearth); // what has not changed keeps its digest
-  assert.deepEqual((await list(hearth)).map((model) => model.sha256), [digest, digest]);
+  const [first, copy] = await list(hearth);
+  assert.deepEqual([first.sha256, copy.sha256], [digest, digest]);
+  const copies = async () => (await hearth.api('GET', `/api/models/${first.id}`)).data.copies;
+  assert.deepEqual(await copies(), [copy.path]);
+  assert.equal((await hearth.api('DELETE', `/api/models/${copy.id}`)).status, 200);
+  assert.deepEqual(await copies(), []);
+  assert.ok(fs.existsSync(first.path));
+  assert.deepEqual((await hearth.api('GET', '/api/models/duplicates')).data, []);
 });
 
 test('what changes in a folder is seen without asking', async () => {

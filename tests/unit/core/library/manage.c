@@ -114,14 +114,34 @@ on_deleted(void *ctx, const struct library_files *files,
     loop_stop(&f->loop);
 }
 
-static void
-delete_model(struct fixture *f, const char *name, bool is_dry)
+static enum error_code
+try_to_delete(struct fixture *f, const char *name, bool is_dry)
 {
     f->n_calls = 0;
     library_delete(f->library, find(f, name)->id, is_dry, on_deleted, f);
     while (f->n_calls == 0)
         loop_run(&f->loop);
-    assert_int_equal(f->error.code, ERR_OK);
+    return f->error.code;
+}
+
+static void
+delete_model(struct fixture *f, const char *name, bool is_dry)
+{
+    assert_int_equal(try_to_delete(f, name, is_dry), ERR_OK);
+}
+
+/* Between the scan and now, the folder became a link. */
+static void
+test_no_link_leads_deleting_elsewhere(void **state)
+{
+    struct fixture *f = *state;
+    put(f, "models/vae/v.safetensors", "1");
+    scan(f);
+    move(f, "models/vae", "outside");
+    put_link(f, "../outside", "models/vae");
+    assert_int_equal(try_to_delete(f, "v", false), ERR_INVALID);
+    assert_int_equal(move_model(f, "v", MODEL_ARCHIVE), ERR_INVALID);
+    assert_true(is_there(f, "outside/v.safetensors"));
 }
 
 static void
@@ -270,6 +290,7 @@ main(void)
         TEST(test_moving_to_another_disk),
         TEST(test_what_deleting_would_do),
         TEST(test_deleting_from_the_hubs_cache),
+        TEST(test_no_link_leads_deleting_elsewhere),
         TEST(test_deleting_of_ollamas),
         TEST(test_no_link_leads_a_move_elsewhere),
         TEST(test_other_programs_stores_are_not_moved),
