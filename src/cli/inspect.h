@@ -17,7 +17,7 @@ int inspect_gguf(const struct inspected *file);
 int inspect_safetensors(const struct inspected *file);
 /* The same for a folder; one whose texts can be read is described before the
  * reason why it is no whole model. */
-int inspect_folder(const struct inspected *folder);
+int inspect_folder(const struct inspected *file);
 
 int inspect_failed(const struct inspected *file, const struct error *error);
 /* What both begin with. */
