@@ -26,6 +26,9 @@
  *     query.c     filter, sort, page
  *     manage.c    move, delete
  *     hashes.c    digests in the background
+ *     roots.c     which folders
+ *     walks.c     when they are searched
+ *     takeover.c  what was found -> what is known
  *     library.c   the owner of all that */
 #ifndef CORE_LIBRARY_H
 #define CORE_LIBRARY_H

@@ -216,6 +216,8 @@ struct gone {
     struct model *model;
 };
 
+/* Something that the user should know and no caller can be told. */
+void library_log_problem(struct library *library, const char *message);
 /* The model, to be changed; NULL when it is not there. */
 struct model *library_get(struct library *library, const char *id);
 /* Stores these and tells that the library has changed. */
@@ -225,6 +227,29 @@ void library_changed(struct library *library, const struct model *const *models,
 int library_rename_all(struct library *library);
 /* A model whose files were deleted: the record goes. */
 void library_forget(struct library *library, const char *id);
+
+/* ---- roots.c ---- */
+
+void roots_free(struct scan_root *roots, size_t n);
+/* Makes scan->roots. -1: out of memory. */
+int roots_copy(const struct library *library, struct scan *scan);
+
+/* ---- takeover.c ---- */
+
+/* Takes what was found; tells when it differs from what was known. */
+void takeover_apply(struct library *library, struct scan *scan);
+/* Takes the model over; -1: out of memory, it is still the caller's. */
+int gone_add(struct library *library, struct model *model);
+void gone_drop(struct library *library, struct gone *gone);
+
+/* ---- walks.c ---- */
+
+void walks_init(struct library *library);
+/* Sets the time of the next walk that nobody asks for. */
+void walks_arm(struct library *library);
+void walks_detach(struct library *library); /* library_free */
+
+/* ---- manage.c, hashes.c ---- */
 
 void manage_detach(struct library *library); /* library_free */
 
