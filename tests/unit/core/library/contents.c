@@ -19,6 +19,11 @@ test_parts_are_one_model(void **state)
     assert_int_equal(big->shards.n, 2);
     assert_string_equal(big->shards.at[1],
                         at(f, "models/big-00003-of-00003.gguf"));
+    assert_null(strstr(big->error, "incomplete"));
+    assert_int_equal(unlink(at(f, "models/big-00002-of-00003.gguf")), 0);
+    scan(f);
+    assert_string_equal(find(f, "big-00001-of-00003")->error,
+                        "incomplete: 1 of 3 parts are missing");
 }
 
 static void
