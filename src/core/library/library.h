@@ -144,9 +144,10 @@ struct library_files {
 };
 typedef void library_files_fn(void *ctx, const struct library_files *files,
                               const struct error *error);
-/* Deletes the model's files with its sidecars, on a worker; with `is_dry` it
- * only says which. A blob of another program's store that something else
- * refers to stays. Callers make sure that no engine runs it. */
+/* Deletes the model's files with its sidecars and second names, on a worker;
+ * with `is_dry` it only says which. Of a folder all goes that is no other
+ * model's; a blob of another program's store that something else refers to
+ * stays. Callers make sure that no engine runs it. */
 void library_delete(struct library *library, const char *id, bool is_dry,
                     library_files_fn *on_done, void *ctx);
 

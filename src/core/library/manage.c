@@ -108,6 +108,7 @@ free_job(struct manage_job *job)
     free(job->from_base);
     free(job->to_base);
     free(job->to_root);
+    text_list_release(&job->others);
     text_list_release(&job->paths);
     text_list_release(&job->new_paths);
     free(job);
@@ -125,6 +126,33 @@ is_projector_of_others(const struct library *library, const struct model *model)
     return false;
 }
 
+static int
+add_if_inside(struct text_list *others, const char *path, const char *folder)
+{
+    return path[0] == '\0' || !path_is_below(path, folder)
+               ? 0
+               : text_list_add(others, str_from(path));
+}
+
+/* What lies in the model's folder and belongs to others. */
+static int
+add_others(const struct library *library, const struct model *model,
+           struct text_list *others)
+{
+    int result = 0;
+    for (size_t i = 0; result == 0 && i < library->catalog.n; i++) {
+        const struct model *other = library->catalog.models[i];
+        if (other == model || !path_is_below(other->path, model->path))
+            continue;
+        result = add_if_inside(others, other->path, model->path);
+        for (size_t k = 0; result == 0 && k < other->shards.n; k++)
+            result = add_if_inside(others, other->shards.at[k], model->path);
+        if (result == 0)
+            result = add_if_inside(others, other->mmproj_path, model->path);
+    }
+    return result;
+}
+
 static struct manage_job *
 make_job(struct library *library, const struct model *model, void *ctx)
 {
@@ -137,7 +165,8 @@ make_job(struct library *library, const struct model *model, void *ctx)
     job->model = model_copy(model);
     job->from_base = str_dup(str_from(model->root));
     job->has_own_projector = !is_projector_of_others(library, model);
-    if (job->model != NULL && job->from_base != NULL)
+    if (job->model != NULL && job->from_base != NULL &&
+        add_others(library, model, &job->others) == 0)
         return job;
     free_job(job);
     return NULL;

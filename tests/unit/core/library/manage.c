@@ -165,8 +165,9 @@ test_what_deleting_would_do(void **state)
                               "models/loras/a.metadata.json");
     assert_int_equal(told_bytes, 5);
     delete_model(f, "folder", true);
-    assert_string_equal(told, "models/folder");
-    assert_int_equal(told_bytes, 5);
+    assert_non_null(strstr(told, "models/folder/config.json"));
+    assert_non_null(strstr(told, "models/folder/model.safetensors"));
+    assert_int_equal(told_bytes, 5 + 22);
     assert_names(f, "a ab big-00001-of-00002 folder");
     delete_model(f, "folder", false);
     delete_model(f, "a", false);
@@ -177,6 +178,60 @@ test_what_deleting_would_do(void **state)
 }
 
 #define SNAPSHOTS "hub/models--org--repo/snapshots/"
+
+/* A folder goes with its files, and with nothing of another model's. */
+static void
+test_deleting_a_folder_keeps_other_models(void **state)
+{
+    struct fixture *f = *state;
+    put(f, "models/both/config.json", "{\"model_type\":\"llama\"}");
+    put(f, "models/both/model.safetensors", "1");
+    put(f, "models/both/same.gguf", "22");
+    put(f, "models/both/deep/inner/config.json", "{\"model_type\":\"bert\"}");
+    put(f, "models/both/deep/inner/model.safetensors", "333");
+    put(f, "models/both/deep/notes.txt", "4444");
+    put(f, "models/kept/precious.txt", "kept");
+    put_link(f, "../kept", "models/both/linked");
+    scan(f);
+    assert_names(f, "both inner same");
+    delete_model(f, "both", false);
+    assert_int_equal(told_bytes, 22 + 1 + 4);
+    assert_names(f, "inner same");
+    assert_true(is_there(f, "models/both/same.gguf"));
+    assert_true(is_there(f, "models/both/deep/inner/config.json"));
+    assert_false(is_there(f, "models/both/config.json"));
+    assert_true(is_there(f, "models/kept/precious.txt"));
+    delete_model(f, "inner", false);
+    assert_false(is_there(f, "models/both/deep/inner"));
+}
+
+/* All names of a file go; bytes that another program has stay its. */
+static void
+test_deleting_a_file_of_several_names(void **state)
+{
+    struct fixture *f = *state;
+    char from[800];
+    put(f, "models/a.gguf", "333");
+    snprintf(from, sizeof from, "%s", at(f, "models/a.gguf"));
+    assert_int_equal(link(from, at(f, "models/b.gguf")), 0);
+    put_link(f, "a.gguf", "models/c.gguf");
+    put(f, "ollama/blobs/sha256-" DIGEST, "4444");
+    put(f, "ollama/manifests/registry.ollama.ai/library/whale/7b",
+        "{\"layers\":[" LAYER("model", DIGEST) "]}");
+    snprintf(from, sizeof from, "%s", at(f, "ollama/blobs/sha256-" DIGEST));
+    assert_int_equal(link(from, at(f, "models/whale.gguf")), 0);
+    scan(f);
+    assert_names(f, "a whale");
+    delete_model(f, "a", true);
+    assert_int_equal(told_bytes, 3);
+    delete_model(f, "a", false);
+    assert_false(is_there(f, "models/b.gguf"));
+    delete_model(f, "whale", false);
+    assert_string_equal(told, "models/whale.gguf");
+    assert_int_equal(told_bytes, 0);
+    scan(f);
+    assert_names(f, "whale:7b");
+}
 
 /* A blob stays as long as another revision has it. */
 static void
@@ -201,6 +256,33 @@ test_deleting_from_the_hubs_cache(void **state)
     assert_true(is_there(f, "hub/models--org--repo/blobs/b1"));
     assert_true(is_there(f, SNAPSHOTS "old/shared.gguf"));
     assert_false(is_there(f, "hub/models--org--repo/blobs/b2"));
+}
+
+/* The blobs of a whole folder, too. */
+static void
+test_deleting_a_folder_of_the_hubs_cache(void **state)
+{
+    struct fixture *f = *state;
+    put(f, "hub/models--org--repo/refs/main", "new");
+    put(f, "hub/models--org--repo/blobs/b1", "{\"model_type\":\"llama\"}");
+    put(f, "hub/models--org--repo/blobs/b2", "4444");
+    put(f, "hub/models--org--repo/blobs/b3", "55555");
+    put_link(f, "../../blobs/b1", SNAPSHOTS "new/config.json");
+    put_link(f, "../../blobs/b2", SNAPSHOTS "new/model.safetensors");
+    put_link(f, "../../blobs/b3", SNAPSHOTS "new/tokenizer.json");
+    put_link(f, "../../blobs/b3", SNAPSHOTS "old/tokenizer.json");
+    scan(f);
+    assert_int_equal(library_count(f->library), 1);
+    char name[200];
+    snprintf(name, sizeof name, "%s", library_at(f->library, 0)->name);
+    delete_model(f, name, true);
+    assert_int_equal(told_bytes, 22 + 4);
+    delete_model(f, name, false);
+    assert_false(is_there(f, SNAPSHOTS "new"));
+    assert_false(is_there(f, "hub/models--org--repo/blobs/b1"));
+    assert_false(is_there(f, "hub/models--org--repo/blobs/b2"));
+    assert_true(is_there(f, SNAPSHOTS "old/tokenizer.json"));
+    assert_names(f, "");
 }
 
 /* What another model needs stays, be that model ever so broken. */
@@ -289,7 +371,10 @@ main(void)
         TEST(test_a_move_that_fails_is_undone),
         TEST(test_moving_to_another_disk),
         TEST(test_what_deleting_would_do),
+        TEST(test_deleting_a_folder_keeps_other_models),
+        TEST(test_deleting_a_file_of_several_names),
         TEST(test_deleting_from_the_hubs_cache),
+        TEST(test_deleting_a_folder_of_the_hubs_cache),
         TEST(test_no_link_leads_deleting_elsewhere),
         TEST(test_deleting_of_ollamas),
         TEST(test_no_link_leads_a_move_elsewhere),
