@@ -75,7 +75,15 @@ test_moving_to_another_disk(void **state)
     put(f, "models/vae/huge.safetensors", "1");
     assert_int_equal(
         truncate(at(f, "models/vae/huge.safetensors"), (off_t)1 << 42), 0);
+    put(f, "models/folder/config.json", "{\"model_type\":\"llama\"}");
+    put(f, "models/folder/model.safetensors", "55555");
     put_archive_elsewhere(f, dir);
+    copy_id(f, "folder", id);
+    assert_int_equal(move_model(f, "folder", MODEL_ARCHIVE), ERR_OK);
+    scan(f);
+    assert_string_equal(find(f, "folder")->id, id);
+    assert_int_equal(find(f, "folder")->category, MODEL_ARCHIVE);
+    assert_false(is_there(f, "models/folder"));
     copy_id(f, "v", id);
     assert_int_equal(move_model(f, "v", MODEL_ARCHIVE), ERR_OK);
     scan(f);
