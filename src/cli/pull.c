@@ -35,8 +35,7 @@ add_text(struct json_writer *out, const char *key, struct str value)
 static bool
 is_url(struct str text)
 {
-    return str_starts_with(text, STR("https://")) ||
-           str_starts_with(text, STR("http://"));
+    return str_contains(text, STR("://")); /* of any kind: the daemon says */
 }
 
 /* "10M", "500k", "1.5G", "800000": bytes per second, powers of 1024. */
@@ -163,9 +162,9 @@ print_plan(const struct cli *cli, const struct json *plan)
         table_add(&table, text_of(file, "sha256", "-", text, sizeof text));
     }
     table_print(&table, "There is nothing to download.");
-    format_bytes(int_of(plan, "total_bytes", -1), text, sizeof text);
     printf("%zu file%s, %s", json_count(files),
-           json_count(files) == 1 ? "" : "s", text);
+           json_count(files) == 1 ? "" : "s",
+           format_bytes(int_of(plan, "total_bytes", -1), text, sizeof text));
     printf(", to %s\n", text_of(plan, "target", "-", text, sizeof text));
     return CLI_OK;
 }

@@ -280,10 +280,12 @@ read_place(const struct fetch_rules *rules, const struct curl_api *curl,
 {
     char port[8];
     if (!copy_part(curl, parsed, CURLUPART_SCHEME, 0, ret_place->scheme,
-                   sizeof ret_place->scheme) ||
-        (!is_plain(ret_place) && !str_is(str_from(ret_place->scheme), "https")))
+                   sizeof ret_place->scheme))
         return error_set(error, ERR_FORBIDDEN,
-                         "only https is spoken, not the scheme of this URL");
+                         "the scheme of the URL is not https");
+    if (!is_plain(ret_place) && !str_is(str_from(ret_place->scheme), "https"))
+        return error_set(error, ERR_FORBIDDEN, "%s:// is not https://",
+                         ret_place->scheme);
     if (!copy_part(curl, parsed, CURLUPART_HOST, 0, ret_place->host,
                    sizeof ret_place->host) ||
         !copy_part(curl, parsed, CURLUPART_PORT, CURLU_DEFAULT_PORT, port,

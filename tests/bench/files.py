@@ -2,6 +2,7 @@
 import hashlib
 import json
 import os
+import resource
 import shutil
 import statistics
 import subprocess
@@ -96,7 +97,7 @@ def origin(folder, path, digest, common):
         location ~ ^/api/models/{name}/model {{ return 200 '{info}'; }}
         location ~ ^/{name}/model/resolve/ {{ default_type application/octet-stream; {file} }}'''
     common.write(f'{folder}/origin.conf', f'''
-    worker_processes 1; daemon off; pid {folder}/origin.pid; error_log {folder}/origin.log;
+    master_process off; daemon off; pid {folder}/origin.pid; error_log {folder}/origin.log;
     events {{ worker_connections 256; }}
     http {{
       access_log off; sendfile on; keepalive_requests 100000;
@@ -134,6 +135,7 @@ def by_tool(argv, target, common):
     for name in os.listdir(os.path.dirname(target)):
         os.unlink(os.path.join(os.path.dirname(target), name))
     os.sync()
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
     begun = time.monotonic()
     child = subprocess.Popen(argv, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
     peak = 0
@@ -145,8 +147,10 @@ def by_tool(argv, target, common):
         time.sleep(0.005)
     took = time.monotonic() - begun
     if child.returncode != 0:
-        raise SystemExit(f'bench: {argv[0]}: {child.stderr.read().decode()[-300:]}')
-    return took, peak
+        raise SystemExit(f'bench: {argv[0]} ends with {child.returncode}: '
+                         f'{child.stderr.read().decode()[-300:]}')
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return took, after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime, peak
 
 
 def by_hearth(hearth, target, common):
@@ -190,11 +194,10 @@ def rounds(args, folder, port, hearth, digest, common):
             f'--checksum=sha-256={digest}', '-d', f'{folder}/tool', '-o', 'model.gguf', url]
     rows = {'curl': [], 'aria2c': [], 'hearth': []}
     for _ in range(args.rounds):
-        for tool, argv in (('curl', ['curl', '-s', '-o', target, url]), ('aria2c', aria)):
-            took, peak = by_tool(argv, target, common)
-            rows[tool].append((took, 0, peak))
+        for tool, argv in (('curl', ['curl', '-sSf', '-o', target, url]), ('aria2c', aria)):
+            rows[tool].append(by_tool(argv, target, common))
         os.unlink(target)
-        rows['hearth'].append(by_hearth(hearth, f'{folder}/models/bench', common))
+        rows['hearth'].append(by_hearth(hearth, f'{folder}/{port}/models/bench', common))
     return rows
 
 
@@ -221,7 +224,7 @@ def bench_download(args, folder, common):
             for tool, runs in rows.items():
                 took, cpu, peak = map(statistics.median, zip(*runs))
                 print(f'| {tool} | {took:.2f} | {size / took / 1e6:.0f} | {first / took:.2f} | '
-                      f'{f"{cpu:.2f}" if cpu else "-"} | {peak:.0f} |')
+                      f'{cpu:.2f} | {peak:.0f} |')
             print()
     finally:
         nginx.stop()

@@ -30,7 +30,10 @@ before(async () => {
     'some-org/Tiny-GGUF': { tags: ['gguf'], downloads: 10, library: 'gguf', files: {
       'README.md': Buffer.from('# tiny\n'), 'tiny-F16.gguf': large, 'tiny-Q8_0.gguf': small } },
     'other-org/Folder-GGUF': { tags: ['gguf'], downloads: 9, files: { 'sub/folder-Q4_0.gguf': small } },
-    'some-org/Unlike': { tags: ['mlx'], downloads: 8, files: {} } } });
+    'mlx-org/Small-4bit': { tags: ['mlx'], downloads: 8, library: 'mlx', files: {
+      'config.json': Buffer.from(JSON.stringify({ model_type: 'qwen3', architectures: ['Qwen3ForCausalLM'],
+                                                  quantization: { bits: 4, group_size: 64 } })),
+      'tokenizer.json': Buffer.from('{}'), 'model.safetensors': safetensors() } } } });
   hearth = await Hearth.start({ env: hub.env });
 });
 after(async () => {
@@ -38,6 +41,14 @@ after(async () => {
   await hub?.close();
   fs.rmSync(made, { recursive: true, force: true });
 });
+
+// One tensor of 64 half-precision zeros.
+function safetensors() {
+  const head = JSON.stringify({ weight: { dtype: 'F16', shape: [64], data_offsets: [0, 128] } });
+  const length = Buffer.alloc(8);
+  length.writeBigUInt64LE(BigInt(head.length));
+  return Buffer.concat([length, Buffer.from(head), Buffer.alloc(128)]);
+}
 
 function start(...args) {
   return spawn(HEARTH, args, { stdio: ['ignore', 'pipe', 'pipe'], env: {
@@ -113,6 +124,32 @@ test("the hub's own library finds them in its cache", async () => {
   assert.deepEqual([...files.keys()].sort(), ['tiny-F16.gguf', 'tiny-Q8_0.gguf']);
   assert.equal(path.basename(files.get('tiny-F16.gguf').path), sha256(large));
   assert.ok(fs.readFileSync(files.get('tiny-Q8_0.gguf').path).equals(small));
+});
+
+test('a folder of files is one model, each file as the hub has it', async () => {
+  const id = 'mlx-org/Small-4bit';
+  await ok('pull', id);
+  const { data } = await hearth.api('GET', '/api/models');
+  const model = data.find(({ origins }) => origins.includes(id));
+  assert.equal(model.name, 'Small-4bit');
+  assert.equal(model.format, 'mlx');
+  assert.equal(model.kind, 'llm');
+  const { files } = hub.huggingface.repos[id];
+  const { repos, warnings } = await scanCacheDir(cache());
+  assert.deepEqual(warnings, []);
+  const [revision] = repos.find((repo) => repo.id.name === id).revisions;
+  assert.equal(revision.files.length, Object.keys(files).length);
+  for (const { path: file, blob } of revision.files) {
+    const its = files[path.basename(file)];
+    assert.ok(fs.readFileSync(file).equals(its.bytes), file);
+    assert.equal(path.basename(blob.path), its.sha256 ?? its.oid);
+  }
+});
+
+test('what is no address that we fetch from is refused by its name', async () => {
+  const { code, err } = await finish(start('pull', 'ftp://host/x.gguf'));
+  assert.equal(code, 5);
+  assert.match(err, /url.*ftp/);
 });
 
 test('pulled into a folder, by its address, from anywhere: it runs by the same words', async () => {

@@ -146,11 +146,12 @@ usual_target(const struct downloads *downloads, struct download *d, char *ret,
 
 /* ---- the files ---- */
 
-/* A blob's name is the hub's; nothing else may be made of it. */
+/* A blob's name is the hub's: the digest of what Git LFS keeps, else Git's own
+ * hash. Nothing else may be made of it. */
 static const char *
 blob_name(const struct download_file *file)
 {
-    const char *name = file->sha256[0] != '\0' ? file->sha256 : file->etag;
+    const char *name = file->etag[0] != '\0' ? file->etag : file->sha256;
     for (const char *p = name; *p != '\0'; p++)
         if (strchr("0123456789abcdefABCDEF-", *p) == NULL)
             return "";

@@ -406,7 +406,7 @@ test_odd_redirects_are_errors(void **state)
         { "/odd", ERR_BAD_GATEWAY, "not a URL" },
         { "/two", ERR_BAD_GATEWAY, "to two places" },
         { "/overlong", ERR_BAD_GATEWAY, "longer than 16384" },
-        { "/file", ERR_FORBIDDEN, "only https" },
+        { "/file", ERR_FORBIDDEN, "file:// is not https://" },
         { "/private", ERR_FORBIDDEN, "downloads.allow_http" },
         { "/localhost", ERR_FORBIDDEN, "downloads.allow_http" },
         { "/other", ERR_FORBIDDEN, "downloads.allow_http" },
