@@ -343,6 +343,23 @@ test('digests come by themselves and show duplicates', async () => {
   assert.deepEqual((await hearth.api('GET', '/api/models/duplicates')).data, []);
 });
 
+test('how far a scan is comes as events', async () => {
+  const hearth = await start({ models: { a: { say: 'ash adder' } } });
+  fs.writeFileSync(path.join(hearth.models, 'bad.gguf'), 'bad');
+  const stop = new AbortController();
+  const stream = await fetch(`${hearth.base}/api/events`, { signal: AbortSignal.any([stop.signal, AbortSignal.timeout(20000)]) });
+  await scan(hearth);
+  let text = '', told;
+  for await (const piece of stream.body.pipeThrough(new TextDecoderStream())) {
+    text += piece;
+    told = /^event: model\.scan\n(?:id: .*\n)?data: (.*"is_running":false.*)$/m.exec(text);
+    if (told) break;
+  }
+  stop.abort();
+  const { is_running, n_models, n_errors } = JSON.parse(told[1]).data;
+  assert.deepEqual([is_running, n_models, n_errors], [false, 2, 1]);
+});
+
 test('what changes in a folder is seen without asking', async () => {
   const hearth = await start({ models: { a: { say: 'ash adder' } } });
   fs.mkdirSync(path.join(hearth.models, 'new'));

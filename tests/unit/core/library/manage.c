@@ -187,6 +187,24 @@ test_what_deleting_would_do(void **state)
 
 #define SNAPSHOTS "hub/models--org--repo/snapshots/"
 
+/* A projector goes with the last model that it belongs to. */
+static void
+test_deleting_with_a_projector(void **state)
+{
+    struct fixture *f = *state;
+    put(f, "models/gemma-4b-q4.gguf", "1");
+    put(f, "models/gemma-4b-q8.gguf", "22");
+    put(f, "models/mmproj-gemma-4b-f16.gguf", "333");
+    scan(f);
+    delete_model(f, "gemma-4b-q4", false);
+    assert_string_equal(told, "models/gemma-4b-q4.gguf");
+    delete_model(f, "gemma-4b-q8", false);
+    assert_string_equal(told, "models/gemma-4b-q8.gguf "
+                              "models/mmproj-gemma-4b-f16.gguf");
+    assert_int_equal(told_bytes, 5);
+    assert_false(is_there(f, "models/mmproj-gemma-4b-f16.gguf"));
+}
+
 /* A folder goes with its files, and with nothing of another model's. */
 static void
 test_deleting_a_folder_keeps_other_models(void **state)
@@ -379,6 +397,7 @@ main(void)
         TEST(test_a_move_that_fails_is_undone),
         TEST(test_moving_to_another_disk),
         TEST(test_what_deleting_would_do),
+        TEST(test_deleting_with_a_projector),
         TEST(test_deleting_a_folder_keeps_other_models),
         TEST(test_deleting_a_file_of_several_names),
         TEST(test_deleting_from_the_hubs_cache),
