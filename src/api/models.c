@@ -1,10 +1,13 @@
 /* /api/models: the library. Reads come from memory. */
 #include "api/handlers.h"
-#include "formats/sidecar.h"
 
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
+
+#include "core/fit/fit.h"
+#include "formats/sidecar.h"
+#include "io/worker.h"
 
 static void
 write_field(const struct model *model, const struct model_field *field,
@@ -97,9 +100,71 @@ query_choice(struct call *call, const char *name, const char *const *choices)
     return text.n == 0 ? -1 : model_choice(choices, text);
 }
 
+/* ---- what fits (core/fit: a glance) ---- */
+
+struct look {
+    struct call *call;
+    struct fit_machine machine;
+};
+
+/* Leaves those that fit, or those that do not. */
+static size_t
+keep_fitting(const struct model **models, size_t n, bool is_fitting,
+             int64_t memory_bytes)
+{
+    size_t n_kept = 0;
+    for (size_t i = 0; i < n; i++)
+        if ((fit_glance_bytes(models[i]) <= memory_bytes) == is_fitting)
+            models[n_kept++] = models[i];
+    return n_kept;
+}
+
+static void
+look_work(void *arg)
+{
+    fit_read_machine(&((struct look *)arg)->machine);
+}
+
+static void
+look_done(void *arg)
+{
+    struct look *look = arg;
+    struct call *call = look->call;
+    call->api->memory_bytes = fit_machine_bytes(&look->machine);
+    if (call->exchange != NULL && !call->api->is_closed)
+        models_list(call);
+    call_unref(call);
+}
+
+/* The list is made once the machine's memory is known, which stays. */
+static void
+look_at_machine(struct call *call)
+{
+    struct look *look = arena_alloc(&call->arena, sizeof *look);
+    if (look != NULL) {
+        look->call = call_ref(call);
+        if (worker_submit(call->api->options.loop, look_work, look_done,
+                          look) == 0)
+            return;
+        call_unref(call);
+    }
+    reply_errorf(call, ERR_NO_MEMORY, "out of memory");
+}
+
 void
 models_list(struct call *call)
 {
+    bool asks_fit = query_text(call, "fits").n > 0;
+    int64_t memory_bytes = call->api->memory_bytes;
+    if (asks_fit && memory_bytes == 0) {
+        look_at_machine(call);
+        return;
+    }
+    if (asks_fit && memory_bytes < 0) {
+        reply_errorf(call, ERR_UNAVAILABLE,
+                     "the system does not say its memory");
+        return;
+    }
     const struct library_query query = {
         .text = query_text(call, "q"),
         .architecture = query_text(call, "arch"),
@@ -120,6 +185,9 @@ models_list(struct call *call)
         reply_errorf(call, ERR_NO_MEMORY, "out of memory");
         return;
     }
+    if (asks_fit)
+        n = keep_fitting(models, n, query_bool(call, "fits", true),
+                         memory_bytes);
     size_t first = (size_t)query_int(call, "offset", 0);
     size_t limit = (size_t)query_int(call, "limit", INT64_MAX);
     struct json_writer *w = reply_begin(call);

@@ -63,6 +63,8 @@ run_list(struct cli *cli)
         client_add_query(&target, "q", cli->args[0]);
     for (size_t i = 0; passed[i] != NULL; i++)
         client_add_query(&target, passed[i], cli_value(cli, passed[i]));
+    if (cli_has(cli, "fits"))
+        client_add_query(&target, "fits", "true");
     int rc = client_ask(cli, "GET", strbuf_text(&target), NULL, print_list);
     strbuf_release(&target);
     return rc;
@@ -199,6 +201,7 @@ static const struct cli_option list_options[] = {
     { "tag", 't', "TAG", "only with this tag" },
     { "source", 's', "NAME", "folder, huggingface, ollama, lmstudio, ..." },
     { "category", 0, "NAME", "active or archive" },
+    { "fits", 0, NULL, "only what this machine has the memory for" },
     { "sort", 0, "FIELD", "name (default), size_bytes, modified_at_ms, ..." },
     { "order", 0, "ORDER", "asc or desc" },
     { "limit", 'n', "N", "at most N rows" },

@@ -7,6 +7,7 @@
  *   hf_files.c      a repository's files: choosing, grouping
  *   civitai.c       what is asked of Civitai
  *   civitai_json.c  what it answers: choosing a file, showing
+ *   fronts.c        the first bytes of files
  *   peeks.c         small questions
  *   plan.c          copies of plans */
 #ifndef CORE_HUB_INTERNAL_H
@@ -28,6 +29,8 @@ struct hub {
     struct hub_options options; /* texts are owned */
     char **organizations;
     size_t n_jobs;
+    size_t n_readers;
+    bool is_closed; /* by hub_free(): only readers are left */
 };
 
 /* A question on its way: one or more requests, then an answer. Everything
@@ -57,6 +60,9 @@ struct hub_job {
 
 /* A job with a copy of the request; NULL when out of memory. */
 struct hub_job *hub_job_new(struct hub *hub, const struct hub_request *request);
+void hub_job_free(struct hub_job *job);
+/* Whether a hub may be asked. */
+int hub_check_online(const struct hub *hub, struct error *error);
 /* Ends it with an error, a plan or data; frees it. */
 void hub_job_fail(struct hub_job *job, const struct error *error);
 void hub_job_plan(struct hub_job *job, struct hub_plan *plan); /* takes it */
