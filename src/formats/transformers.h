@@ -20,14 +20,14 @@
 
 #define TRANSFORMERS_CONFIG_BYTES    (4 * MIB)
 #define TRANSFORMERS_TOKENIZER_BYTES (8 * MIB)
-#define TRANSFORMERS_INDEX_BYTES     (24 * MIB)
+#define TRANSFORMERS_INDEX_BYTES     (22 * MIB)
 
 enum {
     TRANSFORMERS_NAME_BYTES = 128,
     TRANSFORMERS_IGNORED_BYTES = 256,
     TRANSFORMERS_ARCHITECTURES_MAX = 8, /* more are left out */
     TRANSFORMERS_SHARDS_MAX = 4096,
-    TRANSFORMERS_VALUES_MAX = 600000 /* of a text, keys counted */
+    TRANSFORMERS_VALUES_MAX = 500000 /* of a text, keys counted */
 };
 
 /* Numbers that are not known are 0, texts "". */

@@ -407,12 +407,12 @@ test('memory stays below 64 MiB', { skip: !fs.existsSync('/proc/self/status') },
   tensors.__metadata__.ss_tag_frequency = JSON.stringify({
     a: Object.fromEntries(Array.from({ length: 90000 }, (_, i) => [`${i}`, 1])) });
   // Of a folder each text as large as it may be, of as many values.
-  const shards = Array.from({ length: 4000 }, (_, i) => `m-${i}-${'n'.repeat(46)}.safetensors`);
-  const map = Array.from({ length: 290000 }, (_, i) => `"${i}":"${shards[i % 4000]}"`);
+  const shards = Array.from({ length: 4000 }, (_, i) => `m-${i}-${'n'.repeat(62)}.safetensors`);
+  const map = Array.from({ length: 240000 }, (_, i) => `"${i}":"${shards[i % 4000]}"`);
   const numbers = (n) => `${'0,'.repeat(n)}NaN`;
   const folder = putFolder('large', {
-    'config.json': `{"model_type":"llama","architectures":["${'y'.repeat(100)}"],"x":[${numbers(590000)}],"y":"${'z'.repeat(2800000)}"}`,
-    'tokenizer_config.json': `{"x":[${numbers(590000)}],"y":"${'NaN'.repeat(2300000)}"}`,
+    'config.json': `{"model_type":"llama","architectures":["${'y'.repeat(100)}"],"x":[${numbers(490000)}],"y":"${'z'.repeat(2800000)}"}`,
+    'tokenizer_config.json': `{"x":[${numbers(490000)}],"y":"${'NaN'.repeat(2300000)}"}`,
     'model.safetensors.index.json': `{"weight_map":{${map.join(',')}}}`,
   }, Object.fromEntries(shards.map((name) => [name, { a: tensor('F16') }])));
   fs.writeFileSync(path.join(folder, shards[0]), safetensors(tensors));
