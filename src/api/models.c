@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "core/fit/fit.h"
+#include "formats/sidecar.h"
 #include "io/worker.h"
 
 static void
@@ -32,18 +33,51 @@ write_field(const struct model *model, const struct model_field *field,
     }
 }
 
-void
-model_write(struct api *api, const struct model *model, struct json_writer *out)
+/* Where else the same bytes lie; each place is a model that can be moved and
+ * deleted by itself. */
+static void
+write_copies(const struct library *library, const struct model *model,
+             struct json_writer *out)
+{
+    json_key(out, "copies");
+    json_array_begin(out);
+    for (size_t i = 0; i < library_count(library); i++) {
+        const struct model *other = library_at(library, i);
+        if (other != model && model->sha256[0] != '\0' &&
+            strcmp(other->sha256, model->sha256) == 0)
+            json_text(out, other->path);
+    }
+    json_array_end(out);
+}
+
+static void
+write_model(struct api *api, const struct model *model, unsigned left_out,
+            struct json_writer *out)
 {
     struct instance_view view = { .state = INSTANCE_STOPPED };
     instances_view(api->options.instances, model->id, &view);
     json_object_begin(out);
     member_text(out, "id", model->id);
     for (size_t i = 0; i < n_model_fields; i++)
-        if ((model_fields[i].flags & MODEL_HIDDEN) == 0)
+        if ((model_fields[i].flags & left_out) == 0)
             write_field(model, &model_fields[i], out);
+    if ((left_out & MODEL_DETAIL) == 0)
+        write_copies(api->options.library, model, out);
     member_text(out, "state", instance_state_name(view.state));
     json_object_end(out);
+}
+
+void
+model_write(struct api *api, const struct model *model, struct json_writer *out)
+{
+    write_model(api, model, MODEL_HIDDEN | MODEL_DETAIL, out);
+}
+
+static void
+reply_model(struct call *call, const struct model *model)
+{
+    write_model(call->api, model, MODEL_HIDDEN, reply_begin(call));
+    reply_end(call, 200);
 }
 
 const struct model *
@@ -172,10 +206,8 @@ void
 models_show(struct call *call)
 {
     const struct model *model = call_model(call);
-    if (model == NULL)
-        return;
-    model_write(call->api, model, reply_begin(call));
-    reply_end(call, 200);
+    if (model != NULL)
+        reply_model(call, model);
 }
 
 /* ---- duplicates ---- */
@@ -290,8 +322,7 @@ on_changed(void *ctx, const struct model *model, const struct error *error)
     if (call->exchange != NULL && error != NULL) {
         reply_error(call, error);
     } else if (call->exchange != NULL) {
-        model_write(call->api, model, reply_begin(call));
-        reply_end(call, 200);
+        reply_model(call, model);
     }
     call_unref(call);
 }
@@ -327,14 +358,15 @@ models_update(struct call *call)
     if (json_get(call->input, "tags") != NULL)
         patch.tags = &tags;
     struct str url;
+    int64_t ids[2];
     char *owned = NULL;
     if (json_as_text(json_get(call->input, "civitai_url"), &url))
         patch.civitai_url = owned = arena_str(&call->arena, url);
     int result = read_tags(call, &tags, &error);
     if (result == 0 && owned != NULL && owned[0] != '\0' &&
-        !str_starts_with(url, STR("https://")))
+        !civitai_page_read(url, &ids[0], &ids[1]))
         result = error_field(&error, "civitai_url",
-                             "must begin with https:// or be empty");
+                             "is no page of a model (https://.../models/N)");
     if (result == 0)
         result = library_update(call->api->options.library, model->id, &patch,
                                 on_changed, call_ref(call), &error);

@@ -297,8 +297,9 @@ on_answer(void *ctx, const struct fetch_answer *answer,
         hub_job_fail(job, &what);
         return;
     }
-    struct json_doc *doc = json_parse(answer->body, &what);
-    if (doc == NULL) {
+    struct json_doc *doc =
+        job->is_text ? NULL : json_parse(answer->body, &what);
+    if (doc == NULL && !job->is_text) {
         struct error odd;
         error_set(&odd, ERR_BAD_GATEWAY, "the hub answers no JSON: %.300s",
                   what.message);

@@ -46,6 +46,7 @@ struct hub_job {
     const char *revision;                 /* asked for: "main" */
     const char *commit;
     bool is_gated;
+    bool is_text; /* the answer is for others to parse */
     int n_pages;
     struct hub_file *files; /* in the arena */
     size_t n_files, capacity;
@@ -73,7 +74,8 @@ void hub_job_odd(struct hub_job *job, const char *what);
 int hub_job_begin(struct hub_job *job,
                   int (*ask)(struct hub_job *job, struct error *error),
                   struct error *error);
-/* Asks job->url; `on_good` gets only answers of 200, parsed. */
+/* Asks job->url; `on_good` gets only answers of 200, parsed unless is_text
+ * (then `root` is NULL). */
 int hub_job_ask(struct hub_job *job,
                 void (*on_good)(struct hub_job *job,
                                 const struct fetch_answer *answer,
