@@ -20,6 +20,7 @@ struct api {
     struct api_options options;
     struct route *routes; /* api_rows, for http/routes.h */
     struct list calls;    /* every live call */
+    int64_t memory_bytes; /* of the machine and its GPUs; 0: not asked yet */
     char *url;            /* or NULL */
 };
 

@@ -4,9 +4,9 @@
 #include "api/handlers.h"
 #include "core/instances/installed.h"
 #include "engines/mlx_detect.h"
+#include "formats/transformers.h"
 
 static const char engine_name[] = "mlx-openai-server";
-enum { ARCHITECTURES_MAX = 8 };
 
 struct detection {
     struct call *call;
@@ -81,32 +81,32 @@ ask_engine(struct detection *d)
     on_installed(d, NULL, &error);
 }
 
+/* `config` is all zeros when there is none. */
 static void
-take_family(struct detection *d, const struct json *config)
+take_family(struct detection *d, const struct transformers_config *config)
 {
-    struct str type = STR(""), architectures[ARCHITECTURES_MAX];
-    const struct json *list = json_get(config, "architectures");
-    size_t n = 0;
-    json_as_text(json_get(config, "model_type"), &type);
-    for (size_t i = 0; i < json_count(list) && n < ARCHITECTURES_MAX; i++)
-        n += json_as_text(json_at(list, i), &architectures[n]);
-    d->family = mlx_family(type, architectures, n, d->id);
+    struct str architectures[TRANSFORMERS_ARCHITECTURES_MAX];
+    for (size_t i = 0; i < config->n_architectures; i++)
+        architectures[i] = str_from(config->architectures[i]);
+    d->family = mlx_family(str_from(config->model_type), architectures,
+                           config->n_architectures, d->id);
 }
 
 static void
 on_config(void *ctx, const struct strbuf *data, const struct error *error)
 {
     struct detection *d = ctx;
-    struct json_doc *doc =
-        error == NULL ? json_parse(strbuf_view(data), NULL) : NULL;
-    take_family(d, json_root(doc));
-    json_doc_free(doc);
+    struct transformers_config config = { .n_architectures = 0 };
+    if (error == NULL)
+        transformers_config_read(strbuf_view(data), &config, NULL);
+    take_family(d, &config);
     ask_engine(d);
 }
 
 void
 hub_do_detect(struct call *call)
 {
+    const struct transformers_config none = { .n_architectures = 0 };
     struct error error;
     struct detection *d = arena_alloc(&call->arena, sizeof *d);
     if (d == NULL) {
@@ -117,6 +117,6 @@ hub_do_detect(struct call *call)
     if (hub_read_config(call->api->options.hub, d->id, on_config, d, &error) ==
         0)
         return;
-    take_family(d, NULL);
+    take_family(d, &none);
     ask_engine(d);
 }

@@ -1,8 +1,11 @@
-/* GET /api/models/{id}/fit: how much memory a model takes, and whether this
- * machine has it. Headers are read on a worker. */
+/* GET /api/models/{id}/fit and /api/hub/fit: how much memory a model takes, and
+ * whether this machine has it. Headers are read on a worker. */
 #include "core/fit/fit.h"
 
+#include <stdio.h>
+
 #include "api/handlers.h"
+#include "base/units.h"
 
 struct fit_call {
     struct call *call;
@@ -50,6 +53,17 @@ write_device(const struct fit_device *device, struct json_writer *out)
 }
 
 static void
+write_projector_note(int64_t n_bytes, struct json_writer *out)
+{
+    char note[200];
+    snprintf(note, sizeof note,
+             "Its projector (%.0f MiB) is not counted: it is loaded only for a "
+             "profile whose options name it as mmproj.",
+             (double)n_bytes / MIB);
+    json_text(out, note);
+}
+
+static void
 write_notes(const struct fit_facts *facts, struct json_writer *out)
 {
     json_key(out, "notes");
@@ -62,12 +76,35 @@ write_notes(const struct fit_facts *facts, struct json_writer *out)
     if (!facts->is_weights_only)
         json_text(out, "llama-server keeps prompts in RAM as it is used, up "
                        "to its --cache-ram; that is not counted.");
+    if (facts->projector_bytes > 0)
+        write_projector_note(facts->projector_bytes, out);
     json_array_end(out);
 }
 
 static void
-write_fit(const char *model_id, const struct fit_facts *facts,
-          const struct fit_result *result, struct json_writer *out)
+write_remote(const struct fit_remote *remote, struct json_writer *out)
+{
+    json_key(out, "remote");
+    if (remote == NULL) {
+        json_null(out);
+        return;
+    }
+    json_object_begin(out);
+    member_text(out, "source", "huggingface");
+    member_text(out, "revision", remote->revision);
+    member_text(out, "variant", remote->variant);
+    member_text(out, "file", remote->file[0] == '\0' ? NULL : remote->file);
+    member_int(out, "n_files", (int64_t)remote->n_files);
+    member_int(out, "size_bytes", remote->size_bytes);
+    member_int(out, "read_bytes", remote->read_bytes);
+    json_object_end(out);
+}
+
+/* `remote`: NULL for a model of the library. */
+static void
+write_fit(const char *model_id, const struct fit_remote *remote,
+          const struct fit_facts *facts, const struct fit_result *result,
+          struct json_writer *out)
 {
     bool is_whole = !facts->is_weights_only;
     json_object_begin(out);
@@ -93,6 +130,7 @@ write_fit(const char *model_id, const struct fit_facts *facts,
         write_device(&result->devices[d], out);
     json_array_end(out);
     write_notes(facts, out);
+    write_remote(remote, out);
     json_object_end(out);
 }
 
@@ -105,7 +143,7 @@ on_fit(void *ctx, const struct fit_facts *facts,
     if (call->exchange != NULL && error != NULL) {
         reply_error(call, error);
     } else if (call->exchange != NULL) {
-        write_fit(asked->model_id, facts, result, reply_begin(call));
+        write_fit(asked->model_id, NULL, facts, result, reply_begin(call));
         reply_end(call, 200);
     }
     call_unref(call);
@@ -122,6 +160,18 @@ query_type(struct call *call, const char *name)
     return NULL;
 }
 
+static struct fit_options
+query_options(struct call *call)
+{
+    return (struct fit_options){
+        .n_ctx = query_int(call, "ctx", 0),
+        .n_slots = query_int(call, "parallel", 0),
+        .type_k = query_type(call, "cache_type_k"),
+        .type_v = query_type(call, "cache_type_v"),
+        .gpu_layers = query_int(call, "gpu_layers", -1),
+    };
+}
+
 void
 models_fit(struct call *call)
 {
@@ -129,13 +179,7 @@ models_fit(struct call *call)
     struct error error;
     if (model == NULL)
         return;
-    const struct fit_options options = {
-        .n_ctx = query_int(call, "ctx", 0),
-        .n_slots = query_int(call, "parallel", 0),
-        .type_k = query_type(call, "cache_type_k"),
-        .type_v = query_type(call, "cache_type_v"),
-        .gpu_layers = query_int(call, "gpu_layers", -1),
-    };
+    const struct fit_options options = query_options(call);
     struct fit_call *asked = arena_alloc(&call->arena, sizeof *asked);
     if (asked == NULL) {
         reply_errorf(call, ERR_NO_MEMORY, "out of memory");
@@ -145,6 +189,43 @@ models_fit(struct call *call)
     memcpy(asked->model_id, model->id, sizeof asked->model_id);
     if (fit_ask(call->api->options.loop, model, &options, on_fit, asked,
                 &error) == 0)
+        return;
+    reply_error(call, &error);
+    call_unref(call);
+}
+
+static void
+on_remote_fit(void *ctx, const struct fit_remote *remote,
+              const struct fit_facts *facts, const struct fit_result *result,
+              const struct error *error)
+{
+    struct call *call = ctx;
+    if (call->exchange != NULL && error != NULL) {
+        reply_error(call, error);
+    } else if (call->exchange != NULL) {
+        write_fit(remote->model_id, remote, facts, result, reply_begin(call));
+        reply_end(call, 200);
+    }
+    call_unref(call);
+}
+
+void
+hub_do_fit(struct call *call)
+{
+    struct error error;
+    struct str file = query_text(call, "file");
+    const struct fit_options options = query_options(call);
+    const struct hub_request request = {
+        .source = HUB_HUGGINGFACE,
+        .model_id = query_text(call, "model_id"),
+        .revision = query_text(call, "revision"),
+        .variant = query_text(call, "variant"),
+        .files = &file,
+        .n_files = file.n > 0,
+    };
+    call_ref(call);
+    if (fit_ask_hub(call->api->options.loop, call->api->options.hub, &request,
+                    &options, on_remote_fit, call, &error) == 0)
         return;
     reply_error(call, &error);
     call_unref(call);

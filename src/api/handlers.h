@@ -66,6 +66,7 @@ void models_update(struct call *call);
 
 /* fit.c */
 void models_fit(struct call *call);
+void hub_do_fit(struct call *call);
 
 /* model_files.c */
 void models_remove(struct call *call);

@@ -5,6 +5,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "core/fit/fit.h"
+#include "formats/sidecar.h"
+#include "io/worker.h"
+
 static void
 write_field(const struct model *model, const struct model_field *field,
             struct json_writer *out)
@@ -29,18 +33,51 @@ write_field(const struct model *model, const struct model_field *field,
     }
 }
 
-void
-model_write(struct api *api, const struct model *model, struct json_writer *out)
+/* Where else the same bytes lie; each place is a model that can be moved and
+ * deleted by itself. */
+static void
+write_copies(const struct library *library, const struct model *model,
+             struct json_writer *out)
+{
+    json_key(out, "copies");
+    json_array_begin(out);
+    for (size_t i = 0; i < library_count(library); i++) {
+        const struct model *other = library_at(library, i);
+        if (other != model && model->sha256[0] != '\0' &&
+            strcmp(other->sha256, model->sha256) == 0)
+            json_text(out, other->path);
+    }
+    json_array_end(out);
+}
+
+static void
+write_model(struct api *api, const struct model *model, unsigned left_out,
+            struct json_writer *out)
 {
     struct instance_view view = { .state = INSTANCE_STOPPED };
     instances_view(api->options.instances, model->id, &view);
     json_object_begin(out);
     member_text(out, "id", model->id);
     for (size_t i = 0; i < n_model_fields; i++)
-        if ((model_fields[i].flags & MODEL_HIDDEN) == 0)
+        if ((model_fields[i].flags & left_out) == 0)
             write_field(model, &model_fields[i], out);
+    if ((left_out & MODEL_DETAIL) == 0)
+        write_copies(api->options.library, model, out);
     member_text(out, "state", instance_state_name(view.state));
     json_object_end(out);
+}
+
+void
+model_write(struct api *api, const struct model *model, struct json_writer *out)
+{
+    write_model(api, model, MODEL_HIDDEN | MODEL_DETAIL, out);
+}
+
+static void
+reply_model(struct call *call, const struct model *model)
+{
+    write_model(call->api, model, MODEL_HIDDEN, reply_begin(call));
+    reply_end(call, 200);
 }
 
 const struct model *
@@ -63,9 +100,71 @@ query_choice(struct call *call, const char *name, const char *const *choices)
     return text.n == 0 ? -1 : model_choice(choices, text);
 }
 
+/* ---- what fits (core/fit: a glance) ---- */
+
+struct look {
+    struct call *call;
+    struct fit_machine machine;
+};
+
+/* Leaves those that fit, or those that do not. */
+static size_t
+keep_fitting(const struct model **models, size_t n, bool is_fitting,
+             int64_t memory_bytes)
+{
+    size_t n_kept = 0;
+    for (size_t i = 0; i < n; i++)
+        if ((fit_glance_bytes(models[i]) <= memory_bytes) == is_fitting)
+            models[n_kept++] = models[i];
+    return n_kept;
+}
+
+static void
+look_work(void *arg)
+{
+    fit_read_machine(&((struct look *)arg)->machine);
+}
+
+static void
+look_done(void *arg)
+{
+    struct look *look = arg;
+    struct call *call = look->call;
+    call->api->memory_bytes = fit_machine_bytes(&look->machine);
+    if (call->exchange != NULL && !call->api->is_closed)
+        models_list(call);
+    call_unref(call);
+}
+
+/* The list is made once the machine's memory is known, which stays. */
+static void
+look_at_machine(struct call *call)
+{
+    struct look *look = arena_alloc(&call->arena, sizeof *look);
+    if (look != NULL) {
+        look->call = call_ref(call);
+        if (worker_submit(call->api->options.loop, look_work, look_done,
+                          look) == 0)
+            return;
+        call_unref(call);
+    }
+    reply_errorf(call, ERR_NO_MEMORY, "out of memory");
+}
+
 void
 models_list(struct call *call)
 {
+    bool asks_fit = query_text(call, "fits").n > 0;
+    int64_t memory_bytes = call->api->memory_bytes;
+    if (asks_fit && memory_bytes == 0) {
+        look_at_machine(call);
+        return;
+    }
+    if (asks_fit && memory_bytes < 0) {
+        reply_errorf(call, ERR_UNAVAILABLE,
+                     "the system does not say its memory");
+        return;
+    }
     const struct library_query query = {
         .text = query_text(call, "q"),
         .architecture = query_text(call, "arch"),
@@ -86,6 +185,9 @@ models_list(struct call *call)
         reply_errorf(call, ERR_NO_MEMORY, "out of memory");
         return;
     }
+    if (asks_fit)
+        n = keep_fitting(models, n, query_bool(call, "fits", true),
+                         memory_bytes);
     size_t first = (size_t)query_int(call, "offset", 0);
     size_t limit = (size_t)query_int(call, "limit", INT64_MAX);
     struct json_writer *w = reply_begin(call);
@@ -104,10 +206,8 @@ void
 models_show(struct call *call)
 {
     const struct model *model = call_model(call);
-    if (model == NULL)
-        return;
-    model_write(call->api, model, reply_begin(call));
-    reply_end(call, 200);
+    if (model != NULL)
+        reply_model(call, model);
 }
 
 /* ---- duplicates ---- */
@@ -222,8 +322,7 @@ on_changed(void *ctx, const struct model *model, const struct error *error)
     if (call->exchange != NULL && error != NULL) {
         reply_error(call, error);
     } else if (call->exchange != NULL) {
-        model_write(call->api, model, reply_begin(call));
-        reply_end(call, 200);
+        reply_model(call, model);
     }
     call_unref(call);
 }
@@ -259,14 +358,15 @@ models_update(struct call *call)
     if (json_get(call->input, "tags") != NULL)
         patch.tags = &tags;
     struct str url;
+    int64_t ids[2];
     char *owned = NULL;
     if (json_as_text(json_get(call->input, "civitai_url"), &url))
         patch.civitai_url = owned = arena_str(&call->arena, url);
     int result = read_tags(call, &tags, &error);
     if (result == 0 && owned != NULL && owned[0] != '\0' &&
-        !str_starts_with(url, STR("https://")))
+        !civitai_page_read(url, &ids[0], &ids[1]))
         result = error_field(&error, "civitai_url",
-                             "must begin with https:// or be empty");
+                             "is no page of a model (https://.../models/N)");
     if (result == 0)
         result = library_update(call->api->options.library, model->id, &patch,
                                 on_changed, call_ref(call), &error);

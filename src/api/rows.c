@@ -65,6 +65,10 @@ static const struct query_param models_query[] = {
     { "quant", QUERY_TEXT, 0, 64, NULL, "The quantization." },
     { "tag", QUERY_TEXT, 0, 128, NULL, NULL },
     { "favourite", QUERY_BOOL, 0, 0, NULL, NULL },
+    { "fits", QUERY_BOOL, 0, 0, NULL,
+      "Whether files and a context of 4096 tokens (F16, plain attention) are "
+      "no more than all memory of the machine and its GPUs, in use or not: a "
+      "glance; /fit looks." },
     { "sort", QUERY_CHOICE, 0, 0, library_sort_keys, "By which field (name)." },
     { "order", QUERY_CHOICE, 0, 0, order_choices, "asc" },
     { "limit", QUERY_INT, 1, 100000, NULL, "Models in a page (all)." },
@@ -77,16 +81,30 @@ static const struct query_param delete_model_query[] = {
     { NULL },
 };
 
-static const struct query_param fit_query[] = {
-    { "ctx", QUERY_INT, FIT_CTX_MIN, FIT_CTX_MAX, NULL,
-      "Context of all slots together (as trained)." },
-    { "parallel", QUERY_INT, 1, FIT_SLOTS_MAX, NULL,
-      "Slots, each with its part of it (four that share it)." },
-    { "cache_type_k", QUERY_CHOICE, 0, 0, fit_cache_types, "f16" },
-    { "cache_type_v", QUERY_CHOICE, 0, 0, fit_cache_types, "f16" },
-    { "gpu_layers", QUERY_INT, 0, FIT_LAYERS_MAX + 1, NULL,
-      "Blocks, and the output, on GPUs (as many as fit)." },
-    { NULL },
+/* clang-format off */
+#define FIT_PARAMS                                                        \
+    { "ctx", QUERY_INT, FIT_CTX_MIN, FIT_CTX_MAX, NULL,                   \
+      "Context of all slots together (as trained)." },                    \
+    { "parallel", QUERY_INT, 1, FIT_SLOTS_MAX, NULL,                      \
+      "Slots, each with its part of it (four that share it)." },          \
+    { "cache_type_k", QUERY_CHOICE, 0, 0, fit_cache_types, "f16" },       \
+    { "cache_type_v", QUERY_CHOICE, 0, 0, fit_cache_types, "f16" },       \
+    { "gpu_layers", QUERY_INT, 0, FIT_LAYERS_MAX + 1, NULL,               \
+      "Blocks, and the output, on GPUs (as many as fit)." },              \
+    { NULL }
+/* clang-format on */
+static const struct query_param fit_query[] = { FIT_PARAMS };
+
+static const char *const fit_sources[] = { "huggingface", NULL };
+static const struct query_param hub_fit_query[] = {
+    { "source", QUERY_CHOICE, 0, 0, fit_sources, "huggingface." },
+    { "model_id", QUERY_TEXT, 0, 255, NULL, "ORGANISATION/NAME." },
+    { "variant", QUERY_TEXT, 0, 64, NULL,
+      "A quantization; if not given, chosen as for a download." },
+    { "file", QUERY_TEXT, 0, 1023, NULL,
+      "A GGUF file instead; a part stands for all parts." },
+    { "revision", QUERY_TEXT, 0, 255, NULL, "Branch, tag or commit (main)." },
+    FIT_PARAMS,
 };
 
 static const char *const source_choices[] = { "huggingface", "civitai", NULL };
@@ -186,6 +204,9 @@ const struct api_row api_rows[] = {
     { "GET", "/api/hub/models/{id*}", READ, hub_do_files,
       "The files of a repository, in groups", "200", NULL, &schema_hub_files,
       files_query, 0 },
+    { "GET", "/api/hub/fit", READ, hub_do_fit,
+      "The fit of a model on a hub, from the headers of its files alone", "200",
+      NULL, &schema_fit, hub_fit_query, 0 },
     { "GET", "/api/hub/civitai/versions/by-hash/{hash}", READ, hub_do_hash,
       "The version at Civitai that has a file of this digest", "200", NULL,
       &schema_hub_files, NULL, 0 },

@@ -181,7 +181,7 @@ print_required(const struct schema *schema, struct json_writer *out)
         json_text(out, "id");
     for (size_t i = 0; schema->record == RECORD_MODEL && i < n_model_fields;
          i++)
-        if ((model_fields[i].flags & MODEL_HIDDEN) == 0)
+        if ((model_fields[i].flags & (MODEL_HIDDEN | MODEL_DETAIL)) == 0)
             json_text(out, model_fields[i].name);
     if (schema->record == RECORD_PROFILE_NEW)
         json_text(out, "name");

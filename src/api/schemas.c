@@ -359,6 +359,7 @@ const struct schema schema_link = { .type = SCHEMA_OBJECT,
 /* ---- the library ---- */
 
 static const struct schema_field model_more[] = {
+    { "copies", &schema_texts, OPT, "Where else the same bytes lie." },
     { "state", &schema_state, 0, "Of its own server." },
 };
 const struct schema schema_model = { "Model", SCHEMA_OBJECT, FIELDS(model_more),

@@ -1,4 +1,4 @@
-/* The answer of /api/models/{id}/fit. */
+/* The answer of /api/models/{id}/fit and /api/hub/fit. */
 #include "api/schema.h"
 #include "core/fit/fit.h"
 
@@ -34,8 +34,19 @@ static const struct schema schema_device = { .type = SCHEMA_OBJECT,
                                              FIELDS(device_fields) };
 static const struct schema schema_devices = { .type = SCHEMA_ARRAY,
                                               .of = &schema_device };
+static const struct schema_field remote_fields[] = {
+    { "source", &schema_text, 0, "huggingface." },
+    { "revision", &schema_text, 0, "The commit." },
+    { "variant", &schema_text, 0, "Empty when the files tell none." },
+    { "file", &schema_text, NUL, "The first part; null of safetensors." },
+    { "n_files", &schema_int, 0, NULL },
+    { "size_bytes", &schema_int, 0, "Of all of them." },
+    { "read_bytes", &schema_int, 0, "That had to be fetched for this answer." },
+};
+static const struct schema schema_remote = { .type = SCHEMA_OBJECT,
+                                             FIELDS(remote_fields) };
 static const struct schema_field fit_fields[] = {
-    { "model_id", &schema_text, 0, NULL },
+    { "model_id", &schema_text, 0, "The library's; on a hub: its name there." },
     { "architecture", &schema_text, NUL, NULL },
     { "is_guess", &schema_bool, 0, "The architecture is not known." },
     { "is_weights_only", &schema_bool, 0, "Nothing else could be told." },
@@ -52,5 +63,6 @@ static const struct schema_field fit_fields[] = {
     { "max_ctx", &schema_int, NUL, "The largest that fits now; 0: none." },
     { "devices", &schema_devices, 0, "RAM, then each GPU." },
     { "notes", &schema_texts, 0, NULL },
+    { "remote", &schema_remote, NUL, "Of a model on a hub." },
 };
 const struct schema schema_fit = { "Fit", SCHEMA_OBJECT, FIELDS(fit_fields) };

@@ -55,6 +55,20 @@ str_contains(struct str s, struct str part)
     return false;
 }
 
+bool
+str_contains_nocase(struct str s, struct str part)
+{
+    if (part.n == 0)
+        return true;
+    char low = lower((unsigned char)part.p[0]);
+    char high = low >= 'a' && low <= 'z' ? (char)(low - 'a' + 'A') : low;
+    for (size_t i = 0; i + part.n <= s.n; i++)
+        if ((s.p[i] == low || s.p[i] == high) &&
+            str_same_nocase(s.p + i, part.p, part.n))
+            return true;
+    return false;
+}
+
 ptrdiff_t
 str_find(struct str s, char byte)
 {

@@ -46,6 +46,7 @@ bool str_starts_with(struct str s, struct str prefix);
 bool str_ends_with(struct str s, struct str suffix);
 bool str_ends_with_nocase(struct str s, struct str suffix); /* ASCII */
 bool str_contains(struct str s, struct str part);
+bool str_contains_nocase(struct str s, struct str part); /* ASCII */
 /* Index of the byte or -1. */
 ptrdiff_t str_find(struct str s, char byte);
 struct str str_trim(struct str s); /* spaces and tabs at both ends */

@@ -44,6 +44,21 @@ print_devices(const struct json *devices)
     table_print(&table, "");
 }
 
+/* What was looked at, of a model that is not here. */
+static void
+print_remote(const struct json *remote)
+{
+    char file[512], size[64], read[64];
+    if (remote == NULL || json_type(remote) != JSON_OBJECT)
+        return;
+    printf("\n%s, %lld file%s of %s on Hugging Face; %s of it read\n",
+           text_of(remote, "file", "safetensors", file, sizeof file),
+           (long long)int_of(remote, "n_files", 0),
+           int_of(remote, "n_files", 0) == 1 ? "" : "s",
+           format_bytes(int_of(remote, "size_bytes", -1), size, sizeof size),
+           format_bytes(int_of(remote, "read_bytes", -1), read, sizeof read));
+}
+
 static int
 print_fit(const struct cli *cli, const struct json *data)
 {
@@ -55,6 +70,7 @@ print_fit(const struct cli *cli, const struct json *data)
     print_parts(json_get(data, "parts"));
     putchar('\n');
     print_devices(json_get(data, "devices"));
+    print_remote(json_get(data, "remote"));
     printf("\nin all %s",
            format_bytes(int_of(data, "total_bytes", -1), text, sizeof text));
     if (ctx >= 0)
@@ -68,8 +84,8 @@ print_fit(const struct cli *cli, const struct json *data)
     return CLI_OK;
 }
 
-static int
-run(struct cli *cli)
+static void
+add_options(struct cli *cli, struct strbuf *target)
 {
     static const struct {
         const char *option, *query;
@@ -80,16 +96,86 @@ run(struct cli *cli)
         { "cache-type-v", "cache_type_v" },
         { "gpu-layers", "gpu_layers" },
     };
+    for (size_t i = 0; i < sizeof passed / sizeof passed[0]; i++)
+        client_add_query(target, passed[i].query,
+                         cli_value(cli, passed[i].option));
+}
+
+/* ORG/NAME[:VARIANT][@REVISION], as hearth pull has it. */
+static int
+ask_hub(struct cli *cli)
+{
+    struct strbuf target = STRBUF_INIT(16 * KIB);
+    struct strbuf words = STRBUF_INIT(4 * KIB);
+    struct str revision = str_from(cli->args[0]);
+    struct str variant = str_split(&revision, '@');
+    struct str model = str_split(&variant, ':');
+    const struct {
+        const char *name, *given;
+        struct str own;
+    } texts[] = {
+        { "model_id", NULL, model },
+        { "variant", cli_value(cli, "variant"), variant },
+        { "revision", cli_value(cli, "revision"), revision },
+        { "file", cli_value(cli, "file"), STR("") },
+    };
+    strbuf_add_text(&target, "/api/hub/fit");
+    for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
+        strbuf_clear(&words);
+        strbuf_add_str(&words, texts[i].own);
+        if (texts[i].given != NULL)
+            client_add_query(&target, texts[i].name, texts[i].given);
+        else if (words.n > 0)
+            client_add_query(&target, texts[i].name, strbuf_text(&words));
+    }
+    add_options(cli, &target);
+    int rc = client_ask(cli, "GET", strbuf_text(&target), NULL, print_fit);
+    strbuf_release(&words);
+    strbuf_release(&target);
+    return rc;
+}
+
+/* CLI_NOT_FOUND when the library has none of this name; then, unless it can
+ * be no other, without a word. */
+static int
+ask_library(struct cli *cli, bool can_be_remote)
+{
+    struct daemon_client client;
+    struct client_answer answer;
     struct strbuf target = STRBUF_INIT(16 * KIB);
     strbuf_add_text(&target, "/api/models/");
     client_add_segment(&target, cli->args[0]);
+    int rc = client_open(&client, cli);
+    if (rc == CLI_OK && can_be_remote) {
+        rc = client_try(&client, "GET", strbuf_text(&target), &answer);
+        if (rc == CLI_OK)
+            client_answer_free(&answer);
+    }
     strbuf_add_text(&target, "/fit");
-    for (size_t i = 0; i < sizeof passed / sizeof passed[0]; i++)
-        client_add_query(&target, passed[i].query,
-                         cli_value(cli, passed[i].option));
-    int rc = client_ask(cli, "GET", strbuf_text(&target), NULL, print_fit);
+    add_options(cli, &target);
+    if (rc != CLI_NOT_FOUND)
+        rc = client_call(&client, "GET", strbuf_text(&target), NULL, &answer);
     strbuf_release(&target);
+    if (rc == CLI_OK) {
+        rc = print_fit(cli, answer.data);
+        client_answer_free(&answer);
+    }
+    client_close(&client);
     return rc;
+}
+
+static int
+run(struct cli *cli)
+{
+    bool is_remote = cli_has(cli, "variant") || cli_has(cli, "revision") ||
+                     cli_has(cli, "file");
+    bool can_be_remote = strchr(cli->args[0], '/') != NULL;
+    if (!is_remote) {
+        int rc = ask_library(cli, can_be_remote);
+        if (rc != CLI_NOT_FOUND || !can_be_remote)
+            return rc;
+    }
+    return ask_hub(cli);
 }
 
 static const struct cli_option options[] = {
@@ -98,15 +184,19 @@ static const struct cli_option options[] = {
     { "cache-type-k", 0, "TYPE", "of cached keys: f16, q8_0, q4_0, ..." },
     { "cache-type-v", 0, "TYPE", "of cached values" },
     { "gpu-layers", 'g', "N", "blocks on GPUs (as many as fit)" },
+    { "variant", 0, "NAME", "on Hugging Face: this quantization" },
+    { "file", 0, "PATH", "on Hugging Face: this file" },
+    { "revision", 0, "REV", "on Hugging Face: branch, tag or commit" },
     { 0 }
 };
 
 const struct cli_command cli_command_fit = {
     .name = "fit",
-    .usage = "MODEL [OPTION...]",
+    .usage = "MODEL | ORG/NAME[:VARIANT][@REVISION] [OPTION...]",
     .summary = "tell how much memory a model takes, and whether it is there",
     .details = "From the header of its file, as llama-server would allocate "
-               "it. Nothing is loaded.",
+               "it. Nothing is loaded. Of a model that is not in the library "
+               "but on Hugging Face, nothing but the header is fetched.",
     .options = options,
     .flags = CLI_ASKS_DAEMON | CLI_PRINTS_LIST,
     .min_args = 1,

@@ -1,5 +1,5 @@
-/* hearth inspect: what a model file says about itself. Reads its head and
- * nothing else; needs no daemon, and little memory whatever the file says. */
+/* hearth inspect: what a model file or folder says about itself. Reads heads
+ * and nothing else; needs no daemon, and little memory whatever the file says. */
 #include "cli/inspect.h"
 
 #include <inttypes.h>
@@ -80,20 +80,23 @@ run(struct cli *cli)
 {
     const char *path = cli->args[0];
     int64_t size_bytes, modified_at_ms;
+    struct folder_facts facts;
     char front[FRONT_BYTES];
     struct error error;
-    if (folder_file_facts(path, &size_bytes, &modified_at_ms) < 0)
-        return cli_fail(
-            CLI_FAILED,
-            "%s: there is no such file, or it is a folder or a device", path);
-    ptrdiff_t n = file_read_part(path, 0, front, sizeof front, &error);
     struct inspected file = {
         .path = path,
-        .source = { .read = read_file,
-                    .ctx = (void *)(uintptr_t)path,
-                    .size_bytes = (uint64_t)size_bytes },
+        .source = { .read = read_file, .ctx = (void *)(uintptr_t)path },
         .is_json = cli_has(cli, "json"),
     };
+    if (folder_facts(path, &facts) == 0 && facts.is_folder)
+        return inspect_folder(&file);
+    if (folder_file_facts(path, &size_bytes, &modified_at_ms) < 0)
+        return cli_fail(CLI_FAILED,
+                        "%s: there is no such file or folder, or it is a "
+                        "device",
+                        path);
+    file.source.size_bytes = (uint64_t)size_bytes;
+    ptrdiff_t n = file_read_part(path, 0, front, sizeof front, &error);
     if (n < 0)
         return inspect_failed(&file, &error);
     return inspect(&file, (struct str){ front, (size_t)n });
@@ -104,7 +107,12 @@ run(struct cli *cli)
 int
 inspect_failed(const struct inspected *file, const struct error *error)
 {
-    return cli_fail(CLI_FAILED, "%s: %s", file->path, error->message);
+    char shown[ERROR_MESSAGE_MAX]; /* names in it may be the file's own */
+    snprintf(shown, sizeof shown, "%s", error->message);
+    for (char *c = shown; *c != '\0'; c++)
+        if ((unsigned char)*c < 0x20 || *c == 0x7F)
+            *c = ' ';
+    return cli_fail(CLI_FAILED, "%s: %s", file->path, shown);
 }
 
 void
@@ -189,11 +197,12 @@ inspect_report_types(struct report *report, const struct inspect_types *types)
 
 const struct cli_command cli_command_inspect = {
     .name = "inspect",
-    .usage = "FILE",
+    .usage = "FILE|FOLDER",
     .summary = "show what a model file says about itself",
-    .details = "Reads the head of a GGUF or safetensors file; needs no daemon. "
-               "--json shows all\nof its metadata. Pickles (.ckpt, .pt, .pth, "
-               ".bin) are never opened.",
+    .details = "Reads the head of a GGUF or safetensors file, or the texts of "
+               "a folder with a\nconfig.json; needs no daemon. --json shows "
+               "all of its metadata. Pickles (.ckpt,\n.pt, .pth, .bin) are "
+               "never opened.",
     .flags = CLI_PRINTS_LIST,
     .min_args = 1,
     .max_args = 1,

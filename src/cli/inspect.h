@@ -7,7 +7,7 @@
 
 struct inspected {
     const char *path;
-    struct byte_source source;
+    struct byte_source source; /* of a folder: empty */
     bool is_json;
 };
 
@@ -15,6 +15,9 @@ struct inspected {
  * printed, and nothing on standard output. */
 int inspect_gguf(const struct inspected *file);
 int inspect_safetensors(const struct inspected *file);
+/* The same for a folder; one whose texts can be read is described before the
+ * reason why it is no whole model. */
+int inspect_folder(const struct inspected *file);
 
 int inspect_failed(const struct inspected *file, const struct error *error);
 /* What both begin with. */

@@ -3,12 +3,13 @@
 #include "cli/commands.h"
 #include "cli/daemon_client.h"
 #include "cli/print.h"
+#include "cli/report.h"
 
 static void
 add_parameters(struct table *table, const struct json *model)
 {
-    double n = (double)int_of(model, "parameters", -1);
-    if (n < 0)
+    double n = (double)int_of(model, "n_parameters", 0);
+    if (n <= 0)
         table_add(table, NULL);
     else if (n >= 1e9)
         table_addf(table, "%.1f B", n / 1e9);
@@ -62,6 +63,8 @@ run_list(struct cli *cli)
         client_add_query(&target, "q", cli->args[0]);
     for (size_t i = 0; passed[i] != NULL; i++)
         client_add_query(&target, passed[i], cli_value(cli, passed[i]));
+    if (cli_has(cli, "fits"))
+        client_add_query(&target, "fits", "true");
     int rc = client_ask(cli, "GET", strbuf_text(&target), NULL, print_list);
     strbuf_release(&target);
     return rc;
@@ -78,7 +81,11 @@ print_one(const struct cli *cli, const struct json *data)
         if (json_type(iter.value) == JSON_NULL)
             continue;
         format_value(iter.value, value, sizeof value);
-        printf("%-18.*s %s\n", STR_ARG(iter.key), value);
+        if (value[0] == '\0')
+            continue;
+        printf("%-18.*s ", STR_ARG(iter.key));
+        report_print_text(str_from(value), sizeof value); /* from sidecars */
+        putchar('\n');
     }
     return CLI_OK;
 }
@@ -109,13 +116,9 @@ print_removed(const struct cli *cli, const struct json *data)
     char text[LIMIT_PATH_BYTES];
     if (cli_has(cli, "json"))
         return print_json(data);
-    for (size_t i = 0; i < json_count(files); i++) {
-        const struct json *file = json_at(files, i);
-        if (json_type(file) == JSON_OBJECT)
-            file = json_get(file, "path");
-        puts(format_value(file, text, sizeof text));
-    }
-    format_bytes(int_of(data, "bytes", 0), text, sizeof text);
+    for (size_t i = 0; i < json_count(files); i++)
+        puts(format_value(json_at(files, i), text, sizeof text));
+    format_bytes(int_of(data, "size_bytes", 0), text, sizeof text);
     printf("%s: %zu file%s, %s\n",
            cli_has(cli, "dry-run") ? "would be deleted" : "deleted",
            json_count(files), json_count(files) == 1 ? "" : "s", text);
@@ -175,12 +178,12 @@ print_dups(const struct cli *cli, const struct json *data)
         puts("No file is here twice.");
     for (size_t i = 0; i < json_count(data); i++) {
         const struct json *group = json_at(data, i);
-        const struct json *paths = json_get(group, "paths");
+        const struct json *models = json_get(group, "models");
         char text[LIMIT_PATH_BYTES];
         printf("%s\n", text_of(group, "sha256", "?", text, sizeof text));
-        for (size_t j = 0; j < json_count(paths); j++)
+        for (size_t j = 0; j < json_count(models); j++)
             printf("  %s\n",
-                   format_value(json_at(paths, j), text, sizeof text));
+                   text_of(json_at(models, j), "path", "?", text, sizeof text));
     }
     return CLI_OK;
 }
@@ -198,7 +201,8 @@ static const struct cli_option list_options[] = {
     { "tag", 't', "TAG", "only with this tag" },
     { "source", 's', "NAME", "folder, huggingface, ollama, lmstudio, ..." },
     { "category", 0, "NAME", "active or archive" },
-    { "sort", 0, "FIELD", "name (default), size, modified, parameters" },
+    { "fits", 0, NULL, "only what this machine has the memory for" },
+    { "sort", 0, "FIELD", "name (default), size_bytes, modified_at_ms, ..." },
     { "order", 0, "ORDER", "asc or desc" },
     { "limit", 'n', "N", "at most N rows" },
     { 0 }

@@ -64,6 +64,8 @@ struct daemon {
     bool is_loop_open;
     bool has_signals;
     bool is_stopping;
+    bool is_hasty; /* asked twice to stop: nothing is waited for */
+    bool is_router_draining;
 };
 
 /* Opens everything but the listeners. -1 with `error`; what was opened is

@@ -229,6 +229,9 @@ daemon_unwatch(struct daemon *daemon)
     events_unsubscribe(&daemon->on_profile);
     events_unsubscribe(&daemon->on_instance);
     deferred_cancel(&daemon->reconfigure);
-    for (int i = 0; i < DAEMON_SIGNALS; i++)
+    for (int i = 0; i < DAEMON_SIGNALS; i++) {
+        int signum = daemon->signals[i].uv.signum;
         loop_signal_close(&daemon->signals[i]);
+        signal(signum, SIG_IGN); /* it ends anyway, but stores first */
+    }
 }

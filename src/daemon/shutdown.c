@@ -37,6 +37,7 @@ static void
 on_quiet(void *ctx)
 {
     struct daemon *daemon = ctx;
+    daemon->is_router_draining = false;
     downloads_stop(daemon->downloads, on_downloads_stopped, daemon);
 }
 
@@ -44,14 +45,26 @@ static void
 on_drained(void *ctx)
 {
     struct daemon *daemon = ctx;
-    router_drain_all(daemon->router, LIMIT_DRAIN_MS, on_quiet, daemon);
+    daemon->is_router_draining = true;
+    router_drain_all(daemon->router, daemon->is_hasty ? 0 : LIMIT_DRAIN_MS,
+                     on_quiet, daemon);
+}
+
+static void
+hasten(struct daemon *daemon)
+{
+    daemon->is_hasty = true;
+    if (daemon->is_router_draining)
+        router_drain_all(daemon->router, 0, on_quiet, daemon);
+    else if (daemon->server != NULL)
+        http_server_drain(daemon->server, 0, NULL, NULL);
 }
 
 void
 daemon_stop(struct daemon *daemon)
 {
     if (daemon->is_stopping) {
-        http_server_drain(daemon->server, 0, NULL, NULL);
+        hasten(daemon);
         return;
     }
     daemon->is_stopping = true;

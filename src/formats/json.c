@@ -103,7 +103,8 @@ report_duplicate(const yyjson_doc *doc, struct str text, yyjson_val *key,
     struct str name = text_of(key);
     snprintf(message, sizeof message, "the key \"%.*s\" stands there twice",
              (int)(name.n < 80 ? name.n : 80), name.p);
-    size_t at = (size_t)(name.p - doc->str_pool);
+    const char *base = doc->str_pool != NULL ? doc->str_pool : text.p;
+    size_t at = (size_t)(name.p - base);
     return set_error_at(error, text, at > 0 ? at - 1 : 0, message);
 }
 
@@ -150,8 +151,9 @@ check_keys(yyjson_doc *doc, struct str text, struct error *error)
     return 0;
 }
 
-struct json_doc *
-json_parse(struct str text, struct error *error)
+/* Without the in-situ flag the text is not written to. */
+static struct json_doc *
+parse(struct str text, yyjson_read_flag flags, struct error *error)
 {
     if (text.n == 0) {
         error_set(error, ERR_BAD_REQUEST,
@@ -161,9 +163,8 @@ json_parse(struct str text, struct error *error)
     if (check_depth(text, error) < 0)
         return NULL;
     yyjson_read_err problem = { 0 };
-    /* Without the in-situ flag the input is not written to. */
-    yyjson_doc *doc = yyjson_read_opts((char *)(uintptr_t)text.p, text.n,
-                                       YYJSON_READ_NOFLAG, NULL, &problem);
+    yyjson_doc *doc = yyjson_read_opts((char *)(uintptr_t)text.p, text.n, flags,
+                                       NULL, &problem);
     if (doc == NULL) {
         if (problem.code == YYJSON_READ_ERROR_MEMORY_ALLOCATION)
             error_set(error, ERR_NO_MEMORY, "out of memory");
@@ -176,6 +177,45 @@ json_parse(struct str text, struct error *error)
         return NULL;
     }
     return (struct json_doc *)doc;
+}
+
+struct json_doc *
+json_parse(struct str text, struct error *error)
+{
+    return parse(text, YYJSON_READ_NOFLAG, error);
+}
+
+struct json_doc *
+json_parse_in_place(struct strbuf *text, struct error *error)
+{
+    const struct str view = strbuf_view(text);
+    char *padding = strbuf_reserve(text, YYJSON_PADDING_SIZE);
+    if (padding == NULL) {
+        bool is_full = text->state == STRBUF_FULL;
+        error_set(error, is_full ? ERR_TOO_LARGE : ERR_NO_MEMORY,
+                  is_full ? "it is too large" : "out of memory");
+        return NULL;
+    }
+    memset(padding, 0, YYJSON_PADDING_SIZE);
+    return parse((struct str){ text->p, view.n }, YYJSON_READ_INSITU, error);
+}
+
+size_t
+json_values_at_most(struct str text)
+{
+    size_t n = 1;
+    bool in_text = false;
+    for (size_t i = 0; i < text.n; i++) {
+        char byte = text.p[i];
+        if (in_text && byte == '\\')
+            i++;
+        else if (byte == '"')
+            in_text = !in_text;
+        else if (!in_text &&
+                 (byte == ',' || byte == ':' || byte == '[' || byte == '{'))
+            n++;
+    }
+    return n;
 }
 
 void

@@ -14,6 +14,13 @@ struct json;     /* a value inside a document; borrowed */
  * LIMIT_JSON_DEPTH levels, no duplicate keys in an object. NULL with
  * `error` ("line 3, column 7: ..."). */
 struct json_doc *json_parse(struct str text, struct error *error);
+/* The same for a large text that nobody needs afterwards: no copy is made.
+ * The document lies in the buffer, which has to outlive it unchanged; after
+ * NULL, too, its text is of no use. */
+struct json_doc *json_parse_in_place(struct strbuf *text, struct error *error);
+/* A text has no more values than this, keys counted. Each takes 16 bytes of a
+ * document. */
+size_t json_values_at_most(struct str text);
 void json_doc_free(struct json_doc *doc); /* accepts NULL */
 const struct json *json_root(const struct json_doc *doc);
 

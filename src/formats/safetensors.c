@@ -54,23 +54,10 @@ bad_tensor(struct error *error, struct str name, const char *what)
 
 /* ---- the head as JSON ---- */
 
-/* Values (keys, too) cannot be more than the marks that part them. */
 static int
 check_count(struct str text, struct error *error)
 {
-    size_t n = 1;
-    bool in_text = false;
-    for (size_t i = 0; i < text.n; i++) {
-        char byte = text.p[i];
-        if (in_text && byte == '\\')
-            i++;
-        else if (byte == '"')
-            in_text = !in_text;
-        else if (!in_text &&
-                 (byte == ',' || byte == ':' || byte == '[' || byte == '{'))
-            n++;
-    }
-    if (n <= SAFETENSORS_VALUES_MAX)
+    if (json_values_at_most(text) <= SAFETENSORS_VALUES_MAX)
         return 0;
     return error_set(error, ERR_TOO_LARGE, "its head holds more than %d values",
                      SAFETENSORS_VALUES_MAX);

@@ -229,6 +229,41 @@ sidecar_release(struct sidecar *sidecar)
     *sidecar = (struct sidecar){ .name = NULL };
 }
 
+/* ---- pages ---- */
+
+/* The number that stands after `front` the first time, or 0. */
+static int64_t
+number_after(struct str url, struct str front)
+{
+    int64_t number = 0;
+    while (url.n > 0 && !str_starts_with(url, front))
+        url = (struct str){ url.p + 1, url.n - 1 };
+    for (size_t i = front.n; i < url.n && url.p[i] >= '0' && url.p[i] <= '9';
+         i++) {
+        if (number > (INT64_MAX - 9) / 10)
+            return 0;
+        number = number * 10 + (url.p[i] - '0');
+    }
+    return number;
+}
+
+bool
+civitai_page_read(struct str url, int64_t *ret_model_id,
+                  int64_t *ret_version_id)
+{
+    static const char *const versions[] = {
+        "modelVersionId=", "/download/models/", "/model-versions/"
+    };
+    *ret_model_id = *ret_version_id = 0;
+    if (!str_starts_with(url, STR("https://")))
+        return false;
+    for (size_t i = 0; i < 3 && *ret_version_id == 0; i++)
+        *ret_version_id = number_after(url, str_from(versions[i]));
+    if (!str_contains(url, STR("/download/models/")))
+        *ret_model_id = number_after(url, STR("/models/"));
+    return *ret_model_id > 0 || *ret_version_id > 0;
+}
+
 /* ---- writing ---- */
 
 void

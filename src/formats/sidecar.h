@@ -47,6 +47,12 @@ struct sidecar {
 int sidecar_read(struct sidecar *sidecar, struct str text, struct error *error);
 void sidecar_release(struct sidecar *sidecar);
 
+/* Which model, and which version, a page of Civitai's (or an address of its
+ * API or for downloading) is about; 0: it does not say. False when it is about
+ * none, or not https. */
+bool civitai_page_read(struct str url, int64_t *ret_model_id,
+                       int64_t *ret_version_id);
+
 /* Writes a <stem>.civitai.info from a version of Civitai's API: all that it
  * has, and an empty one of each member that readers take for granted and the
  * API leaves out now and then. `version` is an object. */

@@ -5,9 +5,14 @@
 #include <stdlib.h>
 
 #include "base/map.h"
-#include "base/strbuf.h"
 #include "formats/file_name.h"
-#include "formats/json.h"
+
+const char *const transformers_template_names[] = { "chat_template.jinja",
+                                                    "chat_template.json",
+                                                    NULL };
+const char *const transformers_index_names[] = { "model.safetensors.index.json",
+                                                 "pytorch_model.bin.index.json",
+                                                 NULL };
 
 struct reader {
     struct transformers_config *config;
@@ -50,17 +55,38 @@ copy_finite(struct str text, struct strbuf *out)
     }
 }
 
+static int
+check_size(struct str text, size_t max_bytes, struct error *error)
+{
+    if (text.n > max_bytes)
+        return error_set(error, ERR_TOO_LARGE, "it is larger than %zu bytes",
+                         max_bytes);
+    if (json_values_at_most(text) > TRANSFORMERS_VALUES_MAX)
+        return error_set(error, ERR_TOO_LARGE, "it holds more than %d values",
+                         TRANSFORMERS_VALUES_MAX);
+    return 0;
+}
+
+/* NULL when it is NULL or no object. */
+static struct json_doc *
+only_object(struct json_doc *doc, struct error *error)
+{
+    if (doc == NULL || json_type(json_root(doc)) == JSON_OBJECT)
+        return doc;
+    error_set(error, ERR_INVALID, "an object is expected, it is %s",
+              json_type_name(json_type(json_root(doc))));
+    json_doc_free(doc);
+    return NULL;
+}
+
 /* NULL with `error`. */
 static struct json_doc *
 parse_object(struct str text, size_t max_bytes, struct error *error)
 {
     struct json_doc *doc = NULL;
     struct strbuf finite = STRBUF_INIT(text.n * 2 + 1); /* NaN grows */
-    if (text.n > max_bytes) {
-        error_set(error, ERR_TOO_LARGE, "it is larger than %zu bytes",
-                  max_bytes);
+    if (check_size(text, max_bytes, error) < 0)
         return NULL;
-    }
     if (str_contains(text, STR("Infinity")) || str_contains(text, STR("NaN"))) {
         copy_finite(text, &finite);
         text = strbuf_view(&finite);
@@ -68,13 +94,7 @@ parse_object(struct str text, size_t max_bytes, struct error *error)
     if (strbuf_failed(&finite))
         error_set(error, ERR_NO_MEMORY, "out of memory");
     else
-        doc = json_parse(text, error);
-    if (doc != NULL && json_type(json_root(doc)) != JSON_OBJECT) {
-        error_set(error, ERR_INVALID, "an object is expected, it is %s",
-                  json_type_name(json_type(json_root(doc))));
-        json_doc_free(doc);
-        doc = NULL;
-    }
+        doc = only_object(json_parse(text, error), error);
     strbuf_release(&finite);
     return doc;
 }
@@ -375,7 +395,7 @@ kind_of(struct reader *r)
     for (size_t i = 0; i < sizeof type_rows / sizeof *type_rows; i++)
         if (strcmp(type, type_rows[i].model_type) == 0)
             return type_rows[i].kind;
-    return kind_of_class(str_from(r->config->architecture));
+    return kind_of_class(str_from(r->config->architectures[0]));
 }
 
 static void
@@ -383,14 +403,18 @@ take_names(struct reader *r)
 {
     const struct json *classes = get(r->root, "architectures");
     struct transformers_config *config = r->config;
+    size_t n = 0;
     take_name(r, get(r->root, "model_type"), "model_type", config->model_type);
-    if (json_type(classes) == JSON_ARRAY)
-        take_name(r, json_at(classes, 0), "architectures",
-                  config->architecture);
-    else if (classes != NULL)
+    if (classes != NULL && json_type(classes) != JSON_ARRAY)
         ignore(r, "architectures", json_type_name(json_type(classes)));
-    config->is_model =
-        config->model_type[0] != '\0' || config->architecture[0] != '\0';
+    for (size_t i = 0;
+         n < TRANSFORMERS_ARCHITECTURES_MAX &&
+         json_type(classes) == JSON_ARRAY && i < json_count(classes);
+         i++)
+        n += take_name(r, json_at(classes, i), "architectures",
+                       config->architectures[n]);
+    config->n_architectures = n;
+    config->is_model = config->model_type[0] != '\0' || n > 0;
 }
 
 static void
@@ -444,6 +468,14 @@ transformers_tokenizer_read(struct str text, bool *ret_has_template,
         template.n > 0;
     json_doc_free(doc);
     return 0;
+}
+
+bool
+transformers_is_mlx(const struct json *metadata)
+{
+    struct str format;
+    return json_as_text(json_get(metadata, "format"), &format) &&
+           str_is(format, "mlx");
 }
 
 /* ---- the index ---- */
@@ -510,11 +542,14 @@ size_of(const struct json *metadata, const char *key)
 }
 
 int
-transformers_index_read(struct str text, struct transformers_index *ret_index,
+transformers_index_read(struct strbuf *text,
+                        struct transformers_index *ret_index,
                         struct error *error)
 {
     *ret_index = (struct transformers_index){ .total_bytes = 0 };
-    struct json_doc *doc = parse_object(text, TRANSFORMERS_INDEX_BYTES, error);
+    if (check_size(strbuf_view(text), TRANSFORMERS_INDEX_BYTES, error) < 0)
+        return -1;
+    struct json_doc *doc = only_object(json_parse_in_place(text, error), error);
     if (doc == NULL)
         return -1;
     struct collector c = { .index = ret_index, .error = error };

@@ -354,8 +354,10 @@ http_server_drain(struct http_server *server, int64_t deadline_ms,
 {
     assert(loop_is_here(server->loop));
     server->is_draining = true;
-    server->on_drained = on_drained;
-    server->drained_ctx = ctx;
+    if (on_drained != NULL) {
+        server->on_drained = on_drained;
+        server->drained_ctx = ctx;
+    }
     close_listeners(server);
     drop_all(&server->idle);
     if (timer_start(server->loop, &server->drain_deadline, deadline_ms) != 0)

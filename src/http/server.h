@@ -106,7 +106,8 @@ struct http_server *http_server_new(struct loop *loop,
 int http_server_listen(struct http_server *server, const struct address *at,
                        struct address *ret_bound, struct error *error);
 /* Stops accepting, finishes running exchanges until `deadline_ms` from now,
- * closes idle connections at once; then `on_drained`. */
+ * closes idle connections at once; then `on_drained`. Again, with NULL: only
+ * the deadline is another. */
 void http_server_drain(struct http_server *server, int64_t deadline_ms,
                        void (*on_drained)(void *ctx), void *ctx);
 /* Closes all, frees the server at the end, then calls `on_closed`. */

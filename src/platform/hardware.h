@@ -3,6 +3,7 @@
 #ifndef PLATFORM_HARDWARE_H
 #define PLATFORM_HARDWARE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -23,5 +24,8 @@ int hardware_load(double *ret_load, struct error *error);
 /* Resident memory of this process. */
 int hardware_own_rss(int64_t *ret_bytes, struct error *error);
 int64_t hardware_own_pid(void);
+/* Whether the processor multiplies matrices of bytes (AMX) and the system
+ * lets programs do it. */
+bool hardware_has_amx(void);
 
 #endif

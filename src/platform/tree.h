@@ -16,8 +16,8 @@ struct tree_name {
 
 /* Moves a file, a link or a folder; folders of the new name are made. Never
  * replaces: ERR_CONFLICT when the new name is taken. To another file system
- * a file is copied, brought to disk, and only then removed here; a folder
- * cannot go there (ERR_INVALID). On failure all is as it was. */
+ * it is copied whole, brought to disk, and only then removed here. On failure
+ * all is as it was. */
 int tree_move(const struct tree_name *from, const struct tree_name *to,
               struct error *error);
 /* Removes a file, a link, or a folder with what is in it. That it is not

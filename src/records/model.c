@@ -14,6 +14,8 @@ const char *const model_category_names[] = { "active", "archive", NULL };
 #define FACT       MODEL_FACT
 #define HIDDEN     MODEL_HIDDEN
 #define PLACE      MODEL_PLACE
+#define DIGEST     (MODEL_FACT | MODEL_DIGEST)
+#define DETAIL     MODEL_DETAIL
 #define KEPT       MODEL_KEPT
 
 /* clang-format off */
@@ -49,8 +51,13 @@ const struct model_field model_fields[] = {
     { "has_template", MODEL_BOOL, FACT, AT(has_template), NULL, "A chat template is in it." },
     { "guessed", MODEL_LIST, FACT, AT(guessed), NULL, "Fields that are guesses from the name." },
     { "error", MODEL_TEXT, FACT, AT(error), NULL, "Why it could not be read; empty: it could." },
-    { "sha256", MODEL_TEXT, FACT, AT(sha256), NULL, "Empty until it is known." },
-    { "autov2", MODEL_TEXT, FACT, AT(autov2), NULL, "The first ten digits of it." },
+    { "sha256", MODEL_TEXT, DIGEST, AT(sha256), NULL, "Empty until it is known." },
+    { "autov2", MODEL_TEXT, DIGEST, AT(autov2), NULL, "The first ten digits of it." },
+    { "creator", MODEL_TEXT, FACT, AT(creator), NULL, "Of its sidecar." },
+    { "version_name", MODEL_TEXT, FACT, AT(version_name), NULL, "Of its sidecar." },
+    { "description", MODEL_TEXT, FACT | DETAIL, AT(description), NULL, "HTML, from outside." },
+    { "image_urls", MODEL_LIST, FACT | DETAIL, AT(image_urls), NULL, "Of its sidecar." },
+    { "sidecar_stamp", MODEL_INT, HIDDEN | PLACE, AT(sidecar_stamp), NULL, NULL },
     { "tags", MODEL_LIST, 0, AT(tags), NULL, NULL },
     { "trigger_words", MODEL_LIST, 0, AT(trigger_words), NULL, NULL },
     { "preview_path", MODEL_TEXT, PLACE, AT(preview_path), NULL, "An image beside it." },

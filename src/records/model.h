@@ -86,6 +86,11 @@ struct model {
     char *error;              /* why it could not be read, or "" */
     /* digests, once they are known */
     char *sha256, *autov2; /* lower case hexadecimal; 64, 10 digits */
+    /* of sidecars */
+    char *creator, *version_name;
+    char *description; /* HTML, from outside */
+    struct text_list image_urls;
+    int64_t sidecar_stamp; /* of the files that they are; 0: none */
     /* of the user and of sidecars */
     struct text_list tags, trigger_words;
     char *preview_path, *civitai_url;
@@ -108,6 +113,8 @@ enum model_field_flag {
     MODEL_FACT = 1 << 1,   /* read from the file: goes when the file changes */
     MODEL_PLACE = 1 << 2,  /* where the file is, as each scan finds it */
     MODEL_KEPT = 1 << 3,   /* with PLACE: stays when a scan finds none */
+    MODEL_DIGEST = 1 << 4, /* a fact that holds as long as the file does */
+    MODEL_DETAIL = 1 << 5, /* long: shown of one model, not in lists */
 };
 
 struct model_field {

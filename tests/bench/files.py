@@ -54,7 +54,32 @@ def bench_scan(args, folder, common):
                 hearth.stop()
         took, cpu, rss, rescan = map(statistics.median, zip(*rows[1:]))
         print(f'| {n} | {took:.2f} | {cpu:.2f} | {rss:.0f} | {rescan:.3f} |')
-        shutil.rmtree(tree)
+        if n < 10_000:
+            shutil.rmtree(tree)
+    hearth = common.Hearth(f'{folder}/hearth', config, pinned=False)
+    try:
+        common.wait_for(hearth.base + '/health', pause=0.001)
+        ask(hearth, common)
+    finally:
+        hearth.stop()
+
+
+QUESTIONS = ('?limit=50', '?limit=50&sort=size_bytes&order=desc', '?limit=50&q=004&arch=llama',
+             '?limit=50&quant=Q4_K_M&kind=llm', '?limit=1000')
+
+
+def ask(hearth, common, seconds=2.0):
+    """p50 and p99 in ms of each question, one client, one connection each time."""
+    print('\n| question, 10,000 models known | p50, ms | p99, ms | asked |\n|---|--:|--:|--:|')
+    for question in QUESTIONS:
+        took, until = [], time.monotonic() + seconds
+        while time.monotonic() < until:
+            begun = time.monotonic()
+            common.get(hearth.base + '/api/models' + question, 60)
+            took.append((time.monotonic() - begun) * 1e3)
+        took.sort()
+        print(f'| `{question}` | {took[len(took) // 2]:.2f} | {took[len(took) * 99 // 100]:.2f} '
+              f'| {len(took)} |')
 
 
 def scan(hearth, common):

@@ -57,6 +57,9 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
     struct str text = { (const char *)data, n };
     struct sidecar sidecar = { .name = NULL };
     struct error error = { .code = ERR_OK };
+    int64_t model_id, version_id;
+    check(civitai_page_read(text, &model_id, &version_id) ==
+          (model_id > 0 || version_id > 0));
     if (sidecar_read(&sidecar, text, &error) < 0) {
         check(error.message[0] != '\0');
     } else {

@@ -26,9 +26,14 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
     else
         check(config.n_layers >= 0 && config.head_dim >= 0 &&
               config.quantization_bits >= 0 && config.quantization_bits <= 32 &&
+              config.n_architectures <= TRANSFORMERS_ARCHITECTURES_MAX &&
               (config.kind != MODEL_KIND_UNKNOWN) == config.is_model);
     transformers_tokenizer_read(text, &has_template, &error);
-    if (transformers_index_read(text, &index, &error) < 0)
+    struct strbuf room = STRBUF_INIT(TRANSFORMERS_INDEX_ROOM);
+    strbuf_add_str(&room, text);
+    int result = transformers_index_read(&room, &index, &error);
+    strbuf_release(&room);
+    if (result < 0)
         return 0;
     check(index.total_bytes >= 0 && index.n_parameters >= 0);
     for (size_t i = 0; i < index.shards.n; i++)

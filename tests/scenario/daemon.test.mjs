@@ -112,6 +112,27 @@ test('asked to end: engines are gone; with --keep-engines they stay', async () =
   await hearth.spawn();
 });
 
+test('asked to end twice: it waits for nobody, and ends', async () => {
+  const hearth = await start({ models: { endless: BIG } });
+  await openStream(hearth, 'endless');
+  const { pid } = await hearth.server('endless');
+  process.kill(hearth.pid, 'SIGTERM');
+  await until('it to let nobody in', () => request(hearth.base, 'GET', '/health').then(() => false, () => true));
+  assert.ok(isAlive(hearth.pid), 'the stream goes on');
+  const asked = Date.now();
+  process.kill(hearth.pid, 'SIGINT');
+  assert.deepEqual(await hearth.ended, { code: 0, signal: null });
+  assert.ok(Date.now() - asked < 8000, 'it waited for the stream');
+  assert.ok(!isAlive(pid));
+});
+
+test('asked to end twice at once, with nothing to wait for, it ends', async () => {
+  const hearth = await start({});
+  for (const signal of ['SIGTERM', 'SIGINT', 'SIGTERM'])
+    process.kill(hearth.pid, signal);
+  assert.deepEqual(await hearth.ended, { code: 0, signal: null });
+});
+
 test('a second daemon on the same data is refused by name and pid', async () => {
   const hearth = await start({ models: {} });
   const second = spawnSync(HEARTH, ['serve', '--port', '0', '--data-dir', hearth.data], { encoding: 'utf8', timeout: 20000 });

@@ -37,7 +37,7 @@ const repos = () => ({
   'mlx-org/Qwen3-8B-4bit': {
     tags: ['mlx', 'safetensors'], downloads: 900, likes: 1, library: 'mlx',
     safetensors: { parameters: { BF16: 1000, U32: 2000 }, total: 3000 },
-    files: { 'config.json': Buffer.from('{"model_type":"qwen3_moe","architectures":["Qwen3MoeForCausalLM"]}'),
+    files: { 'config.json': Buffer.from('{"model_type":"qwen3_moe","architectures":["Qwen3MoeForCausalLM"],"limits":[0,Infinity]}'),
              'model.safetensors': bytes('safetensors', 'mlx', 2000), 'tokenizer.json': Buffer.from('{}'),
              'demo.mp4': bytes('mp4', 'film', 100) } },
   'meta/gated': { gated: 'manual', downloads: 300, tags: ['gguf'], files: { 'g-Q4_K_M.gguf': bytes('gguf', 'g', 900) } },

@@ -214,6 +214,105 @@ test('a LoRA tells its base model and words', async () => {
   assert.ok(!out.includes('\u001b'));
 });
 
+// ---- folders ----
+
+// A folder of the transformers layout: texts by name, weights by their heads.
+function putFolder(name, texts, weights = {}) {
+  const folder = path.join(dir, name);
+  fs.mkdirSync(folder);
+  for (const [file, text] of Object.entries(texts))
+    fs.writeFileSync(path.join(folder, file), typeof text === 'string' ? text : JSON.stringify(text));
+  for (const [file, head] of Object.entries(weights))
+    fs.writeFileSync(path.join(folder, file), Buffer.isBuffer(head) ? head : safetensors(head, 64));
+  return folder;
+}
+const tensor = (dtype, bytes = 2) => ({ dtype, shape: [64 / bytes], data_offsets: [0, 64] });
+const shard = (i, n) => `model-0000${i}-of-0000${n}.safetensors`;
+const qwen = { model_type: 'qwen3', architectures: ['Qwen3ForCausalLM'], num_hidden_layers: 28,
+               num_attention_heads: 16, num_key_value_heads: 8, hidden_size: 1024, vocab_size: 151936,
+               max_position_embeddings: 40960, torch_dtype: 'bfloat16' };
+
+test('a folder is described like a file', async () => {
+  const folder = putFolder('mlx', {
+    'config.json': { ...qwen, quantization: { bits: 4, group_size: 64 } },
+    'tokenizer_config.json': { chat_template: '{{ messages }}' },
+    'model.safetensors.index.json': {
+      metadata: { total_size: 128, total_parameters: 77 },
+      weight_map: { a: shard(2, 2), b: shard(1, 2), c: shard(2, 2) } },
+  }, { [shard(1, 2)]: { __metadata__: { format: 'mlx' }, b: tensor('U32', 4) },
+       [shard(2, 2)]: { __metadata__: { format: 'mlx' }, a: tensor('BF16') } });
+  const done = await inspect(folder, '--json');
+  assert.equal(done.code, 0, done.err);
+  const size = fs.statSync(path.join(folder, shard(1, 2))).size;
+  const other = fs.statSync(path.join(folder, shard(2, 2))).size;
+  assert.deepEqual(JSON.parse(done.out), {
+    path: folder, format: 'mlx', size_bytes: size + other, kind: 'llm', architecture: 'qwen3',
+    class: 'Qwen3ForCausalLM', quantization: '4bit', n_parameters: 77, context_length: 40960,
+    n_layers: 28, n_heads: 16, n_kv_heads: 8, embedding_length: 1024, vocabulary: 151936,
+    has_template: true, ignored: null,
+    shards: [{ name: shard(1, 2), size_bytes: size }, { name: shard(2, 2), size_bytes: other }],
+    types: [{ type: 'U32', n_tensors: 1, n_bytes: 64 }, { type: 'BF16', n_tensors: 1, n_bytes: 64 }],
+    error: null });
+  const { out } = await inspect(`${folder}/`);
+  assert.match(out, /^context length +40960$/m);
+  assert.match(out, /^chat template +yes$/m);
+  assert.match(out, new RegExp(`^  ${shard(1, 2)}: ${size} bytes$`, 'm'));
+});
+
+test('what was not quantized has the type of its tensors', async () => {
+  const rows = [
+    [{ model_type: 'llama' }, { __metadata__: { format: 'mlx' }, a: tensor('F16') }, {}, ['mlx', 'llm', 'F16']],
+    [{ model_type: 'llama', dtype: 'bfloat16' }, { a: tensor('F16') }, {}, ['transformers', 'llm', 'BF16']],
+    [{ model_type: 'qwen3' }, { a: tensor('F32', 4) }, { 'modules.json': '[]' }, ['transformers', 'embedding', 'F32']],
+    [{ model_type: 'qwen2_vl', vision_config: {} }, { a: tensor('F16') }, {}, ['transformers', 'vision', 'F16']],
+    [{ model_type: 'whisper' }, { a: tensor('F16') }, {}, ['transformers', 'audio', 'F16']],
+  ];
+  for (const [i, [config, head, texts, expected]] of rows.entries()) {
+    const folder = putFolder(`plain${i}`, { 'config.json': config, ...texts }, { 'model.safetensors': head });
+    const done = await inspect(folder, '--json');
+    assert.equal(done.code, 0, done.err);
+    const { format, kind, quantization } = JSON.parse(done.out);
+    assert.deepEqual([format, kind, quantization], expected);
+  }
+});
+
+test('a bad folder is exit code 1 and a reason', async () => {
+  const config = { 'config.json': qwen };
+  const index = (...names) => ({
+    'model.safetensors.index.json': { weight_map: Object.fromEntries(names.map((name, i) => [`t${i}`, name])) } });
+  const head = { a: tensor('BF16') };
+  const silent = [ // nothing to describe
+    [{}, {}, /no config\.json/],
+    [{ 'config.json': '{' }, {}, /config\.json: line 1/],
+    [{ 'config.json': '[]' }, {}, /config\.json: an object is expected/],
+    [{ 'config.json': { _class_name: 'Pipeline' } }, { 'model.safetensors': head }, /neither model_type/],
+    [config, {}, /no weights/],
+    [{ ...config, ...index('../../../etc/passwd') }, {}, /cannot be/],
+    [{ ...config, ...index('a\u001b[2Jb.safetensors') }, {}, /index\.json/],
+    [{ ...config, 'model.safetensors.index.json': '{}' }, {}, /weight_map is missing/],
+  ];
+  const described = [
+    [{ ...config, ...index(shard(1, 3), shard(2, 3), shard(3, 3)) }, { [shard(2, 3)]: head },
+     /model-00001-of-00003\.safetensors: missing \(2 of 3 files\)/],
+    [config, { [shard(1, 2)]: head }, /model-00002-of-00002\.safetensors: missing \(1 of 2 files\)/],
+    [config, { 'model.safetensors': safetensors(head, 63) }, /model\.safetensors: .*cut short/],
+    [config, { 'model.safetensors': Buffer.from('x') }, /model\.safetensors: /],
+    [{ ...config, 'tokenizer_config.json': '{' }, { 'model.safetensors': head }, /tokenizer_config\.json: /],
+  ];
+  for (const [i, [texts, weights, reason]] of [...silent, ...described].entries()) {
+    const done = await inspect(putFolder(`bad${i}`, texts, weights), '--json');
+    assert.equal(done.code, 1, `${i}: ${done.out}`);
+    assert.match(done.err, reason);
+    assert.match(done.err, /^hearth: [^\n\u001b]*\n$/);
+    if (i < silent.length)
+      assert.equal(done.out, '');
+    else
+      assert.match(JSON.parse(done.out).error, reason);
+  }
+  const { out } = await inspect(path.join(dir, `bad${silent.length}`));
+  assert.match(out, /^  model-00003-of-00003\.safetensors: missing$/m);
+});
+
 // ---- what is wrong ----
 
 test('a bad file is exit code 1 and a reason', async () => {
@@ -307,12 +406,23 @@ test('memory stays below 64 MiB', { skip: !fs.existsSync('/proc/self/status') },
   tensors.__metadata__ = Object.fromEntries(Array.from({ length: 20 }, (_, i) => [`m${i}`, long]));
   tensors.__metadata__.ss_tag_frequency = JSON.stringify({
     a: Object.fromEntries(Array.from({ length: 90000 }, (_, i) => [`${i}`, 1])) });
+  // Of a folder each text as large as it may be, of as many values.
+  const shards = Array.from({ length: 4000 }, (_, i) => `m-${i}-${'n'.repeat(62)}.safetensors`);
+  const map = Array.from({ length: 240000 }, (_, i) => `"${i}":"${shards[i % 4000]}"`);
+  const numbers = (n) => `${'0,'.repeat(n)}NaN`;
+  const folder = putFolder('large', {
+    'config.json': `{"model_type":"llama","architectures":["${'y'.repeat(100)}"],"x":[${numbers(490000)}],"y":"${'z'.repeat(2800000)}"}`,
+    'tokenizer_config.json': `{"x":[${numbers(490000)}],"y":"${'NaN'.repeat(2300000)}"}`,
+    'model.safetensors.index.json': `{"weight_map":{${map.join(',')}}}`,
+  }, Object.fromEntries(shards.map((name) => [name, { a: tensor('F16') }])));
+  fs.writeFileSync(path.join(folder, shards[0]), safetensors(tensors));
   const files = {
-    'texts.gguf': texts.file(0),
-    'tensors.safetensors': safetensors(tensors),
+    'texts.gguf': put('texts.gguf', texts.file(0)),
+    'tensors.safetensors': put('tensors.safetensors', safetensors(tensors)),
+    'a folder': folder,
   };
-  for (const [name, bytes] of Object.entries(files)) {
-    const peak = await peakBytes(put(name, bytes));
+  for (const [name, file] of Object.entries(files)) {
+    const peak = await peakBytes(file);
     // A sanitizer's own memory is in both numbers.
     assert.ok(peak - base < 48 * MIB, `${name}: ${((peak - base) / MIB).toFixed(1)} MiB more than a small file`);
     if (base < 48 * MIB)

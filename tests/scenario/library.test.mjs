@@ -2,12 +2,13 @@
 // in place; files are moved, deleted and known again. With a real
 // llama-server.
 import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
 import crypto from 'node:crypto';
 import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { after, test } from 'node:test';
-import { Hearth, until, writeModel } from './lib/hearth.mjs';
+import { HEARTH, Hearth, until, writeModel } from './lib/hearth.mjs';
 
 const started = [];
 after(async () => { for (const hearth of started) await hearth.stop(); });
@@ -104,6 +105,11 @@ test("other programs' models are served where they are", async () => {
   // In use: no file of it goes.
   const whale = models[4];
   assert.equal((await hearth.api('DELETE', `/api/models/${whale.id}`)).status, 409);
+  assert.equal((await hearth.chat('own')).status, 200);
+  const stay = await hearth.api('POST', `/api/models/${models[2].id}/move`, { category: 'archive' });
+  assert.equal(stay.status, 409);
+  assert.match(stay.error.message, /is being served/);
+  assert.ok(fs.existsSync(models[2].path));
   assert.ok(fs.existsSync(ollama.blob));
 });
 
@@ -127,6 +133,47 @@ test('what a head says is known, and why it says nothing', async () => {
                    ['own']);
   const progress = await hearth.api('GET', '/api/models/scan');
   assert.equal(progress.data.n_errors, 1);
+});
+
+test('the environment says where other programs keep theirs', async () => {
+  for (const which of ['HF_HOME', 'HF_HUB_CACHE']) {
+    const { dir } = prepare();
+    const at = (name) => path.join(dir, 'elsewhere', name);
+    putHub(at('x'), 'some-org/tiny-GGUF', 'hub-model.gguf', { say: 'hub heron' });
+    fs.renameSync(at('x/.cache/huggingface'), at('hf'));
+    fs.renameSync(putOllama(at('y'), [['whale', 'latest']], { say: 'whale wren' }).root, at('ollama'));
+    fs.mkdirSync(at('llama'));
+    writeModel(at('llama/cached.gguf'), { say: 'cedar crane' });
+    const hearth = await start({ dir, env: {
+      [which]: which === 'HF_HOME' ? at('hf') : at('hf/hub'), OLLAMA_MODELS: at('ollama'), LLAMA_CACHE: at('llama') } });
+    assert.deepEqual((await list(hearth)).map((model) => [model.name, model.source]), [
+      ['cached', 'llama.cpp'], ['hub-model', 'huggingface'], ['whale:latest', 'ollama']]);
+    await hearth.stop();
+  }
+});
+
+test('all of a sidecar is shown with its model', async () => {
+  const hearth = await start();
+  const loras = path.join(hearth.models, 'loras');
+  fs.mkdirSync(loras);
+  fs.writeFileSync(path.join(loras, 'style.safetensors'), 'x');
+  fs.writeFileSync(path.join(loras, 'style.civitai.info'), JSON.stringify({
+    id: 12, modelId: 7, name: 'v2', baseModel: 'Pony', trainedWords: ['shiny'],
+    description: '<p>Second \u001b[2J try</p>', creator: { username: 'someone' },
+    images: [{ url: 'https://images.test/1.png' }], model: { name: 'Some style', tags: ['style'] } }));
+  fs.writeFileSync(path.join(loras, 'style.preview.png'), 'png');
+  await scan(hearth);
+  const [listed] = await list(hearth);
+  assert.ok(!('description' in listed) && !('image_urls' in listed)); // long
+  assert.deepEqual([listed.creator, listed.version_name, listed.title], ['someone', 'v2', 'Some style']);
+  const { data } = await hearth.api('GET', `/api/models/${listed.id}`);
+  assert.equal(data.description, '<p>Second \u001b[2J try</p>');
+  assert.deepEqual(data.image_urls, ['https://images.test/1.png']);
+  assert.equal(data.preview_path, fs.realpathSync(path.join(loras, 'style.preview.png')));
+  const shown = execFileSync(HEARTH, ['models', 'show', 'style', '--data-dir', hearth.data], { encoding: 'utf8' });
+  assert.match(shown, /^creator +someone$/m);
+  assert.match(shown, /^description +<p>Second  \[2J try<\/p>$/m);
+  assert.match(shown, /^trigger_words +shiny$/m);
 });
 
 test('sources can be turned off', async () => {
@@ -189,16 +236,22 @@ test('what the user says of a model is kept', async () => {
     is_favourite: true, tags: ['small', 'tree'], civitai_url: 'https://civitai.com/models/1' });
   assert.equal(changed.status, 200, JSON.stringify(changed));
   assert.deepEqual(changed.data.tags, ['small', 'tree']);
+  const page = await hearth.api('PUT', `/api/models/${a.id}`, {
+    civitai_url: 'https://civitai.com/models/7/name?modelVersionId=8' });
+  assert.deepEqual([page.data.civitai_model_id, page.data.civitai_version_id], [7, 8]);
   assert.equal((await hearth.api('PUT', `/api/models/${a.id}`,
                                  { civitai_url: 'javascript:x' })).status, 422);
+  assert.equal((await hearth.api('PUT', `/api/models/${a.id}`,
+                                 { civitai_url: 'https://civitai.com/images/1' })).status, 422);
   await scan(hearth);
   await hearth.stop({ keep: true });
   await hearth.spawn();
   assert.deepEqual((await list(hearth, '?favourite=1')).map((model) => model.name), ['a']);
   assert.deepEqual((await list(hearth, '?tag=tree')).map((model) => model.name), ['a']);
-  const page = await hearth.api('GET', '/api/models?sort=name&order=desc&limit=1');
-  assert.deepEqual(page.data.map((model) => model.name), ['b']);
-  assert.equal(page.headers['x-total-count'], '2');
+  assert.equal((await hearth.api('GET', `/api/models/${a.id}`)).data.civitai_version_id, 8);
+  const last = await hearth.api('GET', '/api/models?sort=name&order=desc&limit=1');
+  assert.deepEqual(last.data.map((model) => model.name), ['b']);
+  assert.equal(last.headers['x-total-count'], '2');
   assert.equal((await hearth.api('GET', '/api/models?sort=inode')).status, 422);
 });
 
@@ -279,6 +332,32 @@ test('digests come by themselves and show duplicates', async () => {
   const digest = sha256(path.join(hearth.models, 'a.gguf'));
   assert.equal(groups[0].sha256, digest);
   assert.equal(groups[0].models[0].autov2, digest.slice(0, 10));
+  await scan(hearth); // what has not changed keeps its digest
+  const [first, copy] = await list(hearth);
+  assert.deepEqual([first.sha256, copy.sha256], [digest, digest]);
+  const copies = async () => (await hearth.api('GET', `/api/models/${first.id}`)).data.copies;
+  assert.deepEqual(await copies(), [copy.path]);
+  assert.equal((await hearth.api('DELETE', `/api/models/${copy.id}`)).status, 200);
+  assert.deepEqual(await copies(), []);
+  assert.ok(fs.existsSync(first.path));
+  assert.deepEqual((await hearth.api('GET', '/api/models/duplicates')).data, []);
+});
+
+test('how far a scan is comes as events', async () => {
+  const hearth = await start({ models: { a: { say: 'ash adder' } } });
+  fs.writeFileSync(path.join(hearth.models, 'bad.gguf'), 'bad');
+  const stop = new AbortController();
+  const stream = await fetch(`${hearth.base}/api/events`, { signal: AbortSignal.any([stop.signal, AbortSignal.timeout(20000)]) });
+  await scan(hearth);
+  let text = '', told;
+  for await (const piece of stream.body.pipeThrough(new TextDecoderStream())) {
+    text += piece;
+    told = /^event: model\.scan\n(?:id: .*\n)?data: (.*"is_running":false.*)$/m.exec(text);
+    if (told) break;
+  }
+  stop.abort();
+  const { is_running, n_models, n_errors } = JSON.parse(told[1]).data;
+  assert.deepEqual([is_running, n_models, n_errors], [false, 2, 1]);
 });
 
 test('what changes in a folder is seen without asking', async () => {

@@ -15,7 +15,7 @@ import { sha256 } from './lib/storage.mjs';
 
 const MIB = 1024 * 1024;
 const LARGE = { dim: 1024, ffn: 4096, layers: 3, type: 'F16', ctx: 512 }; // 86 MiB
-let hub, hearth, made, large, small, plain;
+let hub, hearth, made, large, small, plain, told;
 
 before(async () => {
   made = fs.mkdtempSync(path.join(os.tmpdir(), 'hearth-made-'));
@@ -78,6 +78,13 @@ test('search finds it', async () => {
   assert.deepEqual(models.map((row) => row.model_id), ['some-org/Tiny-GGUF']);
 });
 
+test('fit tells before the download, from a piece of it, what it takes', async () => {
+  told = JSON.parse(await ok('fit', 'some-org/Tiny-GGUF:F16', '--ctx', '512', '--json'));
+  assert.equal(told.remote.size_bytes, large.length);
+  assert.ok(told.remote.read_bytes < large.length / 10, `${told.remote.read_bytes} bytes were read`);
+  assert.ok(told.total_bytes > large.length * 0.95 && told.total_bytes < large.length * 1.5, `${told.total_bytes}`);
+});
+
 test('what is not here is not run', async () => {
   const { code, err } = await finish(start('run', 'some-org/Tiny-GGUF:F16', 'hi'));
   assert.equal(code, 4);
@@ -98,6 +105,8 @@ test('killed three times, pulled again, it is whole and answers', async () => {
   hub.storage.pace = null;
   await ok('pull', 'some-org/Tiny-GGUF:F16');
   assert.equal(await ok('run', 'some-org/Tiny-GGUF:F16', 'hi'), 'whole and exact\n');
+  const here = JSON.parse(await ok('fit', 'some-org/Tiny-GGUF:F16', '--ctx', '512', '--json'));
+  assert.equal(here.total_bytes, told.total_bytes, 'as it was told before');
   const { data } = await hearth.api('GET', '/api/models');
   const model = data.find(({ origins }) => origins.includes('some-org/Tiny-GGUF'));
   assert.equal(sha256(fs.readFileSync(model.path)), sha256(large));

@@ -130,6 +130,21 @@ gpu_of(const struct fit_machine *machine, int64_t i, int64_t n)
     return machine->n_gpus - 1;
 }
 
+/* What repacking adds in RAM. An engine that sees a GPU keeps its matrices
+ * where that can read them, as they are stored. */
+static int64_t
+repack_bytes(const struct plan *plan)
+{
+    const struct fit_facts *f = plan->facts;
+    int64_t sum =
+        f->output_bytes > 0 ? f->output_repack_bytes : f->input_repack_bytes;
+    if (!plan->machine->has_amx || plan->machine->n_gpus > 0)
+        return 0;
+    for (size_t i = 0; i < f->n_layers; i++)
+        sum += f->layers[i].repack_bytes;
+    return sum;
+}
+
 /* `gpu_layers` from the end, the output as the last one. */
 static void
 place(const struct plan *plan, int64_t gpu_layers, struct fit_result *result)
@@ -153,6 +168,7 @@ place(const struct plan *plan, int64_t gpu_layers, struct fit_result *result)
     int64_t compute = fit_compute_bytes(f, &plan->layout);
     int64_t *ram = result->devices[RAM].parts;
     ram[FIT_WEIGHTS] += outside;
+    ram[FIT_REPACK] = repack_bytes(plan);
     ram[FIT_OUTPUT] = f->vocabulary * plan->layout.n_slots * 4;
     ram[FIT_COMPUTE] = compute;
     if (on_gpu == 0)
@@ -310,6 +326,13 @@ explain(const struct plan *plan, struct fit_result *result)
              "as they are stored");
     if (f->is_weights_only)
         return;
+    if (result->parts[FIT_REPACK] > 0)
+        snprintf(result->explanations[FIT_REPACK], FIT_TEXT_BYTES,
+                 "matrices in the order of this processor's AMX%s; not with "
+                 "--no-repack",
+                 f->output_bytes > 0 ? ""
+                                     : ", the embedding matrix once more as "
+                                       "the output");
     explain_cache(plan, false, result->explanations[FIT_ATTENTION]);
     explain_cache(plan, true, result->explanations[FIT_WINDOW]);
     if (n_states > 0)

@@ -38,12 +38,45 @@ block_of(struct str name)
                : -1;
 }
 
+/* Whether llama.cpp repacks this matrix for AMX, and how many bytes that adds
+ * (ggml-cpu/amx, build 11669). Those of experts it does not; a matrix of three
+ * dimensions it does, without growing. */
+static bool
+is_repacked(const struct gguf_tensor *tensor, int64_t *ret_more_bytes)
+{
+    static const struct {
+        uint32_t type;
+        unsigned block, more_bytes;
+    } rows[] = {
+        { 1, 1, 0 },    /* F16 */
+        { 2, 32, 0 },   /* Q4_0 */
+        { 3, 32, 0 },   /* Q4_1 */
+        { 8, 32, 4 },   /* Q8_0 */
+        { 12, 256, 4 }, /* Q4_K */
+        { 13, 256, 4 }, /* Q5_K */
+        { 14, 256, 0 }, /* Q6_K */
+        { 23, 256, 2 }, /* IQ4_XS */
+    };
+    enum { ROWS_MULTIPLE = 32 };
+    *ret_more_bytes = 0;
+    if (tensor->n_dims != 2 || tensor->shape[1] % ROWS_MULTIPLE != 0)
+        return false;
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
+        if (rows[i].type == tensor->type) {
+            *ret_more_bytes = (int64_t)(tensor->n_elements / rows[i].block *
+                                        rows[i].more_bytes);
+            return true;
+        }
+    return false;
+}
+
 static int
 on_tensor(void *ctx, const struct gguf_tensor *tensor)
 {
     struct tensors *tensors = ctx;
     struct fit_facts *facts = tensors->facts;
     int64_t block = block_of(tensor->name);
+    int64_t more_bytes;
     uint64_t sum;
     if (u64_add_overflows((uint64_t)facts->weight_bytes, tensor->n_bytes,
                           &sum) ||
@@ -52,13 +85,18 @@ on_tensor(void *ctx, const struct gguf_tensor *tensor)
         return -1;
     }
     int64_t n_bytes = (int64_t)tensor->n_bytes;
+    bool is_amx = is_repacked(tensor, &more_bytes);
     facts->weight_bytes = (int64_t)sum;
-    if (block >= 0)
+    if (block >= 0) {
         facts->layers[block].weight_bytes += n_bytes;
-    else if (str_is(tensor->name, "token_embd.weight"))
+        facts->layers[block].repack_bytes += more_bytes;
+    } else if (str_is(tensor->name, "token_embd.weight")) {
         facts->input_bytes = n_bytes;
-    else if (str_is(tensor->name, "output.weight"))
+        facts->input_repack_bytes = is_amx ? n_bytes + more_bytes : 0;
+    } else if (str_is(tensor->name, "output.weight")) {
         facts->output_bytes = n_bytes;
+        facts->output_repack_bytes = more_bytes;
+    }
     if (block >= 0 &&
         (str_ends_with(tensor->name, STR(".ffn_gate.weight")) ||
          str_ends_with(tensor->name, STR(".ffn_gate_exps.weight"))))
@@ -158,6 +196,7 @@ take_sizes(struct reading *r)
     struct fit_facts *f = r->facts;
     const struct gguf_value *words = gguf_get(r->info, "tokenizer.ggml.tokens");
     int64_t n_layers;
+    uint64_t n_parts;
     if (number(r, "block_count", 0, FIT_LAYERS_MAX, &n_layers) < 0 ||
         number(r, "embedding_length", 0, FIT_WIDTH_MAX, &f->embedding) < 0 ||
         number(r, "context_length", 0, INT64_MAX, &f->context_length) < 0 ||
@@ -168,6 +207,9 @@ take_sizes(struct reading *r)
                          "\"%s\" says nothing of blocks: it is no language "
                          "model",
                          f->architecture);
+    if (gguf_as_u64(gguf_get(r->info, "split.count"), &n_parts) &&
+        n_parts <= INT32_MAX)
+        f->n_parts = (int64_t)n_parts;
     if (words != NULL && words->n_items <= INT32_MAX)
         f->vocabulary = (int64_t)words->n_items;
     if (f->context_length > FIT_CTX_MAX)
@@ -357,6 +399,8 @@ take_all(const struct gguf_info *info, struct fit_facts *facts,
     snprintf(facts->architecture, sizeof facts->architecture, "%.*s",
              STR_ARG(name));
     facts->is_guess = r.arch == NULL;
+    if (kind_of(&r) == FIT_KIND_ENCODER)
+        facts->input_repack_bytes = 0; /* it has no output matrix */
     if (take_sizes(&r) < 0 || take_layers(&r) < 0)
         return -1;
     return take_feed_forward(&r);

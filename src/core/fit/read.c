@@ -6,6 +6,7 @@
 #include "io/worker.h"
 #include "platform/file.h"
 #include "platform/folder.h"
+#include "platform/hardware.h"
 
 struct ask {
     struct model *model; /* a copy: the library may change meanwhile */
@@ -49,6 +50,15 @@ open_source(char *path, struct byte_source *ret_source, struct error *error)
     return 0;
 }
 
+static void
+weigh_projector(struct ask *ask)
+{
+    const char *path = ask->model->mmproj_path;
+    struct folder_facts facts;
+    if (path[0] != '\0' && folder_facts(path, &facts) == 0 && !facts.is_folder)
+        ask->facts.projector_bytes = facts.size_bytes;
+}
+
 static int
 read_gguf(struct ask *ask)
 {
@@ -57,10 +67,15 @@ read_gguf(struct ask *ask)
     if (open_source(ask->model->path, &source, &ask->error) < 0 ||
         fit_facts_read(&source, &ask->facts, &ask->error) < 0)
         return -1;
+    if (ask->facts.n_parts > 1 + (int64_t)shards->n)
+        return error_set(
+            &ask->error, ERR_INVALID, "of %lld parts of %s only %zu are here",
+            (long long)ask->facts.n_parts, ask->model->name, 1 + shards->n);
     for (size_t i = 0; i < shards->n; i++)
         if (open_source(shards->at[i], &source, &ask->error) < 0 ||
             fit_facts_add_part(&source, &ask->facts, &ask->error) < 0)
             return -1;
+    weigh_projector(ask);
     return 0;
 }
 
@@ -134,4 +149,5 @@ fit_read_machine(struct fit_machine *ret_machine)
         .memory_available_bytes = use.memory_available_bytes,
     };
     ret_machine->n_gpus = hardware_read_gpus(ret_machine->gpus, NULL);
+    ret_machine->has_amx = hardware_has_amx();
 }

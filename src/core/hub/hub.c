@@ -96,7 +96,9 @@ hub_free(struct hub *hub)
         return;
     assert(hub->n_jobs == 0); /* the fetcher was stopped before */
     free_options(hub);
-    free(hub);
+    hub->is_closed = true;
+    if (hub->n_readers == 0)
+        free(hub);
 }
 
 /* ---- jobs ---- */
@@ -180,7 +182,7 @@ hub_job_new(struct hub *hub, const struct hub_request *request)
     return job;
 }
 
-static void
+void
 hub_job_free(struct hub_job *job)
 {
     job->hub->n_jobs--;
@@ -319,8 +321,9 @@ on_answer(void *ctx, const struct fetch_answer *answer,
         hub_job_fail(job, &what);
         return;
     }
-    struct json_doc *doc = json_parse(answer->body, &what);
-    if (doc == NULL) {
+    struct json_doc *doc =
+        job->is_text ? NULL : json_parse(answer->body, &what);
+    if (doc == NULL && !job->is_text) {
         struct error odd;
         error_set(&odd, ERR_BAD_GATEWAY, "the hub answers no JSON: %.300s",
                   what.message);
@@ -332,6 +335,16 @@ on_answer(void *ctx, const struct fetch_answer *answer,
 }
 
 int
+hub_check_online(const struct hub *hub, struct error *error)
+{
+    if (!hub->options.is_offline)
+        return 0;
+    return error_set(error, ERR_UNAVAILABLE,
+                     "Hearth is offline (huggingface.offline): no hub is "
+                     "asked");
+}
+
+int
 hub_job_ask(struct hub_job *job,
             void (*on_good)(struct hub_job *job,
                             const struct fetch_answer *answer,
@@ -339,10 +352,8 @@ hub_job_ask(struct hub_job *job,
             struct error *error)
 {
     static const char *const headers[] = { "Accept: application/json", NULL };
-    if (job->hub->options.is_offline)
-        return error_set(error, ERR_UNAVAILABLE,
-                         "Hearth is offline (huggingface.offline): no hub is "
-                         "asked");
+    if (hub_check_online(job->hub, error) < 0)
+        return -1;
     struct asking *asking = malloc(sizeof *asking);
     if (asking == NULL || job->url == NULL) {
         free(asking);

@@ -136,6 +136,34 @@ int hub_find_hash(struct hub *hub, struct str hash, hub_data_fn *on_done,
 int hub_check_token(struct hub *hub, enum hub_source source, struct str token,
                     hub_data_fn *on_done, void *ctx, struct error *error);
 
+/* ---- the front of a file ---- */
+
+/* Reads the fronts of a plan's files with ranged requests: a header, and not
+ * the gigabytes behind it. A server that knows no ranges is left as soon as
+ * it has given what was wanted. A reader may outlive hub_free(); then every
+ * question is ERR_CANCELLED. */
+enum { HUB_FRONT_BYTES_MAX = 64 * 1024 * 1024, HUB_READERS_MAX = 8 };
+struct hub_reader;
+
+/* -1 with `error`: ERR_TOO_MANY_REQUESTS when too many are open, or
+ * ERR_NO_MEMORY. The plan is copied. */
+int hub_reader_open(struct hub *hub, const struct hub_plan *plan,
+                    struct hub_reader **ret_reader, struct error *error);
+/* Not between a question and its on_done. Accepts NULL. */
+void hub_reader_close(struct hub_reader *reader);
+
+/* Reads on until the first `n_bytes` of the plan's file `file` are here, or
+ * all of a shorter one. `front`: every byte that is here of that file; lives
+ * until the next question. Another file than the last time starts anew. More
+ * than HUB_FRONT_BYTES_MAX is ERR_TOO_LARGE; else errors as above. -1 with
+ * `error`: never called. */
+typedef void hub_front_fn(void *ctx, struct str front,
+                          const struct error *error);
+int hub_reader_read(struct hub_reader *reader, size_t file, int64_t n_bytes,
+                    hub_front_fn *on_done, void *ctx, struct error *error);
+/* Bytes that came over the wire so far. */
+int64_t hub_reader_bytes(const struct hub_reader *reader);
+
 /* A repository's config.json as it is there: an object's text. */
 int hub_read_config(struct hub *hub, struct str model_id, hub_data_fn *on_done,
                     void *ctx, struct error *error);

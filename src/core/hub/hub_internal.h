@@ -7,6 +7,7 @@
  *   hf_files.c      a repository's files: choosing, grouping
  *   civitai.c       what is asked of Civitai
  *   civitai_json.c  what it answers: choosing a file, showing
+ *   fronts.c        the first bytes of files
  *   peeks.c         small questions
  *   plan.c          copies of plans */
 #ifndef CORE_HUB_INTERNAL_H
@@ -28,6 +29,8 @@ struct hub {
     struct hub_options options; /* texts are owned */
     char **organizations;
     size_t n_jobs;
+    size_t n_readers;
+    bool is_closed; /* by hub_free(): only readers are left */
 };
 
 /* A question on its way: one or more requests, then an answer. Everything
@@ -43,6 +46,7 @@ struct hub_job {
     const char *revision;                 /* asked for: "main" */
     const char *commit;
     bool is_gated;
+    bool is_text; /* the answer is for others to parse */
     int n_pages;
     struct hub_file *files; /* in the arena */
     size_t n_files, capacity;
@@ -56,6 +60,9 @@ struct hub_job {
 
 /* A job with a copy of the request; NULL when out of memory. */
 struct hub_job *hub_job_new(struct hub *hub, const struct hub_request *request);
+void hub_job_free(struct hub_job *job);
+/* Whether a hub may be asked. */
+int hub_check_online(const struct hub *hub, struct error *error);
 /* Ends it with an error, a plan or data; frees it. */
 void hub_job_fail(struct hub_job *job, const struct error *error);
 void hub_job_plan(struct hub_job *job, struct hub_plan *plan); /* takes it */
@@ -67,7 +74,8 @@ void hub_job_odd(struct hub_job *job, const char *what);
 int hub_job_begin(struct hub_job *job,
                   int (*ask)(struct hub_job *job, struct error *error),
                   struct error *error);
-/* Asks job->url; `on_good` gets only answers of 200, parsed. */
+/* Asks job->url; `on_good` gets only answers of 200, parsed unless is_text
+ * (then `root` is NULL). */
 int hub_job_ask(struct hub_job *job,
                 void (*on_good)(struct hub_job *job,
                                 const struct fetch_answer *answer,

@@ -102,6 +102,7 @@ ask_config(struct hub_job *job, struct error *error)
         return -1;
     job->id = hub_str(job, job->request.model_id);
     job->revision = "main";
+    job->is_text = true; /* Python's JSON: formats/transformers.h */
     job->url = arena_printf(&job->arena, "%s/%s/resolve/main/config.json",
                             job->hub->options.huggingface_endpoint, job->id);
     return hub_job_ask(job, on_config, error);

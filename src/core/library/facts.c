@@ -128,10 +128,27 @@ read_head(struct model *model)
     return 0;
 }
 
+/* Some parts of a split model may be on their way, or lost. */
+static int
+check_parts(struct model *model)
+{
+    const char *slash = strrchr(model->path, '/');
+    const struct model_shard shard =
+        model_shard_of(str_from(slash == NULL ? model->path : slash + 1));
+    char text[96];
+    if (shard.index != 1 || model->shards.n + 1 >= shard.count)
+        return 0;
+    snprintf(text, sizeof text, "incomplete: %zu of %u parts are missing",
+             shard.count - model->shards.n - 1, shard.count);
+    return model_set_text(&model->error, str_from(text));
+}
+
 int
 facts_read(struct model *model)
 {
     if (model->kind == MODEL_KIND_UNKNOWN)
         model->kind = facts_kind_of_folders(model->path);
-    return read_head(model) < 0 ? -1 : guess_from_name(model);
+    if (read_head(model) < 0 || check_parts(model) < 0)
+        return -1;
+    return guess_from_name(model);
 }

@@ -300,13 +300,11 @@ give_projectors(struct scan *scan)
 static int
 find_preview(struct model *model)
 {
-    static const char *const endings[] = { ".preview.png",
-                                           ".preview.jpg",
-                                           ".preview.jpeg",
-                                           ".preview.webp",
-                                           ".png",
-                                           ".jpg",
-                                           NULL };
+    static const char *const endings[] = {
+        ".preview.png",  ".preview.jpg", ".preview.jpeg",
+        ".preview.webp", ".png",         ".jpg",
+        ".jpeg",         ".webp",        NULL
+    };
     const char *dot = strrchr(model->path, '.');
     char path[LIMIT_PATH_BYTES * 2];
     for (size_t i = 0; dot != NULL && endings[i] != NULL; i++) {
@@ -328,7 +326,8 @@ mark_known(const struct scan *scan, struct found_model *found)
     found->is_known = known != NULL && known->size_bytes == model->size_bytes &&
                       known->modified_at_ms == model->modified_at_ms &&
                       known->device == model->device &&
-                      known->inode == model->inode;
+                      known->inode == model->inode &&
+                      known->sidecar_stamp == model->sidecar_stamp;
 }
 
 int
@@ -346,8 +345,10 @@ scan_group(struct scan *scan)
     for (size_t i = 0; result == 0 && i < scan->n_models; i++) {
         struct found_model *found = &scan->models[i];
         if (found->model->format == MODEL_FORMAT_SAFETENSORS ||
-            found->model->format == MODEL_FORMAT_PICKLE)
+            found->model->format == MODEL_FORMAT_PICKLE) {
             result = find_preview(found->model);
+            found->model->sidecar_stamp = texts_sidecar_stamp(found->model);
+        }
         mark_known(scan, found);
     }
     return result;

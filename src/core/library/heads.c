@@ -5,6 +5,7 @@
 #include "core/library/library_internal.h"
 #include "formats/gguf.h"
 #include "formats/sd_model.h"
+#include "formats/transformers.h"
 #include "platform/file.h"
 
 /* ---- a file as a source of bytes ---- */
@@ -284,6 +285,43 @@ heads_read_safetensors(struct model *model)
     if (safetensors_read(&source, &info, &error) < 0)
         return facts_note_failure(model, &error);
     int result = take_safetensors(model, &info);
+    safetensors_info_release(&info);
+    return result;
+}
+
+/* What is quantized counts its parameters in words. */
+static int
+take_weights(struct model *model, const struct safetensors_info *info,
+             bool is_whole)
+{
+    bool is_plain = model->quantization[0] == '\0' ||
+                    str_is(info->main_type, model->quantization);
+    if (transformers_is_mlx(info->metadata))
+        model->format = MODEL_FORMAT_MLX;
+    if (is_whole && is_plain && model->n_parameters == 0 &&
+        info->n_parameters <= INT64_MAX)
+        model->n_parameters = (int64_t)info->n_parameters;
+    return fill_text(&model->quantization, info->main_type);
+}
+
+int
+heads_read_weights(struct model *model, const char *path, bool is_whole)
+{
+    char name[LIMIT_PATH_BYTES * 2];
+    struct byte_source source;
+    struct safetensors_info info;
+    struct error error, named;
+    snprintf(name, sizeof name, "%s", path);
+    if (open_source(name, &source) < 0)
+        return 0;
+    if (safetensors_read(&source, &info, &error) < 0) {
+        error_set(&named, error.code, "%s: %s", strrchr(path, '/') + 1,
+                  error.message);
+        return model->error[0] != '\0' && error.code != ERR_NO_MEMORY
+                   ? 0
+                   : facts_note_failure(model, &named);
+    }
+    int result = take_weights(model, &info, is_whole);
     safetensors_info_release(&info);
     return result;
 }

@@ -26,6 +26,9 @@
  *     query.c     filter, sort, page
  *     manage.c    move, delete
  *     hashes.c    digests in the background
+ *     roots.c     which folders
+ *     walks.c     when they are searched
+ *     takeover.c  what was found -> what is known
  *     library.c   the owner of all that */
 #ifndef CORE_LIBRARY_H
 #define CORE_LIBRARY_H
@@ -123,7 +126,7 @@ int library_select(const struct library *library,
 /* NULL / -1: as it is. */
 struct library_patch {
     const struct text_list *tags;
-    const char *civitai_url;
+    const char *civitai_url; /* "": none; else civitai_page_read's */
     int is_favourite;
 };
 typedef void library_done_fn(void *ctx, const struct model *model,
@@ -141,9 +144,10 @@ struct library_files {
 };
 typedef void library_files_fn(void *ctx, const struct library_files *files,
                               const struct error *error);
-/* Deletes the model's files with its sidecars, on a worker; with `is_dry` it
- * only says which. A blob of another program's store that something else
- * refers to stays. Callers make sure that no engine runs it. */
+/* Deletes the model's files with its sidecars and second names, on a worker;
+ * with `is_dry` it only says which. Of a folder all goes that is no other
+ * model's; a blob of another program's store that something else refers to
+ * stays. Callers make sure that no engine runs it. */
 void library_delete(struct library *library, const char *id, bool is_dry,
                     library_files_fn *on_done, void *ctx);
 

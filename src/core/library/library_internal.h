@@ -54,9 +54,9 @@ struct found_file {
     struct text_list other_paths, other_origins; /* of the same file */
 };
 
-/* What a file was when its head was read. */
+/* What a file was when its head was read, and the sidecars. */
 struct known_file {
-    int64_t size_bytes, modified_at_ms, device, inode;
+    int64_t size_bytes, modified_at_ms, device, inode, sidecar_stamp;
 };
 
 struct found_model {
@@ -129,10 +129,15 @@ int facts_read(struct model *model);
 /* heads.c: the same of the head alone. */
 int heads_read_gguf(struct model *model);
 int heads_read_safetensors(struct model *model); /* after the sidecar */
+/* Of the first file of a folder's weights, for what its texts do not say.
+ * `is_whole`: there is no other one. */
+int heads_read_weights(struct model *model, const char *path, bool is_whole);
 /* texts.c: of the texts in a folder; of the sidecars beside an image
  * program's file. */
 int texts_read_folder(struct model *model);
 int texts_read_sidecars(struct model *model);
+/* What changes when one of them does; 0: there is none. */
+int64_t texts_sidecar_stamp(const struct model *model);
 /* Whether a config.json is a language model's. */
 bool texts_config_is_model(const char *path);
 /* Makes a failure the model's `error`; -1 when it is ours: out of memory. */
@@ -211,6 +216,8 @@ struct gone {
     struct model *model;
 };
 
+/* Something that the user should know and no caller can be told. */
+void library_log_problem(struct library *library, const char *message);
 /* The model, to be changed; NULL when it is not there. */
 struct model *library_get(struct library *library, const char *id);
 /* Stores these and tells that the library has changed. */
@@ -220,6 +227,29 @@ void library_changed(struct library *library, const struct model *const *models,
 int library_rename_all(struct library *library);
 /* A model whose files were deleted: the record goes. */
 void library_forget(struct library *library, const char *id);
+
+/* ---- roots.c ---- */
+
+void roots_free(struct scan_root *roots, size_t n);
+/* Makes scan->roots. -1: out of memory. */
+int roots_copy(const struct library *library, struct scan *scan);
+
+/* ---- takeover.c ---- */
+
+/* Takes what was found; tells when it differs from what was known. */
+void takeover_apply(struct library *library, struct scan *scan);
+/* Takes the model over; -1: out of memory, it is still the caller's. */
+int gone_add(struct library *library, struct model *model);
+void gone_drop(struct library *library, struct gone *gone);
+
+/* ---- walks.c ---- */
+
+void walks_init(struct library *library);
+/* Sets the time of the next walk that nobody asks for. */
+void walks_arm(struct library *library);
+void walks_detach(struct library *library); /* library_free */
+
+/* ---- manage.c, hashes.c ---- */
 
 void manage_detach(struct library *library); /* library_free */
 

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "core/library/manage_internal.h"
+#include "formats/sidecar.h"
 #include "io/worker.h"
 #include "store/store.h"
 
@@ -17,8 +18,10 @@ struct update {
     void *ctx;
 };
 
-static const char *const users_fields[] = { "tags", "civitai_url",
-                                            "is_favourite", NULL };
+static const char *const users_fields[] = {
+    "tags",         "civitai_url", "civitai_model_id", "civitai_version_id",
+    "is_favourite", NULL
+};
 
 static void
 copy_users_fields(struct model *to, const struct model *from)
@@ -45,13 +48,25 @@ on_stored(void *ctx, const struct error *error)
     free(update);
 }
 
+/* A page says which model it is about; none leaves what a sidecar said. */
+static int
+set_page(struct model *model, struct str url)
+{
+    int64_t model_id, version_id;
+    if (civitai_page_read(url, &model_id, &version_id)) {
+        model->civitai_model_id = model_id;
+        model->civitai_version_id = version_id;
+    }
+    return model_set_text(&model->civitai_url, url);
+}
+
 static int
 apply_patch(struct model *model, const struct library_patch *patch)
 {
     if (patch->is_favourite >= 0)
         model->is_favourite = patch->is_favourite != 0;
     if (patch->civitai_url != NULL &&
-        model_set_text(&model->civitai_url, str_from(patch->civitai_url)) < 0)
+        set_page(model, str_from(patch->civitai_url)) < 0)
         return -1;
     if (patch->tags == NULL)
         return 0;
@@ -93,6 +108,7 @@ free_job(struct manage_job *job)
     free(job->from_base);
     free(job->to_base);
     free(job->to_root);
+    text_list_release(&job->others);
     text_list_release(&job->paths);
     text_list_release(&job->new_paths);
     free(job);
@@ -110,6 +126,33 @@ is_projector_of_others(const struct library *library, const struct model *model)
     return false;
 }
 
+static int
+add_if_inside(struct text_list *others, const char *path, const char *folder)
+{
+    return path[0] == '\0' || !path_is_below(path, folder)
+               ? 0
+               : text_list_add(others, str_from(path));
+}
+
+/* What lies in the model's folder and belongs to others. */
+static int
+add_others(const struct library *library, const struct model *model,
+           struct text_list *others)
+{
+    int result = 0;
+    for (size_t i = 0; result == 0 && i < library->catalog.n; i++) {
+        const struct model *other = library->catalog.models[i];
+        if (other == model || !path_is_below(other->path, model->path))
+            continue;
+        result = add_if_inside(others, other->path, model->path);
+        for (size_t k = 0; result == 0 && k < other->shards.n; k++)
+            result = add_if_inside(others, other->shards.at[k], model->path);
+        if (result == 0)
+            result = add_if_inside(others, other->mmproj_path, model->path);
+    }
+    return result;
+}
+
 static struct manage_job *
 make_job(struct library *library, const struct model *model, void *ctx)
 {
@@ -122,7 +165,8 @@ make_job(struct library *library, const struct model *model, void *ctx)
     job->model = model_copy(model);
     job->from_base = str_dup(str_from(model->root));
     job->has_own_projector = !is_projector_of_others(library, model);
-    if (job->model != NULL && job->from_base != NULL)
+    if (job->model != NULL && job->from_base != NULL &&
+        add_others(library, model, &job->others) == 0)
         return job;
     free_job(job);
     return NULL;

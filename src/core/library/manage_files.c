@@ -9,6 +9,8 @@
 #include "platform/file.h"
 #include "platform/tree.h"
 
+enum { FOLDER_FILES_MAX = 10000 }; /* a model has some hundreds */
+
 static const char *const sidecar_endings[] = {
     ".civitai.info", ".metadata.json",
     ".json",         ".yaml",
@@ -20,6 +22,13 @@ static const char *const sidecar_endings[] = {
 };
 
 /* ---- what is touched ---- */
+
+static bool
+is_folder(const struct model *model)
+{
+    return model->format == MODEL_FORMAT_TRANSFORMERS ||
+           model->format == MODEL_FORMAT_MLX;
+}
 
 static void
 add_path(struct manage_job *job, const char *path)
@@ -39,8 +48,7 @@ add_sidecars(struct manage_job *job)
     const char *path = job->model->path;
     const char *dot = strrchr(path, '.');
     char sidecar[LIMIT_PATH_BYTES * 2];
-    if (dot == NULL || job->model->format == MODEL_FORMAT_TRANSFORMERS ||
-        job->model->format == MODEL_FORMAT_MLX)
+    if (dot == NULL || is_folder(job->model))
         return;
     for (size_t i = 0; sidecar_endings[i] != NULL; i++) {
         snprintf(sidecar, sizeof sidecar, "%.*s%s", (int)(dot - path), path,
@@ -56,14 +64,62 @@ add_files(struct manage_job *job)
 {
     const struct model *model = job->model;
     add_path(job, model->path);
-    if (model->format == MODEL_FORMAT_TRANSFORMERS ||
-        model->format == MODEL_FORMAT_MLX)
+    if (is_folder(model))
         job->size_bytes += model->size_bytes;
     for (size_t i = 0; i < model->shards.n; i++)
         add_path(job, model->shards.at[i]);
     if (job->has_own_projector && model->mmproj_path[0] != '\0')
         add_path(job, model->mmproj_path);
     add_sidecars(job);
+}
+
+/* What is behind a link to a folder is not the model's. */
+static bool
+is_behind_link(const char *path)
+{
+    char folder[LIMIT_PATH_BYTES], resolved[LIMIT_PATH_BYTES];
+    struct error error;
+    snprintf(folder, sizeof folder, "%.*s", (int)(strrchr(path, '/') - path),
+             path);
+    return folder_resolve(folder, resolved, sizeof resolved, &error) < 0 ||
+           strcmp(folder, resolved) != 0;
+}
+
+static int
+on_folder_file(void *ctx, const struct folder_file *file)
+{
+    struct manage_job *job = ctx;
+    for (size_t i = 0; i < job->others.n; i++)
+        if (path_is_below(file->path, job->others.at[i]))
+            return 0;
+    if (!is_behind_link(file->path))
+        add_path(job, file->path);
+    return 0;
+}
+
+/* Each file that goes with a folder; the folder itself unless others have
+ * something in it. */
+static int
+list_folder(struct manage_job *job)
+{
+    static const char *const any[] = { "", NULL };
+    const char *path = job->model->path;
+    struct folder_walk walk = { .suffixes = any,
+                                .max_depth = SCAN_DEPTH_MAX,
+                                .max_entries = FOLDER_FILES_MAX,
+                                .on_file = on_folder_file,
+                                .ctx = job };
+    text_list_release(&job->paths);
+    job->size_bytes = 0;
+    if (folder_walk(path, &walk, &job->error) < 0)
+        return -1;
+    if (walk.is_cut)
+        return error_set(&job->error, ERR_TOO_LARGE,
+                         "%s holds more than %d files: not only a model's",
+                         path, FOLDER_FILES_MAX);
+    if (job->others.n == 0)
+        add_path(job, path);
+    return 0;
 }
 
 /* The part of the path below the base, or NULL. */
@@ -142,7 +198,7 @@ check_room(struct manage_job *job)
     int64_t free_bytes = tree_free_bytes(job->to_base);
     if (free_bytes < 0 || free_bytes >= job->size_bytes)
         return 0;
-    return error_set(&job->error, ERR_IO,
+    return error_set(&job->error, ERR_NO_SPACE,
                      "%s has %lld bytes free; %lld are needed", job->to_base,
                      (long long)free_bytes, (long long)job->size_bytes);
 }
@@ -173,6 +229,33 @@ remove_one(struct manage_job *job, const char *path, const char *base)
         return outside(job, path, base);
     const struct tree_name at = { base, name };
     return tree_remove(&at, &job->error);
+}
+
+/* A second name of the file goes, too, where it is ours; else the bytes stay,
+ * unless it is but a link. */
+static void
+add_other_names(struct manage_job *job)
+{
+    const struct model *model = job->model;
+    for (size_t i = 0; i < model->other_paths.n; i++) {
+        const char *path = model->other_paths.at[i];
+        char target[LIMIT_PATH_BYTES];
+        struct folder_facts facts;
+        struct error error;
+        if (folder_facts(path, &facts) < 0 ||
+            facts.inode != (uint64_t)model->inode)
+            continue; /* another file by now */
+        bool is_link =
+            folder_resolve(path, target, sizeof target, &error) < 0 ||
+            strcmp(target, path) != 0;
+        if (name_below(path, job->from_base) != NULL)
+            add_path(job, path);
+        else if (is_link)
+            continue;
+        job->size_bytes -= facts.size_bytes;
+    }
+    if (job->size_bytes < 0)
+        job->size_bytes = 0; /* several names elsewhere */
 }
 
 struct counting {
@@ -329,8 +412,15 @@ delete_files(struct manage_job *job)
         return -1;
     if (job->model->source == MODEL_SOURCE_OLLAMA && list_ollama(job) < 0)
         return -1;
+    if (is_folder(job->model) && list_folder(job) < 0)
+        return -1;
     if (job->model->source == MODEL_SOURCE_HUGGINGFACE)
         add_hub_blobs(job);
+    else if (job->model->source != MODEL_SOURCE_OLLAMA &&
+             !is_folder(job->model))
+        add_other_names(job);
+    if (job->is_out_of_memory)
+        return error_set(&job->error, ERR_NO_MEMORY, "out of memory");
     for (size_t i = 0; !job->is_dry && i < job->paths.n; i++)
         if (remove_one(job, job->paths.at[i], job->from_base) < 0)
             return -1;

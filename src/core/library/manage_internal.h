@@ -10,6 +10,7 @@ struct manage_job {
     struct library *library; /* NULL: gone */
     struct model *model;     /* a copy: what it was */
     bool has_own_projector;  /* no other model uses it */
+    struct text_list others; /* of other models, inside its folder */
     /* moving */
     bool is_move;
     char *from_base, *to_base; /* folders; what is below keeps its place */

@@ -12,11 +12,7 @@ const char *const library_sort_keys[] = { "name",           "size_bytes",
 static bool
 has_word(const char *text, struct str word)
 {
-    size_t n = strlen(text);
-    for (size_t i = 0; i + word.n <= n; i++)
-        if (str_same_nocase(text + i, word.p, word.n))
-            return true;
-    return false;
+    return str_contains_nocase(str_from(text), word);
 }
 
 static bool

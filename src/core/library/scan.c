@@ -173,6 +173,17 @@ take_digest(struct found_file *file, const char *link)
         snprintf(file->sha256, sizeof file->sha256, "%.64s", name);
 }
 
+/* aria2 gives a file its name before it is whole, and has one of its own
+ * beside it until then. */
+static bool
+is_still_coming(const char *path)
+{
+    char control[LIMIT_PATH_BYTES + 8];
+    struct folder_facts facts;
+    snprintf(control, sizeof control, "%s.aria2", path);
+    return folder_facts(control, &facts) == 0;
+}
+
 static int
 take_file(struct collector *c, const char *folder,
           const struct folder_file *file)
@@ -233,7 +244,7 @@ on_file(void *ctx, const struct folder_file *file)
         scan_leave_out(scan, "there are more than 100,000 models", "");
         return 1;
     }
-    return take_file(c, folder, file);
+    return is_still_coming(file->path) ? 0 : take_file(c, folder, file);
 }
 
 static int

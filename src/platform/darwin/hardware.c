@@ -75,3 +75,9 @@ hardware_own_pid(void)
 {
     return getpid();
 }
+
+bool
+hardware_has_amx(void)
+{
+    return false;
+}

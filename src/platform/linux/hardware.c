@@ -103,3 +103,22 @@ hardware_own_pid(void)
 {
     return getpid();
 }
+
+/* The line of flags is longer than read_value() reads. */
+bool
+hardware_has_amx(void)
+{
+    FILE *file = fopen("/proc/cpuinfo", "re");
+    char *line = NULL;
+    size_t size = 0;
+    bool is_found = false, has_amx = false;
+    while (file != NULL && !is_found && getline(&line, &size, file) > 0) {
+        is_found = strncmp(line, "flags", 5) == 0;
+        has_amx = is_found && strstr(line, " amx_int8") != NULL &&
+                  strstr(line, " avx512_vnni") != NULL;
+    }
+    free(line);
+    if (file != NULL)
+        fclose(file);
+    return has_amx;
+}

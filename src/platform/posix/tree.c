@@ -14,7 +14,7 @@
 #include "base/str.h"
 #include "platform/system.h"
 
-enum { COPY_BYTES = 1 << 20, REMOVE_DEPTH_MAX = 32 };
+enum { COPY_BYTES = 1 << 20, DEPTH_MAX = 32 };
 
 static bool
 is_plain_part(struct str part)
@@ -136,78 +136,12 @@ copy_open(int from, int to, const struct stat *facts)
     return fsync(to);
 }
 
-static int
-copy_free(int from_fd, const char *from, int to_fd, const char *to)
-{
-    char part[64];
-    uint32_t tail;
-    struct stat facts;
-    int source = openat(from_fd, from, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
-    if (source < 0)
-        return -1;
-    system_random(&tail, sizeof tail);
-    snprintf(part, sizeof part, ".hearth-%08x.part", tail);
-    int target =
-        openat(to_fd, part, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
-    bool is_copied = target >= 0 && fstat(source, &facts) == 0 &&
-                     copy_open(source, target, &facts) == 0;
-    int errnum = errno;
-    close(source);
-    if (target >= 0 && close(target) != 0 && is_copied) {
-        is_copied = false;
-        errnum = errno;
-    }
-    if (is_copied) {
-        if (rename_free(to_fd, part, to_fd, to) == 0 && fsync(to_fd) == 0 &&
-            unlinkat(from_fd, from, 0) == 0)
-            return 0;
-        errnum = errno;
-    }
-    if (target >= 0)
-        unlinkat(to_fd, part, 0);
-    errno = errnum;
-    return -1;
-}
-
 static bool
 is_folder_at(int fd, const char *name)
 {
     struct stat facts;
     return fstatat(fd, name, &facts, AT_SYMLINK_NOFOLLOW) == 0 &&
            S_ISDIR(facts.st_mode);
-}
-
-int
-tree_move(const struct tree_name *from, const struct tree_name *to,
-          struct error *error)
-{
-    char from_last[256], to_last[256];
-    int from_fd = open_parent(from, false, from_last);
-    if (from_fd < 0)
-        return fail(error, errno, from);
-    int to_fd = open_parent(to, true, to_last);
-    if (to_fd < 0) {
-        int errnum = errno;
-        close(from_fd);
-        return fail(error, errnum, to);
-    }
-    int result = rename_free(from_fd, from_last, to_fd, to_last);
-    int errnum = result == 0 ? 0 : errno;
-    if (errnum == EXDEV && is_folder_at(from_fd, from_last)) {
-        result = error_set(error, ERR_INVALID,
-                           "%s is a folder: it cannot be moved to another "
-                           "file system",
-                           from->name);
-        errnum = 0;
-    } else if (errnum == EXDEV) {
-        result = copy_free(from_fd, from_last, to_fd, to_last);
-        errnum = result == 0 ? 0 : errno;
-    }
-    if (result == 0)
-        fsync(to_fd);
-    close(from_fd);
-    close(to_fd);
-    return errnum == 0 ? result : fail(error, errnum, to);
 }
 
 /* ---- removing ---- */
@@ -217,7 +151,7 @@ remove_at(int fd, const char *name, int depth)
 {
     if (unlinkat(fd, name, 0) == 0 || errno == ENOENT)
         return 0;
-    if (!is_folder_at(fd, name) || depth == REMOVE_DEPTH_MAX)
+    if (!is_folder_at(fd, name) || depth == DEPTH_MAX)
         return -1;
     int below =
         openat(fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
@@ -236,6 +170,166 @@ remove_at(int fd, const char *name, int depth)
     closedir(folder);
     errno = errnum;
     return result == 0 ? unlinkat(fd, name, AT_REMOVEDIR) : -1;
+}
+
+/* ---- copying ---- */
+
+static int
+copy_file(int from_fd, const char *from, int to_fd, const char *to)
+{
+    struct stat facts;
+    int source = openat(from_fd, from, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+    if (source < 0)
+        return -1;
+    int target =
+        openat(to_fd, to, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
+    bool is_copied = target >= 0 && fstat(source, &facts) == 0 &&
+                     copy_open(source, target, &facts) == 0;
+    int errnum = errno;
+    close(source);
+    if (target >= 0 && close(target) != 0 && is_copied)
+        return -1;
+    errno = errnum;
+    return is_copied ? 0 : -1;
+}
+
+static int
+copy_link(int from_fd, const char *from, int to_fd, const char *to)
+{
+    char target[LIMIT_PATH_BYTES];
+    ssize_t n = readlinkat(from_fd, from, target, sizeof target - 1);
+    if (n < 0)
+        return -1;
+    target[n] = '\0';
+    return symlinkat(target, to_fd, to);
+}
+
+static int copy_at(int from_fd, const char *from, int to_fd, const char *to,
+                   int depth);
+
+static int
+copy_folder(int from_fd, const char *from, int to_fd, const char *to, int depth)
+{
+    const int flags = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC;
+    int result = -1;
+    if (mkdirat(to_fd, to, 0755) != 0)
+        return -1;
+    int below = openat(from_fd, from, flags);
+    int target = openat(to_fd, to, flags);
+    DIR *folder = below < 0 || target < 0 ? NULL : fdopendir(below);
+    if (folder != NULL) {
+        const struct dirent *entry;
+        result = 0;
+        while (result == 0 && (entry = readdir(folder)) != NULL)
+            if (strcmp(entry->d_name, ".") != 0 &&
+                strcmp(entry->d_name, "..") != 0)
+                result = copy_at(below, entry->d_name, target, entry->d_name,
+                                 depth + 1);
+        result = result == 0 ? fsync(target) : -1;
+    }
+    int errnum = errno;
+    if (folder != NULL)
+        closedir(folder);
+    else if (below >= 0)
+        close(below);
+    if (target >= 0)
+        close(target);
+    errno = errnum;
+    return result;
+}
+
+/* The whole of it, to disk, under a name that is free. */
+static int
+copy_at(int from_fd, const char *from, int to_fd, const char *to, int depth)
+{
+    struct stat facts;
+    if (fstatat(from_fd, from, &facts, AT_SYMLINK_NOFOLLOW) != 0)
+        return -1;
+    if (S_ISREG(facts.st_mode))
+        return copy_file(from_fd, from, to_fd, to);
+    if (S_ISLNK(facts.st_mode))
+        return copy_link(from_fd, from, to_fd, to);
+    if (S_ISDIR(facts.st_mode) && depth < DEPTH_MAX)
+        return copy_folder(from_fd, from, to_fd, to, depth);
+    errno = ENOTSUP;
+    return -1;
+}
+
+static void
+hidden_name(char ret_name[64])
+{
+    uint32_t tail;
+    system_random(&tail, sizeof tail);
+    snprintf(ret_name, 64, ".hearth-%08x.part", tail);
+}
+
+/* At once for everybody who looks, though it may take its time. What cannot
+ * be removed is left under a name that nobody looks at. */
+static int
+put_away(int fd, const char *name)
+{
+    char hidden[64];
+    if (!is_folder_at(fd, name))
+        return unlinkat(fd, name, 0);
+    hidden_name(hidden);
+    if (renameat(fd, name, fd, hidden) != 0)
+        return -1;
+    remove_at(fd, hidden, 0);
+    return 0;
+}
+
+/* Never half there, and never lost: the old one goes when the new one is
+ * whole and on disk. */
+static int
+copy_free(int from_fd, const char *from, int to_fd, const char *to)
+{
+    char part[64];
+    struct stat facts;
+    bool is_named = false;
+    if (fstatat(to_fd, to, &facts, AT_SYMLINK_NOFOLLOW) == 0) {
+        errno = EEXIST; /* before much is copied for nothing */
+        return -1;
+    }
+    hidden_name(part);
+    if (copy_at(from_fd, from, to_fd, part, 0) == 0 &&
+        rename_free(to_fd, part, to_fd, to) == 0) {
+        if (fsync(to_fd) == 0 && put_away(from_fd, from) == 0)
+            return 0;
+        is_named = true;
+    }
+    int errnum = errno;
+    remove_at(to_fd, is_named ? to : part, 0);
+    errno = errnum;
+    return -1;
+}
+
+/* ---- moving ---- */
+
+int
+tree_move(const struct tree_name *from, const struct tree_name *to,
+          struct error *error)
+{
+    char from_last[256], to_last[256];
+    int from_fd = open_parent(from, false, from_last);
+    if (from_fd < 0)
+        return fail(error, errno, from);
+    int to_fd = open_parent(to, true, to_last);
+    if (to_fd < 0) {
+        int errnum = errno;
+        close(from_fd);
+        return fail(error, errnum, to);
+    }
+    int result = rename_free(from_fd, from_last, to_fd, to_last);
+    int errnum = result == 0 ? 0 : errno;
+    if (errnum == EXDEV) {
+        result = copy_free(from_fd, from_last, to_fd, to_last);
+        errnum = result == 0 ? 0 : errno;
+    }
+    if (result == 0)
+        fsync(to_fd);
+    close(from_fd);
+    close(to_fd);
+    return errnum == 0 ? 0 : fail(error, errnum, to);
 }
 
 int

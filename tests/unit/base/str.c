@@ -25,6 +25,11 @@ test_searching(void **state)
     assert_true(str_ends_with(STR("abc"), STR("bc")));
     assert_true(str_ends_with(str_from(NULL), STR("")));
     assert_false(str_ends_with(STR("bc"), STR("abc")));
+    assert_true(str_contains_nocase(STR("one Two"), STR("e tW")));
+    assert_true(str_contains_nocase(STR("[x]"), STR("[")));
+    assert_true(str_contains_nocase(STR(""), STR("")));
+    assert_false(str_contains_nocase(STR("{x}"), STR("[")));
+    assert_false(str_contains_nocase(STR("ab"), STR("abc")));
     assert_true(str_ends_with_nocase(STR("a.GGUF"), STR(".gguf")));
     assert_false(str_ends_with_nocase(STR("gguf"), STR(".gguf")));
     assert_false(str_ends_with_nocase(STR("a.gguf2"), STR(".gguf")));

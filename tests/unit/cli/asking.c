@@ -204,19 +204,22 @@ each_command_has_its_request(void **state)
           "MODEL  SIZE     DOWNLOADS  LIKES  ACCESS  UPDATED\n"
           "a/b    2.0 KiB  7          1      gated   2026-01-02\n"
           "c/d    -        0          0      here    -\n" },
-        { "models list llama --kind llm --sort size",
+        { "models list llama --kind llm --sort size_bytes",
           OK_JSON("[{\"name\":\"m\",\"kind\":\"llm\",\"architecture\":"
-                  "\"llama\",\"parameters\":8030261248,\"quantization\":"
+                  "\"llama\",\"n_parameters\":8030261248,\"quantization\":"
                   "\"Q4_K_M\",\"context_length\":8192,\"size_bytes\":1024,"
                   "\"source\":\"ollama\"}]"),
-          "GET /api/models?q=llama&kind=llm&sort=size ", "",
+          "GET /api/models?q=llama&kind=llm&sort=size_bytes ", "",
           "NAME  KIND  ARCH   PARAMS  QUANT   CONTEXT  SIZE     FROM\n"
           "m     llm   llama  8.0 B   Q4_K_M  8192     1.0 KiB  ollama\n" },
-        { "models show a/b", OK_JSON("{\"id\":\"x\",\"preview\":null}"),
-          "GET /api/models/a%2Fb ", "", "id                 x\n" },
+        { "models show a/b",
+          OK_JSON("{\"id\":\"x\",\"preview\":null,\"title\":\"\","
+                  "\"description\":\"a\\nb\"}"),
+          "GET /api/models/a%2Fb ", "",
+          "id                 x\ndescription        a b\n" },
         { "models rm m --dry-run",
-          OK_JSON("{\"files\":[{\"path\":\"/m/a.gguf\"},"
-                  "{\"path\":\"/m/b\"}],\"bytes\":3072}"),
+          OK_JSON("{\"files\":[\"/m/a.gguf\",\"/m/b\"],"
+                  "\"size_bytes\":3072}"),
           "DELETE /api/models/m?dry_run=1 ", "",
           "/m/a.gguf\n/m/b\nwould be deleted: 2 files, 3.0 KiB\n" },
         { "models mv m archive", OK_JSON("{\"new_path\":\"/a/m.gguf\"}"),
@@ -224,6 +227,10 @@ each_command_has_its_request(void **state)
           "/a/m.gguf\n" },
         { "models dups", OK_JSON("[]"), "GET /api/models/duplicates ", "",
           "No file is here twice.\n" },
+        { "models dups",
+          OK_JSON("[{\"sha256\":\"ab\",\"models\":[{\"path\":\"/m/a\"},"
+                  "{\"path\":\"/m/b\"}]}]"),
+          "GET /api/models/duplicates ", "", "ab\n  /m/a\n  /m/b\n" },
         { "downloads list",
           OK_JSON("[{\"task_id\":\"t\",\"model_id\":\"a/b\",\"status\":"
                   "\"downloading\",\"progress\":40,\"total_bytes\":1024,"

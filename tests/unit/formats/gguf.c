@@ -490,9 +490,22 @@ test_names_of_numbers(void **state)
     assert_int_equal(ggml_type_find(41)->block, 128);
     assert_null(ggml_type_find(4));
     assert_null(ggml_type_find(UINT32_MAX));
-    assert_string_equal(llama_ftype_name(15), "Q4_K_M");
-    assert_string_equal(llama_ftype_name(7), "Q8_0");
-    assert_null(llama_ftype_name(5));
+    /* enum llama_ftype, by number; 5 and 6 are no more */
+    static const char *const ftypes[] = {
+        "F32",    "F16",     "Q4_0",   "Q4_1",     "Q4_1_F16", NULL,
+        NULL,     "Q8_0",    "Q5_0",   "Q5_1",     "Q2_K",     "Q3_K_S",
+        "Q3_K_M", "Q3_K_L",  "Q4_K_S", "Q4_K_M",   "Q5_K_S",   "Q5_K_M",
+        "Q6_K",   "IQ2_XXS", "IQ2_XS", "Q2_K_S",   "IQ3_XS",   "IQ3_XXS",
+        "IQ1_S",  "IQ4_NL",  "IQ3_S",  "IQ3_M",    "IQ2_S",    "IQ2_M",
+        "IQ4_XS", "IQ1_M",   "BF16",   "Q4_0_4_4", "Q4_0_4_8", "Q4_0_8_8",
+        "TQ1_0",  "TQ2_0",   "MXFP4",
+    };
+    for (size_t i = 0; i < sizeof ftypes / sizeof *ftypes; i++) {
+        const char *name = llama_ftype_name(i);
+        assert_string_equal(name == NULL ? "" : name,
+                            ftypes[i] == NULL ? "" : ftypes[i]);
+    }
+    assert_null(llama_ftype_name(UINT64_MAX));
     (void)state;
 }
 

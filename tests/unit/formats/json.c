@@ -240,6 +240,34 @@ test_writing_stops_at_the_ceiling(void **state)
     strbuf_release(&out);
 }
 
+static void
+test_reads_in_place(void **state)
+{
+    struct strbuf text = STRBUF_INIT(64);
+    struct error error;
+    struct str word;
+    strbuf_add_text(&text, "{\"a\":\"x\\ny\",\"b\":[1,2]}");
+    struct json_doc *doc = json_parse_in_place(&text, &error);
+    assert_non_null(doc);
+    assert_true(json_as_text(json_get(json_root(doc), "a"), &word));
+    assert_true(str_is(word, "x\ny"));
+    assert_int_equal(json_count(json_get(json_root(doc), "b")), 2);
+    json_doc_free(doc);
+    strbuf_clear(&text);
+    strbuf_add_text(&text, "{\"\\u0061\":1,\n \"a\":2}");
+    assert_null(json_parse_in_place(&text, &error));
+    assert_string_equal(error.message,
+                        "line 2, column 2: the key \"a\" stands there twice");
+    strbuf_release(&text);
+    strbuf_init(&text, 2); /* no room for the padding */
+    strbuf_add_text(&text, "{}");
+    assert_null(json_parse_in_place(&text, &error));
+    assert_int_equal(error.code, ERR_TOO_LARGE);
+    strbuf_release(&text);
+    assert_int_equal(json_values_at_most(STR("{\"a,[\\\"\":[1,2]}")), 5);
+    (void)state;
+}
+
 int
 main(void)
 {
@@ -249,6 +277,7 @@ main(void)
         cmocka_unit_test(test_walks_objects),
         cmocka_unit_test(test_refuses),
         cmocka_unit_test(test_limits_depth),
+        cmocka_unit_test(test_reads_in_place),
         cmocka_unit_test(test_writes),
         cmocka_unit_test(test_writing_stops_at_the_ceiling),
     };

@@ -218,6 +218,36 @@ test_writing(void **state)
     (void)state;
 }
 
+static void
+test_pages(void **state)
+{
+    static const struct {
+        const char *url;
+        int64_t model_id, version_id;
+    } rows[] = {
+        { "https://civitai.com/models/12/some-name", 12, 0 },
+        { "https://civitai.com/models/12?modelVersionId=34", 12, 34 },
+        { "https://civitai.com/api/v1/models/12", 12, 0 },
+        { "https://civitai.com/api/v1/model-versions/34", 0, 34 },
+        { "https://civitai.com/api/download/models/34?type=Model", 0, 34 },
+        { "https://civitai.com/models/99999999999999999999", 0, 0 },
+        { "https://civitai.com/models/", 0, 0 },
+        { "https://civitai.com/", 0, 0 },
+        { "http://civitai.com/models/12", 0, 0 },
+        { "javascript:/models/12", 0, 0 },
+        { "", 0, 0 },
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        int64_t model_id = -1, version_id = -1;
+        bool is_page =
+            civitai_page_read(str_from(rows[i].url), &model_id, &version_id);
+        assert_int_equal(is_page, rows[i].model_id + rows[i].version_id > 0);
+        assert_int_equal(model_id, rows[i].model_id);
+        assert_int_equal(version_id, rows[i].version_id);
+    }
+    (void)state;
+}
+
 int
 main(void)
 {
@@ -229,6 +259,7 @@ main(void)
         cmocka_unit_test(test_wrong_types_and_lengths),
         cmocka_unit_test(test_no_sidecar),
         cmocka_unit_test(test_writing),
+        cmocka_unit_test(test_pages),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

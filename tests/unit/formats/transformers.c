@@ -12,6 +12,17 @@
 #include "base/strbuf.h"
 #include "formats/transformers.h"
 
+static int
+read_index(struct str text, struct transformers_index *ret_index,
+           struct error *error)
+{
+    struct strbuf room = STRBUF_INIT(TRANSFORMERS_INDEX_ROOM);
+    strbuf_add_str(&room, text);
+    int result = transformers_index_read(&room, ret_index, error);
+    strbuf_release(&room);
+    return result;
+}
+
 static struct transformers_config
 config_of(const char *text)
 {
@@ -38,7 +49,8 @@ test_an_mlx_model(void **state)
     assert_true(c.is_mlx);
     assert_int_equal(c.kind, MODEL_KIND_LLM);
     assert_string_equal(c.model_type, "qwen3_moe");
-    assert_string_equal(c.architecture, "Qwen3MoeForCausalLM");
+    assert_int_equal(c.n_architectures, 1);
+    assert_string_equal(c.architectures[0], "Qwen3MoeForCausalLM");
     assert_string_equal(c.quantization, "4bit");
     assert_int_equal(c.quantization_bits, 4);
     assert_int_equal(c.quantization_group_size, 64);
@@ -190,6 +202,19 @@ test_wrong_types_are_named(void **state)
 }
 
 static void
+test_several_architectures(void **state)
+{
+    struct transformers_config c = config_of(
+        "{\"architectures\":[\"A\",5,\"B\",\"C\",\"D\",\"E\",\"F\",\"G\","
+        "\"H\",\"I\"]}");
+    assert_int_equal(c.n_architectures, TRANSFORMERS_ARCHITECTURES_MAX);
+    assert_string_equal(c.architectures[1], "B");
+    assert_string_equal(c.architectures[7], "H");
+    assert_string_equal(c.ignored, "architectures is a whole number");
+    (void)state;
+}
+
+static void
 test_what_python_writes(void **state)
 {
     struct transformers_config c = config_of(
@@ -213,7 +238,7 @@ test_no_configuration(void **state)
         struct str text = str_from(texts[i]);
         assert_int_equal(transformers_config_read(text, &config, &error), -1);
         assert_string_not_equal(error.message, "");
-        assert_int_equal(transformers_index_read(text, &index, &error), -1);
+        assert_int_equal(read_index(text, &index, &error), -1);
         assert_int_equal(
             transformers_tokenizer_read(text, &has_template, &error), -1);
     }
@@ -257,7 +282,7 @@ test_an_index(void **state)
 {
     struct transformers_index index;
     struct error error;
-    int result = transformers_index_read(
+    int result = read_index(
         STR("{\"metadata\":{\"total_parameters\":8190735360,\"total_size\":"
             "1.5e10},\"weight_map\":{\"a\":\"model-00002-of-00002."
             "safetensors\",\"b\":\"model-00001-of-00002.safetensors\",\"c\":"
@@ -290,9 +315,8 @@ test_hostile_indexes(void **state)
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         struct transformers_index index;
         struct error error;
-        assert_int_equal(
-            transformers_index_read(str_from(rows[i].text), &index, &error),
-            -1);
+        assert_int_equal(read_index(str_from(rows[i].text), &index, &error),
+                         -1);
         assert_int_equal(error.code, ERR_INVALID);
         if (strstr(error.message, rows[i].why) == NULL)
             fail_msg("%s: %s", rows[i].text, error.message);
@@ -311,8 +335,29 @@ test_an_index_of_too_many_files(void **state)
         strbuf_addf(&text, ",\"%d\":\"%d\"", i, i);
     strbuf_add_text(&text, "}}");
     assert_false(strbuf_failed(&text));
+    assert_int_equal(read_index(strbuf_view(&text), &index, &error), -1);
+    assert_int_equal(error.code, ERR_TOO_LARGE);
+    strbuf_release(&text);
+    (void)state;
+}
+
+/* A value takes more memory than the two bytes that it may be. */
+static void
+test_too_many_values(void **state)
+{
+    struct strbuf text = STRBUF_INIT(4 << 20);
+    struct transformers_config config;
+    struct transformers_index index;
+    struct error error;
+    strbuf_add_text(&text, "{\"a\":[0");
+    for (int i = 0; i < TRANSFORMERS_VALUES_MAX; i++)
+        strbuf_add_text(&text, ",0");
+    strbuf_add_text(&text, "]}");
+    assert_false(strbuf_failed(&text));
     assert_int_equal(
-        transformers_index_read(strbuf_view(&text), &index, &error), -1);
+        transformers_config_read(strbuf_view(&text), &config, &error), -1);
+    assert_int_equal(error.code, ERR_TOO_LARGE);
+    assert_int_equal(read_index(strbuf_view(&text), &index, &error), -1);
     assert_int_equal(error.code, ERR_TOO_LARGE);
     strbuf_release(&text);
     (void)state;
@@ -328,12 +373,14 @@ main(void)
         cmocka_unit_test(test_kinds),
         cmocka_unit_test(test_quantizations),
         cmocka_unit_test(test_wrong_types_are_named),
+        cmocka_unit_test(test_several_architectures),
         cmocka_unit_test(test_what_python_writes),
         cmocka_unit_test(test_no_configuration),
         cmocka_unit_test(test_templates),
         cmocka_unit_test(test_an_index),
         cmocka_unit_test(test_hostile_indexes),
         cmocka_unit_test(test_an_index_of_too_many_files),
+        cmocka_unit_test(test_too_many_values),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

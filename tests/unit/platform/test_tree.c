@@ -1,3 +1,4 @@
+#include <dirent.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -135,10 +136,60 @@ test_to_another_file_system(void **state)
     assert_int_equal(move("a", elsewhere, "x/a"), ERR_CONFLICT);
     assert_holds(elsewhere, "x/a", "1");
     assert_holds(dir, "a", "2");
-    snprintf(path, sizeof path, "%s/folder", dir);
-    assert_int_equal(mkdir(path, 0700), 0);
-    assert_int_equal(move("folder", elsewhere, "folder"), ERR_INVALID);
     assert_true(tree_free_bytes(elsewhere) > 0);
+}
+
+static size_t
+count_names(const char *folder)
+{
+    size_t n = 0;
+    DIR *names = opendir(folder);
+    assert_non_null(names);
+    while (readdir(names) != NULL)
+        n++;
+    closedir(names);
+    return n - 2;
+}
+
+/* Also what is hidden, and links as links. */
+static void
+test_a_folder_to_another_file_system(void **state)
+{
+    (void)state;
+    struct folder_facts here, there;
+    char path[600], target[600];
+    if (elsewhere[0] == '\0' || folder_facts(dir, &here) < 0 ||
+        folder_facts(elsewhere, &there) < 0 || here.device == there.device)
+        skip();
+    snprintf(path, sizeof path, "%s/folder/deep", dir);
+    struct error error;
+    assert_int_equal(file_make_folders(path, 0700, &error), 0);
+    put("folder/a", "1");
+    put("folder/deep/.b", "22");
+    snprintf(path, sizeof path, "%s/folder/deep/c", dir);
+    assert_int_equal(symlink("../a", path), 0);
+    /* Something that is no file: nothing is moved. */
+    snprintf(path, sizeof path, "%s/folder/deep/pipe", dir);
+    assert_int_equal(mkfifo(path, 0600), 0);
+    size_t n_before = count_names(elsewhere);
+    assert_int_not_equal(move("folder", elsewhere, "folder"), ERR_OK);
+    assert_int_equal(count_names(elsewhere), n_before);
+    assert_holds(dir, "folder/deep/.b", "22");
+    assert_int_equal(unlink(path), 0);
+    assert_int_equal(move("folder", elsewhere, "folder"), ERR_OK);
+    assert_holds(elsewhere, "folder/a", "1");
+    assert_holds(elsewhere, "folder/deep/.b", "22");
+    snprintf(path, sizeof path, "%s/folder/deep/c", elsewhere);
+    ssize_t n = readlink(path, target, sizeof target - 1);
+    assert_int_equal(n, 4);
+    snprintf(path, sizeof path, "%s/folder", dir);
+    assert_int_equal(access(path, F_OK), -1);
+    /* In the way. */
+    assert_int_equal(mkdir(path, 0700), 0);
+    assert_int_equal(move("folder", elsewhere, "folder"), ERR_CONFLICT);
+    assert_holds(elsewhere, "folder/a", "1");
+    const struct tree_name copied = { elsewhere, "folder" };
+    assert_int_equal(tree_remove(&copied, &error), 0);
 }
 
 int
@@ -149,6 +200,7 @@ main(void)
         TEST(test_moves_and_never_replaces),
         TEST(test_stays_below_the_root),
         TEST(test_to_another_file_system),
+        TEST(test_a_folder_to_another_file_system),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -329,6 +329,66 @@ gpus_share_by_their_memory(void **state)
 }
 
 static void
+repacking_is_for_amx_without_gpus(void **state)
+{
+    struct fit_machine machine = machine_of(100000);
+    plain();
+    for (size_t i = 0; i < LAYERS; i++)
+        facts.layers[i].repack_bytes = MIB;
+    facts.output_repack_bytes = 3 * (int64_t)MIB;
+    facts.input_repack_bytes = 22 * (int64_t)MIB;
+    estimate((struct fit_options){ .gpu_layers = -1 }, machine);
+    assert_int_equal(result.parts[FIT_REPACK], 0);
+    int64_t without_bytes = result.total_bytes;
+    machine.has_amx = true;
+    estimate((struct fit_options){ .gpu_layers = -1 }, machine);
+    assert_int_equal(result.parts[FIT_REPACK], 7 * (int64_t)MIB);
+    assert_int_equal(result.total_bytes, without_bytes + 7 * (int64_t)MIB);
+    assert_non_null(strstr(result.explanations[FIT_REPACK], "AMX; "));
+    facts.output_bytes = 0; /* the embedding matrix, once more */
+    estimate((struct fit_options){ .gpu_layers = -1 }, machine);
+    assert_int_equal(result.parts[FIT_REPACK], 26 * (int64_t)MIB);
+    assert_non_null(strstr(result.explanations[FIT_REPACK], "once more"));
+    machine.gpus[0] = gpu_of(1000);
+    machine.n_gpus = 1;
+    estimate((struct fit_options){ .gpu_layers = 0 }, machine);
+    assert_int_equal(result.parts[FIT_REPACK], 0);
+}
+
+static void
+glances_count_files_and_a_short_context(void **state)
+{
+    struct model model = { .size_bytes = 1000,
+                           .context_length = 131072,
+                           .n_layers = 32,
+                           .n_heads = 32,
+                           .n_kv_heads = 8,
+                           .embedding_length = 4096 };
+    /* keys and values, F16, 4096 tokens, 32 blocks, 8 heads of 128 */
+    const int64_t cache = INT64_C(2) * 2 * 4096 * 32 * 8 * 128;
+    assert_int_equal(fit_glance_bytes(&model), 1000 + cache);
+    model.context_length = 2048;
+    assert_int_equal(fit_glance_bytes(&model), 1000 + cache / 2);
+    model.n_kv_heads = 0; /* not said: as many as heads */
+    assert_int_equal(fit_glance_bytes(&model), 1000 + cache * 2);
+    model.n_layers = 0;
+    assert_int_equal(fit_glance_bytes(&model), 1000);
+    model.n_layers = model.n_kv_heads = model.embedding_length = INT64_MAX;
+    assert_int_equal(fit_glance_bytes(&model), INT64_MAX);
+    model.size_bytes = -1;
+    model.n_heads = INT64_MIN;
+    assert_int_equal(fit_glance_bytes(&model), 0);
+
+    struct fit_machine machine = machine_of(100);
+    machine.gpus[0] = gpu_of(10);
+    machine.gpus[1] = gpu_of(20);
+    machine.n_gpus = 2;
+    assert_int_equal(fit_machine_bytes(&machine), 130 * (int64_t)MIB);
+    machine.memory_total_bytes = -1;
+    assert_int_equal(fit_machine_bytes(&machine), -1);
+}
+
+static void
 weights_only(void **state)
 {
     facts = (struct fit_facts){ .is_weights_only = true,
@@ -385,6 +445,8 @@ main(void)
         cmocka_unit_test(layers_go_to_gpus),
         cmocka_unit_test(as_many_layers_as_fit),
         cmocka_unit_test(gpus_share_by_their_memory),
+        cmocka_unit_test(repacking_is_for_amx_without_gpus),
+        cmocka_unit_test(glances_count_files_and_a_short_context),
         cmocka_unit_test(weights_only),
         cmocka_unit_test(the_largest_numbers_do_not_overflow),
     };

@@ -95,6 +95,81 @@ blocks_by_architecture(void **state)
     assert_blocks("sasa");
 }
 
+/* A header with tensors of `type`; what they hold is not there. */
+static void
+read_matrices(const char *architecture, uint32_t type, uint64_t n_words)
+{
+    static const struct {
+        const char *name;
+        uint64_t shape[3];
+        unsigned n_dims;
+    } rows[] = {
+        { "blk.0.attn_q.weight", { 512, 96, 1 }, 2 },
+        { "blk.0.attn_k.weight", { 512, 48, 1 }, 2 }, /* no multiple of 32 */
+        { "blk.0.ffn_up_exps.weight", { 512, 64, 4 }, 3 },
+        { "blk.0.attn_q.bias", { 512, 1, 1 }, 1 },
+    };
+    const uint64_t embedding[] = { 512, n_words };
+    struct gguf_writer w;
+    struct strbuf file = STRBUF_INIT(16 * MIB);
+    struct error error = { 0 };
+    char key[64];
+    gguf_writer_init(&w);
+    gguf_put_text(&w, "general.architecture", str_from(architecture));
+    snprintf(key, sizeof key, "%s.block_count", architecture);
+    gguf_put_u32(&w, key, 1);
+    snprintf(key, sizeof key, "%s.embedding_length", architecture);
+    gguf_put_u32(&w, key, 512);
+    gguf_add_tensor(&w, "token_embd.weight", GGUF_F16, embedding, 2);
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
+        gguf_add_tensor(&w, rows[i].name, GGUF_F32, rows[i].shape,
+                        rows[i].n_dims);
+    assert_int_equal(gguf_finish(&w, &file, &error), 0);
+    uint64_t data_bytes = w.data_bytes;
+    gguf_writer_release(&w);
+    /* Each type that is asked for is smaller than the F32 of the table. */
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        char *at = memmem(file.p, file.n, rows[i].name, strlen(rows[i].name));
+        assert_non_null(at);
+        memcpy(at + strlen(rows[i].name) + 4 + 8 * (size_t)rows[i].n_dims,
+               &type, 4);
+    }
+    struct byte_prefix prefix = { .have = strbuf_view(&file) };
+    struct byte_source source =
+        byte_prefix_source(&prefix, file.n + data_bytes);
+    if (fit_facts_read(&source, &facts, &error) < 0)
+        fail_msg("%s", error.message);
+    strbuf_release(&file);
+}
+
+static void
+matrices_are_repacked_for_amx(void **state)
+{
+    const struct {
+        uint32_t type;
+        int64_t more_bytes; /* of 512 x 96 */
+    } rows[] = {
+        { 8, 512 * 96 / 32 * 4 }, /* Q8_0 */
+        { 12, 512 * 96 / 256 * 4 },
+        { 13, 512 * 96 / 256 * 4 },
+        { 23, 512 * 96 / 256 * 2 },
+        { 0, 0 },
+        { 1, 0 },
+        { 2, 0 },
+        { 14, 0 },
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        read_matrices("llama", rows[i].type, 64);
+        assert_int_equal(facts.layers[0].repack_bytes, rows[i].more_bytes);
+        assert_int_equal(facts.input_repack_bytes, 512 * 64 * 2);
+    }
+    read_matrices("llama", 8, 65); /* words that are no multiple of 32 */
+    assert_int_equal(facts.input_repack_bytes, 0);
+    read_matrices("bert", 8, 64); /* no output matrix */
+    assert_int_equal(facts.input_repack_bytes, 0);
+    assert_int_equal(facts.output_repack_bytes, 0);
+}
+
 static void
 weights_are_told_by_place(void **state)
 {
@@ -333,6 +408,7 @@ main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(blocks_by_architecture),
         cmocka_unit_test(weights_are_told_by_place),
+        cmocka_unit_test(matrices_are_repacked_for_amx),
         cmocka_unit_test(the_file_may_say_which_blocks),
         cmocka_unit_test(other_recurrences),
         cmocka_unit_test(an_unknown_architecture_is_a_guess),

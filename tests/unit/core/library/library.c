@@ -20,7 +20,9 @@ struct fixture {
     struct store *store;
     struct library *library;
     struct subscription subscription;
-    int n_changes, n_scanned, n_warnings;
+    struct library_progress progress; /* the last that was told */
+    int n_changes, n_scanned, n_warnings, n_progress;
+    bool is_waiting; /* for the end of a scan */
     char warning[LOG_TEXT_BYTES];
 };
 
@@ -30,6 +32,11 @@ on_event(struct subscription *subscription, const struct event *event)
     struct fixture *f = LIST_ENTRY(subscription, struct fixture, subscription);
     if (event->type == EVENT_LIBRARY_CHANGED) {
         f->n_changes++;
+    } else if (event->type == EVENT_LIBRARY_SCAN) {
+        f->n_progress++;
+        f->progress = *(const struct library_progress *)event->payload;
+        if (f->is_waiting && !f->progress.is_running)
+            loop_stop(&f->loop);
     } else if (event->type == EVENT_LOG) {
         const struct log_entry *entry = event->payload;
         f->n_warnings++;
@@ -86,7 +93,9 @@ setup(void **state)
     assert_int_equal(loop_init(&f->loop, &error), 0);
     events_init(&f->events);
     events_subscribe(&f->events, &f->subscription,
-                     EVENT_BIT(LIBRARY_CHANGED) | EVENT_BIT(LOG), on_event);
+                     EVENT_BIT(LIBRARY_CHANGED) | EVENT_BIT(LIBRARY_SCAN) |
+                         EVENT_BIT(LOG),
+                     on_event);
     open_store(f);
     open_library(f);
     *state = f;
@@ -177,6 +186,8 @@ test_finds_models(void **state)
     put(f, "b.gguf", "12345");
     put(f, "sub/deep/a.GGUF", "x");
     put(f, "half.gguf.part", "x");
+    put(f, "coming.gguf", "x");
+    put(f, "coming.gguf.aria2", "x");
     put(f, ".hidden.gguf", "x");
     put(f, ".cache/c.gguf", "x");
     put(f, "readme.md", "x");
@@ -388,6 +399,47 @@ test_freed_while_scanning(void **state)
 }
 
 static void
+test_how_far_a_scan_is(void **state)
+{
+    struct fixture *f = *state;
+    struct library_progress now;
+    put(f, "a.gguf", "damaged");
+    put(f, "b.gguf", "too");
+    library_progress(f->library, &now);
+    assert_int_equal(now.finished_at_ms, 0);
+    library_scan(f->library, on_scanned, f);
+    library_progress(f->library, &now);
+    assert_true(now.is_running);
+    loop_run(&f->loop);
+    assert_true(f->n_progress > 0);
+    library_progress(f->library, &now);
+    assert_memory_equal(&now, &f->progress, sizeof now);
+    assert_false(now.is_running);
+    assert_int_equal(now.n_found, 2);
+    assert_int_equal(now.n_read, 2);
+    assert_int_equal(now.n_errors, 2);
+    assert_true(now.finished_at_ms > 0);
+}
+
+/* Where nothing tells of changes, it looks by itself now and then. */
+static void
+test_looks_again_by_itself(void **state)
+{
+    struct fixture *f = *state;
+    struct str root = str_from(f->root);
+    const struct library_options options = { .roots = &root,
+                                             .n_roots = 1,
+                                             .rescan_s = 1 };
+    struct error error;
+    scan(f);
+    assert_int_equal(library_configure(f->library, &options, &error), 0);
+    put(f, "late.gguf", "x");
+    f->is_waiting = true;
+    loop_run(&f->loop);
+    assert_names(f, "late");
+}
+
+static void
 test_a_thousand_models(void **state)
 {
     struct fixture *f = *state;
@@ -422,6 +474,8 @@ main(void)
         TEST(test_new_roots_while_scanning),
         TEST(test_a_missing_root_is_told),
         TEST(test_freed_while_scanning),
+        TEST(test_how_far_a_scan_is),
+        TEST(test_looks_again_by_itself),
         TEST(test_a_thousand_models),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
