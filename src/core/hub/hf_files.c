@@ -113,9 +113,9 @@ without_gguf(struct str path)
 }
 
 static struct str
-stem_of(const struct hub_file *file, unsigned *ret_n_parts)
+stem_of(struct str path, unsigned *ret_n_parts)
 {
-    struct str path = str_from(file->path), name = path, rest = path;
+    struct str name = path, rest = path;
     while (rest.p != NULL)
         name = str_split(&rest, '/');
     struct model_shard shard = model_shard_of(name);
@@ -130,7 +130,7 @@ is_of(const struct hub_file *file, const struct variant *variant)
     unsigned n_parts;
     if (!is_gguf(file) || is_projector(file))
         return false;
-    struct str stem = stem_of(file, &n_parts);
+    struct str stem = stem_of(str_from(file->path), &n_parts);
     return n_parts == variant->n_parts && str_eq(stem, variant->stem);
 }
 
@@ -170,7 +170,7 @@ collect(struct hub_job *job)
             continue;
         struct variant *fresh = &variants->at[variants->n++];
         fresh->quantization = quantization_of(file);
-        fresh->stem = stem_of(file, &fresh->n_parts);
+        fresh->stem = stem_of(str_from(file->path), &fresh->n_parts);
         fresh->path = without_gguf(str_from(file->path));
     }
     for (size_t i = 0; i < variants->n; i++)
@@ -179,10 +179,14 @@ collect(struct hub_job *job)
 }
 
 /* Whether somebody may mean it by that: its name, its quantization, the path
- * of its file with or without the ending, the file's name alone. */
+ * of a file of it with or without the ending, the file's name alone. */
 static bool
 is_meant(const struct variant *variant, struct str name)
 {
+    unsigned n_parts;
+    if (str_ends_with(name, STR(".gguf")) &&
+        str_eq(stem_of(name, &n_parts), variant->stem))
+        return n_parts == variant->n_parts;
     struct str bare = without_gguf(name), file = variant->stem, rest = file;
     while (rest.p != NULL)
         file = str_split(&rest, '/');

@@ -256,6 +256,9 @@ test_choice(void **state)
               "1") "," LFS_OF("a-Q8_0-00002-of-00002.gguf", "1"),
           "a-Q8_0-00001-of-00002", 2, "a-Q8_0-00001-of-00002.gguf" },
         { LFS_OF("a-Q8_0-00001-of-00002.gguf", "1") "," LFS_OF(
+              "a-Q8_0-00002-of-00002.gguf", "1") "," LFS_OF("b-Q8_0.gguf", "1"),
+          "a-Q8_0-00002-of-00002.gguf", 2, "a-Q8_0-00001-of-00002.gguf" },
+        { LFS_OF("a-Q8_0-00001-of-00002.gguf", "1") "," LFS_OF(
               "a-Q8_0-00002-of-00002.gguf", "1") "," LFS_OF("a-Q8_0.gguf", "1"),
           "a-Q8_0", 1, "a-Q8_0.gguf" },
         { LFS_OF("model.safetensors", "1") "," LFS_OF(
