@@ -26,8 +26,9 @@ write_options(struct str id, struct json_writer *out)
 }
 
 static void
-write_support(const struct engine_binary *binary, const struct error *error,
-              const struct engine_manifest *manifest, struct json_writer *out)
+write_support(const char *family, const struct engine_binary *binary,
+              const struct error *error, const struct engine_manifest *manifest,
+              struct json_writer *out)
 {
     bool has_version =
         binary != NULL && binary->version != NULL && *binary->version != '\0';
@@ -35,7 +36,7 @@ write_support(const struct engine_binary *binary, const struct error *error,
     json_object_begin(out);
     member_bool(out, "supported", binary != NULL);
     member_text(out, "installed_version", has_version ? binary->version : NULL);
-    member_text(out, "required_version", NULL);
+    member_text(out, "required_version", mlx_required_version(family));
     member_text(out, "error", binary == NULL ? error->message : NULL);
     member_text(out, "upgrade_command",
                 binary == NULL && manifest != NULL ? manifest->install_hint
@@ -56,7 +57,7 @@ on_installed(void *ctx, const struct engine_binary *binary,
         write_options(d->id, w);
         member_bool(w, "is_downloaded",
                     hub_model_is_here(call->api, HUB_HUGGINGFACE, d->id));
-        write_support(binary, error,
+        write_support(d->family, binary, error,
                       engines_find(call->api->options.engines, engine_name), w);
         json_object_end(w);
         reply_end(call, 200);

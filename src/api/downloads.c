@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "api/handlers.h"
+#include "base/checked.h"
 
 /* ---- ordering ---- */
 
@@ -173,8 +174,9 @@ reply_plan(struct ordering *ordering, const struct hub_plan *plan)
         json_key(w, "sha256");
         json_text(w, file->sha256[0] == '\0' ? NULL : file->sha256);
         json_object_end(w);
-        total =
-            file->size_bytes < 0 || total < 0 ? -1 : total + file->size_bytes;
+        total = file->size_bytes < 0 || total < 0
+                    ? -1
+                    : i64_add_capped(total, file->size_bytes);
     }
     json_array_end(w);
     member_int_if(w, "total_bytes", total >= 0, total);
@@ -184,8 +186,8 @@ reply_plan(struct ordering *ordering, const struct hub_plan *plan)
 }
 
 static void
-on_added(void *ctx, const struct download *download, bool is_new,
-         const struct error *error)
+on_told(void *ctx, const struct download *download, bool is_new,
+        const struct error *error)
 {
     struct call *call = ctx;
     if (error != NULL) {
@@ -203,7 +205,7 @@ add(struct call *call, const struct hub_plan *plan,
 {
     struct error error;
     call_ref(call);
-    if (downloads_add(call->api->options.downloads, plan, order, on_added, call,
+    if (downloads_add(call->api->options.downloads, plan, order, on_told, call,
                       &error) == 0)
         return;
     reply_error(call, &error);
@@ -258,8 +260,8 @@ write_list(struct call *call, bool (*is_shown)(const struct download *d))
     struct str kind = query_text(call, "model_type");
     struct json_writer *w = reply_begin(call);
     json_array_begin(w);
-    for (size_t i = downloads_count(downloads); i > 0; i--) {
-        const struct download *d = downloads_at(downloads, i - 1);
+    const struct download *d = NULL;
+    while ((d = downloads_next(downloads, d)) != NULL) {
         if (is_shown(d) && (text.n == 0 || download_matches(d, text)) &&
             (kind.n == 0 || str_eq_nocase(kind, str_from(download_kind(d)))))
             download_write(d, w);
@@ -337,11 +339,12 @@ change(struct call *call, verb_fn *verb)
 {
     struct error error;
     struct downloads *downloads = call->api->options.downloads;
-    if (verb(downloads, call->params[0], &error) < 0) {
-        reply_error(call, &error);
+    call_ref(call);
+    if (verb(downloads, call->params[0], &error) == 0 &&
+        downloads_await(downloads, call->params[0], on_told, call, &error) == 0)
         return;
-    }
-    downloads_show(call);
+    reply_error(call, &error);
+    call_unref(call);
 }
 
 void
@@ -399,10 +402,12 @@ void
 history_clear(struct call *call)
 {
     struct downloads *downloads = call->api->options.downloads;
-    for (size_t i = downloads_count(downloads); i > 0; i--) {
-        const struct download *d = downloads_at(downloads, i - 1);
+    const struct download *d = downloads_next(downloads, NULL);
+    while (d != NULL) {
+        const struct download *older = downloads_next(downloads, d);
         if (is_history(d)) /* one that still ends stays */
             downloads_forget(downloads, str_from(download_id(d)), NULL);
+        d = older;
     }
     reply_empty(call);
 }
@@ -411,9 +416,9 @@ void
 history_again(struct call *call)
 {
     const struct download *d = call_download(call);
-    const struct download_order order = { .priority = 0 };
     if (d == NULL)
         return;
+    const struct download_order order = { .target = download_target(d) };
     struct hub_plan *plan = download_plan(d);
     if (plan == NULL)
         reply_errorf(call, ERR_NO_MEMORY, "there is not enough memory");

@@ -31,4 +31,12 @@ u64_mul_overflows(uint64_t a, uint64_t b, uint64_t *ret)
     return __builtin_mul_overflow(a, b, ret);
 }
 
+/* The sum of sizes, or the most that there is. */
+static inline int64_t
+i64_add_capped(int64_t a, int64_t b)
+{
+    int64_t sum;
+    return __builtin_add_overflow(a, b, &sum) ? INT64_MAX : sum;
+}
+
 #endif

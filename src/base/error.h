@@ -38,6 +38,7 @@
     X(CHECKSUM,             "checksum",             502) \
     X(NOT_IMPLEMENTED,      "not_implemented",      501) \
     X(BAD_GATEWAY,          "bad_gateway",          502) \
+    X(REDIRECT_LOOP,        "redirect_loop",        502) \
     X(UNAVAILABLE,          "unavailable",          503) \
     X(QUEUE_FULL,           "queue_full",           503) \
     X(QUEUE_TIMEOUT,        "queue_timeout",        503) \

@@ -253,6 +253,7 @@ daemon_serve(const struct setting_flag *flags, size_t n_flags,
              const char *config_path)
 {
     signal(SIGPIPE, SIG_IGN);
+    signal(SIGXFSZ, SIG_IGN); /* a file that may not grow is an error */
     raise_descriptor_limit();
     struct daemon *daemon = calloc(1, sizeof *daemon);
     if (daemon == NULL) {

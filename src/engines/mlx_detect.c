@@ -228,6 +228,18 @@ mlx_family(struct str model_type, const struct str *architectures,
     return family == NULL ? family_in(model) : family;
 }
 
+const char *
+mlx_required_version(const char *family)
+{
+    static const struct {
+        const char *family, *version;
+    } rows[] = { { "minimax", "0.28.4" } };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
+        if (str_is(str_from(family), rows[i].family))
+            return rows[i].version;
+    return NULL;
+}
+
 /* ---- size ---- */
 
 /* Eighths of a byte for each parameter. */

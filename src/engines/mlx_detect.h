@@ -20,6 +20,10 @@ const char *mlx_match_parser(enum mlx_parser kind, struct str model);
 const char *mlx_family(struct str model_type, const struct str *architectures,
                        size_t n_architectures, struct str model);
 
+/* The oldest mlx-lm that can load a family, or NULL when each can; of NULL,
+ * an unknown family, too. */
+const char *mlx_required_version(const char *family);
+
 /* Bytes of the weights as the name tells them ("30B", "4bit"), overhead
  * included; 0 when the name tells no size. */
 uint64_t mlx_estimated_bytes(struct str model);

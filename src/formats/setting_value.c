@@ -2,6 +2,7 @@
 #include "formats/setting_value.h"
 
 #include "base/units.h"
+#include "formats/day_hours.h"
 
 enum { SHOWN_BYTES = 80 };
 #define SECRET_MASK "***"
@@ -114,6 +115,9 @@ text_from(const struct setting_row *row, struct str text,
     if (!is_clean(text))
         return refuse_text(row, text, error);
     if (row->type == SETTING_CHOICE ? !is_choice(row, text) : text.n > longest)
+        return refuse_text(row, text, error);
+    struct day_hours hours;
+    if (row->type == SETTING_HOURS && !day_hours_read(text, &hours))
         return refuse_text(row, text, error);
     *ret_text =
         is_path ? path_resolve(text, base, arena) : arena_str(arena, text);

@@ -10,8 +10,8 @@
  *   - `bearer` goes to the scheme, host and port of the first URL only; a
  *     redirect elsewhere does not get it, nor any header in
  *     `private_headers`.
- *   - At most FETCH_HOPS_MAX redirects; an empty or odd Location is an
- *     error. Bodies of redirects are thrown away.
+ *   - At most FETCH_HOPS_MAX redirects, then ERR_REDIRECT_LOOP; an empty or
+ *     odd Location is an error too. Bodies of redirects are thrown away.
  *   - Accept-Encoding is identity, so that sizes and digests are those of
  *     the file.
  *   - No bytes for `stall_ms`, before the first one too: ERR_TIMEOUT. There

@@ -436,8 +436,10 @@ fetch_hop_next(struct fetch *fetch)
         return -1;
     }
     if (fetch->heads.hop >= FETCH_HOPS_MAX) {
-        error_set(&error, ERR_BAD_GATEWAY, "more than %d redirects",
-                  FETCH_HOPS_MAX);
+        error_set(&error, ERR_REDIRECT_LOOP,
+                  "%.200s: more than %d redirects: they lead in a circle, or "
+                  "nowhere",
+                  fetch->first.host, FETCH_HOPS_MAX);
         fail(fetch, &error);
         return -1;
     }

@@ -12,7 +12,10 @@
 /* Opens or makes `path` for reading and writing; never through a link. */
 int part_file_open(const char *path, int *ret_fd, struct error *error);
 void part_file_close(int fd); /* accepts -1 */
-/* Takes the room on disk now: ERR_NO_SPACE when there is not enough. */
+/* The room that it takes on disk already; 0 when it is not there. */
+int64_t part_file_allocated(const char *path);
+/* Takes the room on disk now: ERR_NO_SPACE when there is not enough. Nobody
+ * else may write meanwhile. */
 int part_file_reserve(int fd, uint64_t size_bytes, struct error *error);
 /* Cuts to that size. */
 int part_file_cut(int fd, uint64_t size_bytes, struct error *error);

@@ -113,6 +113,9 @@ setting_expectation(const struct setting_row *row, struct strbuf *out)
         strbuf_addf(out, "text of at most %lld bytes", (long long)row->max);
         return;
     case SETTING_PATH: strbuf_add_text(out, "a path"); return;
+    case SETTING_HOURS:
+        strbuf_add_text(out, "hours of the day like 08:00-22:30, or nothing");
+        return;
     case SETTING_LIST:
         strbuf_addf(out, "a list of at most %lld texts", (long long)row->max);
         return;

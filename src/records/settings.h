@@ -17,8 +17,9 @@ enum setting_type {
     SETTING_TEXT,
     SETTING_PATH,
     SETTING_CHOICE,
-    SETTING_LIST, /* of texts; environment: separated by commas */
-    SETTING_PATHS /* of paths; environment: separated by colons */
+    SETTING_LIST,  /* of texts; environment: separated by commas */
+    SETTING_PATHS, /* of paths; environment: separated by colons */
+    SETTING_HOURS  /* of the day: "08:00-22:30" */
 };
 
 enum setting_flag_bit {
@@ -122,8 +123,9 @@ enum setting_flag_bit {
     X(DOWNLOADS_LIMIT_BYTES_PER_S, "downloads.limit_bytes_per_s", SETTING_INT, \
       0, 1000000000000, "0", 0, "",                                            \
       "Bandwidth of all downloads together; 0: no limit.")                     \
-    X(DOWNLOADS_LIMIT_HOURS, "downloads.limit_hours", SETTING_TEXT, 0, 64, "", \
-      0, "", "When that limit holds, local time: 08:00-22:30; empty: always.") \
+    X(DOWNLOADS_LIMIT_HOURS, "downloads.limit_hours", SETTING_HOURS, 0, 64,    \
+      "", 0, "",                                                               \
+      "When that limit holds, local time: 08:00-22:30; empty: always.")        \
     X(DOWNLOADS_STALL_TIMEOUT_S, "downloads.stall_timeout_s", SETTING_INT, 1,  \
       86400, "30", 0, "",                                                      \
       "A connection that brings no byte for so long is given up.")             \

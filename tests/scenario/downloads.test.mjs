@@ -125,7 +125,83 @@ test('cancel of a paused one removes what there is', async () => {
   await follow(hearth, task_id, (task) => task.status === 'paused', { file });
   assert.ok(leftovers(file).length > 0);
   await post(task_id, 'cancel');
-  await until('it to be swept', () => leftovers(file).length === 0);
+  assert.deepEqual(leftovers(file), []);
+});
+
+test('a cancel is answered when it is so', async () => {
+  const bytes = bytesOf('answered', 24 * MIB), file = place('answered.bin');
+  const url = origin.file('/answered', bytes, SLOW);
+  for (const isPaused of [false, true]) {
+    const { task_id } = await order(hearth, { url, filename: 'answered.bin' });
+    await follow(hearth, task_id, (task) => task.downloaded_bytes > MIB, { file });
+    if (isPaused) assert.equal((await post(task_id, 'pause')).data.status, 'paused');
+    assert.ok(leftovers(file).length > 0);
+    const answer = await hearth.api('DELETE', `/api/models/download/${task_id}`);
+    assert.equal(answer.status, 200);
+    assert.equal(answer.data.status, 'cancelled');
+    assert.deepEqual(leftovers(file), []);
+    assert.equal((await show(hearth, task_id)).status, 'cancelled');
+  }
+});
+
+test('ordered twice at once it is one task', async () => {
+  const bytes = bytesOf('twice', 1000), file = place('twice.bin');
+  const url = origin.file('/twice', bytes);
+  const orders = await Promise.all([1, 2, 3].map(() =>
+    hearth.api('POST', '/api/models/download', { url, filename: 'twice.bin' })));
+  assert.deepEqual(orders.map((answer) => answer.status).sort(), [200, 200, 201]);
+  assert.equal(new Set(orders.map((answer) => answer.data.task_id)).size, 1);
+  assert.equal((await ended(hearth, orders[0].data.task_id, { file, bytes })).status, 'completed');
+});
+
+// A task that has failed and left a part.
+async function broken(name, bytes) {
+  const url = origin.on(`/${name}`, (ask) => ask.n > 1
+    ? { status: 404, headers: {}, body: Buffer.from('gone') } : Origin.serve(ask, bytes, { cutAt: MIB }));
+  const { task_id } = await order(hearth, { url, filename: `${name}.bin` });
+  assert.equal((await ended(hearth, task_id, { file: place(`${name}.bin`) })).status, 'failed');
+  assert.ok(leftovers(place(`${name}.bin`)).length > 0);
+  origin.file(`/${name}`, bytes);
+  return { task_id, url };
+}
+
+test('a failed one is forgotten while it is ordered anew', async () => {
+  const bytes = bytesOf('anew', 9 * MIB);
+  for (let i = 0; i < 12; i++) {
+    const name = `anew-${i}`, file = place(`${name}.bin`);
+    const { task_id, url } = await broken(name, bytes);
+    const [gone, anew] = await Promise.all([hearth.api('DELETE', `/api/history/${task_id}`),
+                                            order(hearth, { url, filename: `${name}.bin` })]);
+    // Whoever came first: forgotten, or in use again.
+    assert.equal(gone.status, anew.task_id === task_id ? 409 : 204, JSON.stringify(gone));
+    const task = await ended(hearth, anew.task_id, { file, bytes });
+    assert.equal(task.status, 'completed', JSON.stringify(task.error));
+    assert.deepEqual(leftovers(file), []);
+    fs.rmSync(file);
+  }
+});
+
+test('a failed one is cancelled while it is ordered, retried and reordered', async () => {
+  const bytes = bytesOf('torn', 9 * MIB);
+  for (let i = 0; i < 12; i++) {
+    const name = `torn-${i}`, file = place(`${name}.bin`);
+    const { task_id, url } = await broken(name, bytes);
+    const [cancelled, anew, retried, reordered, forgotten] = await Promise.all([
+      post(task_id, 'cancel'), order(hearth, { url, filename: `${name}.bin` }), post(task_id, 'retry'),
+      post(task_id, 'priority', { priority: 7 }), hearth.api('DELETE', `/api/history/${task_id}`)]);
+    // It is cancelled, or gone before that; nothing that was said of it later is a lie.
+    assert.ok([200, 404].includes(cancelled.status), JSON.stringify(cancelled));
+    if (cancelled.status === 200) assert.equal(cancelled.data.status, 'cancelled');
+    for (const answer of [retried, reordered]) assert.ok([200, 404, 409].includes(answer.status), JSON.stringify(answer));
+    assert.ok([204, 404, 409].includes(forgotten.status), JSON.stringify(forgotten));
+    assert.notEqual(anew.status, 'failed');
+    if (anew.task_id !== task_id) {
+      const task = await ended(hearth, anew.task_id, { file, bytes });
+      assert.equal(task.status, 'completed', JSON.stringify(task.error));
+      fs.rmSync(file);
+    }
+    assert.deepEqual(leftovers(file), []);
+  }
 });
 
 test('retry after a failure goes on from what came', async () => {
@@ -233,6 +309,68 @@ test('the history: found, downloaded again, forgotten', async () => {
   assert.equal((await hearth.api('DELETE', `/api/history/${task.task_id}`)).status, 204);
   assert.equal((await hearth.api('GET', `/api/models/download/${task.task_id}`)).status, 404);
   assert.ok(checkPlace(file, bytes), 'its file is gone');
+});
+
+// The same address again, when its file lies where it was put.
+for (const [what, options] of Object.entries({ 'an ETag': { etag: '"v1"' }, 'a length': {}, 'no ranges': { isRanged: false },
+                                               'an ETag alone': { etag: '"v1"', isRanged: false, isChunked: true } }))
+  test(`pulled again, nothing is fetched: ${what} tells that it is the same`, async () => {
+    const name = what.replaceAll(' ', '-'), bytes = bytesOf(name, 3 * MIB), file = place(`${name}.bin`);
+    const url = origin.file(`/again-${name}`, bytes, options);
+    const first = await fetches(hearth, url, `${name}.bin`, bytes);
+    const at = fs.statSync(file).mtimeMs, n = origin.asked(`/again-${name}`).length;
+    const again = await fetches(hearth, url, `${name}.bin`, bytes);
+    assert.notEqual(again.task_id, first.task_id);
+    assert.equal(again.files[0].sha256, sha256(bytes));
+    assert.equal(fs.statSync(file).mtimeMs, at, 'it was written again');
+    const [question, ...more] = origin.asked(`/again-${name}`).slice(n);
+    assert.equal(question.headers.range, 'bytes=0-0');
+    assert.deepEqual(more, []);
+  });
+
+test('an empty file pulled again', async () => {
+  const url = origin.file('/again-empty', Buffer.alloc(0));
+  await fetches(hearth, url, 'again-empty.bin', Buffer.alloc(0));
+  await fetches(hearth, url, 'again-empty.bin', Buffer.alloc(0));
+});
+
+test('pulled again, and it is not the same: nothing is overwritten', async () => {
+  const bytes = bytesOf('v1', 3 * MIB), file = place('version.bin');
+  const url = origin.file('/version', bytes, { etag: '"v1"' });
+  const again = async (words) => {
+    const { task_id } = await order(hearth, { url, filename: 'version.bin' });
+    const task = await ended(hearth, task_id);
+    assert.equal(task.status, 'failed');
+    assert.equal(task.error.code, 'conflict');
+    assert.match(task.error.message, new RegExp(`version.bin is there already, and ${words}: move it away, or choose`));
+  };
+  await fetches(hearth, url, 'version.bin', bytes);
+  origin.file('/version', bytesOf('v2', 3 * MIB), { etag: '"v2"' });
+  await again('its origin has another version now');
+  origin.file('/version', bytes, {});
+  await again('its origin has another version now'); // it does not say which
+  origin.file('/version', bytesOf('v3', 2 * MIB), {});
+  await again('its origin has another version now');
+  assert.ok(checkPlace(file, bytes));
+  origin.file('/version', bytes, { etag: '"v1"' });
+  fs.appendFileSync(file, 'more');
+  await again('it is another file');
+  fs.rmSync(file);
+  await fetches(hearth, url, 'version.bin', bytes);
+});
+
+test('history: an address is downloaded as it is now, to where it went', async () => {
+  const one = bytesOf('now one', 1000), two = bytesOf('now two', 2000);
+  const target = path.join(hearth.models, 'of-history'), file = path.join(target, 'now.bin');
+  const { task_id } = await order(hearth, { url: origin.file('/now', one), filename: 'now.bin', target });
+  await ended(hearth, task_id, { file, bytes: one });
+  fs.rmSync(file);
+  origin.file('/now', two);
+  const again = await hearth.api('POST', `/api/history/${task_id}/download`);
+  assert.equal(again.status, 201, JSON.stringify(again));
+  const task = await ended(hearth, again.data.task_id, { file, bytes: two });
+  assert.equal(task.status, 'completed', JSON.stringify(task.error));
+  assert.ok(checkPlace(file, two));
 });
 
 test('bad orders are refused', async () => {

@@ -43,6 +43,11 @@ const repos = () => ({
   'meta/gated': { gated: 'manual', downloads: 300, tags: ['gguf'], files: { 'g-Q4_K_M.gguf': bytes('gguf', 'g', 900) } },
   'meta/secret': { isPrivate: true, downloads: 200, tags: ['gguf'], files: { 's-Q4_K_M.gguf': bytes('gguf', 's', 800) } },
   'some-org/old-name': { renamedTo: 'some-org/two' },
+  'some-org/pair': { isUnlisted: true, files: {
+    'a.Q4_K_M.gguf': bytes('gguf', 'pair a', 100), 'b.Q4_K_M.gguf': bytes('gguf', 'pair b', 200),
+    'b.Q8_0.gguf': bytes('gguf', 'pair b8', 300) } },
+  'first-days/gpt2': { isUnlisted: true, files: { 'gpt2.Q8_0.gguf': bytes('gguf', 'gpt2', 600) } },
+  gpt2: { renamedTo: 'first-days/gpt2' },
 });
 const tokens = { [TOKEN]: { name: 'tester', sees: ['meta/gated', 'meta/secret'] },
                  [OTHER]: { name: 'other', sees: [] } };
@@ -187,6 +192,48 @@ test('what is wanted of a repository', async () => {
   assert.deepEqual(paths(await plan({ model_id: 'some-org/old-name', variant: 'Q6_K' })), ['two-Q6_K.gguf']);
 });
 
+test('several models of one quantization are told apart', async () => {
+  const { variants } = await list('some-org/pair');
+  assert.deepEqual(variants.map((row) => [row.name, row.size_bytes]),
+                   [['a.Q4_K_M', 100], ['b.Q4_K_M', 200], ['Q8_0', 300]]);
+  for (const body of [{}, { variant: 'Q4_K_M' }]) {
+    const error = await plan({ model_id: 'some-org/pair', ...body }, 422);
+    assert.equal(error.details[0].field, 'variant');
+    assert.match(error.details[0].message, /several models of variant Q4_K_M.*`files`\): a\.Q4_K_M, b\.Q4_K_M$/);
+  }
+  for (const body of [{ variant: 'b.Q4_K_M' }, { variant: 'b.q4_k_m.gguf' }, { files: ['b.Q4_K_M.gguf'] }])
+    assert.deepEqual(paths(await plan({ model_id: 'some-org/pair', ...body })), ['b.Q4_K_M.gguf']);
+  assert.deepEqual(paths(await plan({ model_id: 'some-org/pair', variant: 'Q8_0' })), ['b.Q8_0.gguf']);
+});
+
+test('a model without organisation', async () => {
+  const rows = [{ model_id: 'gpt2' }, { url: 'https://huggingface.co/gpt2' },
+                { url: `${hub.huggingface.url}/gpt2/blob/main/gpt2.Q8_0.gguf` }];
+  for (const body of rows) {
+    const row = await plan(body);
+    assert.deepEqual([row.source, row.model_id, paths(row)], ['huggingface', 'gpt2', ['gpt2.Q8_0.gguf']]);
+    assert.match(row.target, /models--gpt2$/);
+  }
+  assert.equal((await list('gpt2')).variants[0].name, 'Q8_0');
+  assert.equal((await pull({ model_id: 'gpt2' })).status, 'completed');
+  await plan({ model_id: 'no-such-model' }, 401);
+});
+
+test("a hub's file under a name of one's own has the hub's token", async () => {
+  const own = await start({ HF_TOKEN: TOKEN, CIVITAI_API_KEY: KEY });
+  const url = `${hub.huggingface.url}/meta/secret/resolve/main/s-Q4_K_M.gguf`;
+  const row = await plan({ url, filename: 'mine.gguf' }, 200, own);
+  assert.deepEqual([row.source, row.model_id, paths(row)], ['huggingface', 'meta/secret', ['mine.gguf']]);
+  const task = await pull({ url, filename: 'mine.gguf' }, own);
+  assert.equal(task.status, 'completed', JSON.stringify(task.error));
+  assert.equal(task.files[0].place, path.join(own.models, 'mine.gguf'));
+  assert.deepEqual(fs.readFileSync(task.files[0].place), bytes('gguf', 's', 800));
+  const lora = await pull({ url: `${hub.civitai.url}/api/download/models/2010`, filename: 'other.safetensors' }, own);
+  assert.equal(lora.status, 'completed', JSON.stringify(lora.error));
+  assert.equal(path.basename(lora.files[0].place), 'other.safetensors');
+  await plan({ url: `${hub.huggingface.url}/some-org/tiny-GGUF/resolve/main/none.gguf`, filename: 'x.gguf' }, 404);
+});
+
 test('a page or a file of a hub, pasted', async () => {
   const at = hub.huggingface.url;
   const row = await plan({ url: `${at}/some-org/tiny-GGUF/blob/main/with%20space/odd+name-IQ2_XS.gguf` });
@@ -207,7 +254,7 @@ test('a page or a file of a hub, pasted', async () => {
 
 test('an id that is none is refused before anything is asked', async () => {
   const n = hub.huggingface.server.log.length;
-  for (const model_id of ['one', '../x', 'a/../b', 'a/b/c', 'a/b--c', 'a/.b', 'a/b?x=1', 'a b/c', `a/${'x'.repeat(97)}`,
+  for (const model_id of ['o--ne', '../x', 'a/../b', 'a/b/c', 'a/b--c', 'a/.b', 'a/b?x=1', 'a b/c', `a/${'x'.repeat(97)}`,
                           'a/b%2f..', '-a/b']) {
     const error = await plan({ model_id }, 422);
     assert.match(JSON.stringify(error), /model_id/, model_id);
@@ -375,6 +422,9 @@ test('options for an MLX model: its configuration says its family', async () => 
                    { tool_call_parser: 'qwen3', reasoning_parser: 'qwen3', message_converter: null });
   assert.equal(found.is_downloaded, false);
   assert.equal(typeof found.version_support.supported, 'boolean');
+  assert.equal(found.version_support.required_version, null);
+  const minimax = await get('/api/models/detect-options/some-org/MiniMax-M2.1-3bit');
+  assert.equal(minimax.version_support.required_version, '0.28.4');
   // No such repository: the name is all there is.
   const named = await get('/api/models/detect-options/some-org/Qwen3-Coder-32B');
   assert.equal(named.model_family, 'qwen3_coder');

@@ -29,6 +29,8 @@ before(async () => {
   hub = await Hub.open({ repos: {
     'some-org/Tiny-GGUF': { tags: ['gguf'], downloads: 10, library: 'gguf', files: {
       'README.md': Buffer.from('# tiny\n'), 'tiny-F16.gguf': large, 'tiny-Q8_0.gguf': small } },
+    'some-org/Pair-GGUF': { isUnlisted: true, files: { 'x/a.Q8_0.gguf': plain, 'x/b.Q8_0.gguf': small } },
+    gpt2: { isUnlisted: true, files: { 'gpt2-Q8_0.gguf': small } },
     'other-org/Folder-GGUF': { tags: ['gguf'], downloads: 9, files: { 'sub/folder-Q4_0.gguf': small } },
     'mlx-org/Small-4bit': { tags: ['mlx'], downloads: 8, library: 'mlx', files: {
       'config.json': Buffer.from(JSON.stringify({ model_type: 'qwen3', architectures: ['Qwen3ForCausalLM'],
@@ -178,4 +180,20 @@ test('again: nothing is fetched', async () => {
   const before_ = hub.storage.server.log.length;
   await ok('pull', 'some-org/Tiny-GGUF:F16');
   assert.equal(hub.storage.server.log.length, before_);
+});
+
+test('a model without organisation goes by its one name', async () => {
+  await ok('pull', 'gpt2');
+  assert.equal(await ok('run', 'gpt2', 'hi'), 'small one\n');
+  const { repos, warnings } = await scanCacheDir(cache());
+  assert.deepEqual(warnings, []);
+  assert.ok(repos.some((repo) => repo.id.name === 'gpt2'));
+});
+
+test('of two models of one quantization each goes by its file', async () => {
+  assert.match((await finish(start('pull', 'some-org/Pair-GGUF'))).err, /several .*x\/a\.Q8_0, x\/b\.Q8_0/);
+  for (const [name, says] of [['x/b.Q8_0', 'small one\n'], ['a.Q8_0', 'from an address\n']]) {
+    await ok('pull', `some-org/Pair-GGUF:${name}`);
+    assert.equal(await ok('run', `some-org/Pair-GGUF:${name}`, 'hi'), says);
+  }
 });

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/checked.h"
 #include "core/downloads/downloads_internal.h"
 
 static const char *const source_names[] = { [HUB_HUGGINGFACE] = "huggingface",
@@ -89,7 +90,7 @@ total_bytes(const struct download *d)
         int64_t bytes = size_of(&d->files[i]);
         if (bytes < 0 && !d->files[i].is_optional)
             return -1;
-        sum += bytes > 0 ? bytes : 0;
+        sum = i64_add_capped(sum, bytes > 0 ? bytes : 0);
     }
     return sum;
 }

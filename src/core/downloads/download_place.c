@@ -123,10 +123,11 @@ usual_target(const struct downloads *downloads, struct download *d, char *ret,
              size_t size)
 {
     const struct downloads_options *options = &downloads->options;
+    bool is_repository = d->source == HUB_HUGGINGFACE && !d->is_renamed;
     int n;
-    if (d->source == HUB_HUGGINGFACE && options->cache_dir[0] == '\0') {
+    if (is_repository && options->cache_dir[0] == '\0') {
         n = snprintf(ret, size, "%s/%s", options->download_dir, d->model_id);
-    } else if (d->source == HUB_HUGGINGFACE) {
+    } else if (is_repository) {
         struct str name = str_from(d->model_id);
         struct str org = str_split(&name, '/');
         n = name.p == NULL
@@ -179,7 +180,7 @@ check_path(const struct download *d, const char *path, struct error *error)
     if (n + sizeof ".part.journal.new" - 1 <= FILE_NAME_PART_BYTES)
         return 0;
     return error_field(
-        error, d->source == HUB_URL ? "filename" : "model_id",
+        error, d->source == HUB_URL || d->is_renamed ? "filename" : "model_id",
         "the name of a file may have %d bytes, not %zu",
         FILE_NAME_PART_BYTES - (int)sizeof ".part.journal.new" + 1, n);
 }

@@ -2,6 +2,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/checked.h"
 #include "core/downloads/downloads_internal.h"
 #include "io/worker.h"
 
@@ -14,17 +15,20 @@ static void next_file(struct download *d);
 static void
 rest(struct download *d, enum download_state state)
 {
-    struct downloads *downloads = d->all;
-    d->is_busy = false;
     d->transfer = NULL;
-    if (!d->is_interrupted)
-        download_set_state(d, state);
-    downloads_look(downloads);
+    if (d->wanted == DOWNLOAD_CANCELLED)
+        download_sweep(d); /* it may have been paused a moment before */
+    else
+        download_end(d, state);
 }
 
 static void
 fail(struct download *d, const struct error *error)
 {
+    if (d->wanted == DOWNLOAD_CANCELLED) {
+        rest(d, DOWNLOAD_CANCELLED);
+        return;
+    }
     d->error = *error;
     d->files[d->at].state = DOWNLOAD_FAILED;
     events_log(d->all->options.events, LOG_WARN, "downloads", "%s: %s: %s",
@@ -199,20 +203,29 @@ on_noted(void *ctx, const struct error *error)
     transfer_publish(d->transfer); /* which has waited for this */
 }
 
+/* Which version came, of a file that nobody told of. */
+static void
+note_version(struct download *d)
+{
+    struct transfer_view view;
+    struct download_file *file = &d->files[d->at];
+    transfer_view(d->transfer, &view);
+    snprintf(file->sha256, sizeof file->sha256, "%s", view.sha256);
+    if (file->etag[0] == '\0')
+        snprintf(file->etag, sizeof file->etag, "%s", view.etag);
+}
+
 /* The digest is stored before the file has its name: after a crash in between
  * it is known by it. */
 static void
 on_verified(void *ctx)
 {
     struct download *d = ctx;
-    struct transfer_view view;
-    struct download_file *file = &d->files[d->at];
-    if (file->sha256[0] != '\0') {
+    if (d->files[d->at].sha256[0] != '\0') {
         transfer_publish(d->transfer);
         return;
     }
-    transfer_view(d->transfer, &view);
-    snprintf(file->sha256, sizeof file->sha256, "%s", view.sha256);
+    note_version(d);
     download_store_then(d, on_noted, d);
 }
 
@@ -222,6 +235,8 @@ on_transferred(void *ctx, const struct error *error)
     struct download *d = ctx;
     struct download_file *file = &d->files[d->at];
     take_view(d);
+    if (error == NULL && file->sha256[0] == '\0')
+        note_version(d); /* it was there before */
     d->transfer = NULL;
     if (error == NULL) {
         if (file->size_bytes < 0)
@@ -231,12 +246,8 @@ on_transferred(void *ctx, const struct error *error)
         return;
     }
     if (error->code == ERR_CANCELLED) {
-        bool is_over = d->wanted == DOWNLOAD_CANCELLED;
-        file->state = is_over ? DOWNLOAD_CANCELLED : DOWNLOAD_QUEUED;
-        if (is_over && !d->is_interrupted)
-            download_sweep(d); /* it may have been paused a moment before */
-        else
-            rest(d, d->wanted);
+        file->state = DOWNLOAD_QUEUED;
+        rest(d, d->wanted);
         return;
     }
     if (file->is_optional && d->wanted == DOWNLOAD_COMPLETED) {
@@ -248,23 +259,39 @@ on_transferred(void *ctx, const struct error *error)
     fail(d, error);
 }
 
+/* What is still to come after the files under way, whose room is taken: of
+ * this task and of all that run beside it. */
 static int64_t
-downloads_outstanding(const struct download *but)
+outstanding_bytes(const struct downloads *downloads)
 {
     int64_t sum = 0;
-    LIST_FOR(node, &but->all->tasks)
+    LIST_FOR(node, &downloads->tasks)
     {
         const struct download *d = LIST_ENTRY(node, struct download, node);
-        if (d == but || !d->is_busy)
-            continue;
-        for (size_t i = d->at; i < d->n_files; i++) {
-            const struct download_file *file = &d->files[i];
-            /* The room of the one under way is reserved already. */
-            if (i != d->at && file->size_bytes > 0)
-                sum += file->size_bytes;
-        }
+        for (size_t i = d->at + 1; d->is_busy && i < d->n_files; i++)
+            if (d->files[i].state != DOWNLOAD_COMPLETED &&
+                d->files[i].size_bytes > 0)
+                sum = i64_add_capped(sum, d->files[i].size_bytes);
     }
     return sum;
+}
+
+/* What came from there to there before; NULL: nothing. */
+static const struct download_file *
+find_earlier(const struct download *wanted, const struct download_file *file)
+{
+    const struct download_file *found = NULL;
+    LIST_FOR(node, &wanted->all->tasks)
+    {
+        const struct download *d = LIST_ENTRY(node, struct download, node);
+        if (d->state != DOWNLOAD_COMPLETED || d->source != wanted->source)
+            continue;
+        for (size_t i = 0; i < d->n_files; i++)
+            if (strcmp(d->files[i].place, file->place) == 0 &&
+                strcmp(d->files[i].url, file->url) == 0)
+                found = &d->files[i]; /* the newest counts */
+    }
+    return found;
 }
 
 static void
@@ -272,6 +299,8 @@ transfer(struct download *d)
 {
     const struct downloads_options *options = &d->all->options;
     struct download_file *file = &d->files[d->at];
+    const struct download_file *earlier =
+        file->sha256[0] == '\0' ? find_earlier(d, file) : NULL;
     const struct transfer_options wanted = {
         .loop = options->loop,
         .fetcher = options->fetcher,
@@ -282,10 +311,13 @@ transfer(struct download *d)
         .path = file->place,
         .size_bytes = file->size_bytes,
         .sha256 = file->sha256,
+        .known_sha256 = earlier == NULL ? "" : earlier->sha256,
+        .known_etag = earlier == NULL ? "" : earlier->etag,
         .n_connections = options->n_connections,
         .stall_ms = options->stall_ms,
         .max_bytes = options->max_file_bytes,
-        .headroom_bytes = options->headroom_bytes + downloads_outstanding(d),
+        .headroom_bytes =
+            i64_add_capped(options->headroom_bytes, outstanding_bytes(d->all)),
         .on_progress = on_progress,
         .on_verified = on_verified,
         .on_done = on_transferred,

@@ -12,11 +12,6 @@
  * that its tools find them; else the download folder, from Civitai into a
  * folder by kind.
  *
- *     downloads.c      the owner: verbs, the queue, the store
- *     download_task.c  a task that runs
- *     download_place.c where files go, the links of a cache
- *     download_json.c  a task as JSON: for the store, for people
- *
  * Loop thread only. */
 #ifndef CORE_DOWNLOADS_H
 #define CORE_DOWNLOADS_H
@@ -75,23 +70,25 @@ int downloads_target(const struct downloads *downloads,
                      const struct download_order *order,
                      struct strbuf *ret_target, struct error *error);
 
+/* `download` is NULL when `error` is not. */
+typedef void downloads_told_fn(void *ctx, const struct download *download,
+                               bool is_new, const struct error *error);
 /* A new task, or the one that is there for the same files of the same version
  * and has not ended (`is_new` false). Told when it is stored; -1 with `error`:
  * not called. */
-typedef void downloads_added_fn(void *ctx, const struct download *download,
-                                bool is_new, const struct error *error);
 int downloads_add(struct downloads *downloads, const struct hub_plan *plan,
                   const struct download_order *order,
-                  downloads_added_fn *on_done, void *ctx, struct error *error);
+                  downloads_told_fn *on_done, void *ctx, struct error *error);
 
-size_t downloads_count(const struct downloads *downloads);
-/* Oldest first. */
-const struct download *downloads_at(const struct downloads *downloads,
-                                    size_t i);
+/* The newest for NULL, then older ones; NULL after the oldest. */
+const struct download *downloads_next(const struct downloads *downloads,
+                                      const struct download *after);
 const struct download *downloads_find(const struct downloads *downloads,
                                       struct str id);
 
-/* -1: ERR_NOT_FOUND, or ERR_CONFLICT when it cannot be done in its state. */
+/* -1: ERR_NOT_FOUND, or ERR_CONFLICT when it cannot be done in its state; one
+ * that is being cancelled cannot be made anything else. What runs takes a
+ * moment to be paused or cancelled: downloads_await() tells when it is. */
 int downloads_pause(struct downloads *downloads, struct str id,
                     struct error *error);
 int downloads_resume(struct downloads *downloads, struct str id,
@@ -103,7 +100,12 @@ int downloads_cancel(struct downloads *downloads, struct str id,
                      struct error *error);
 int downloads_set_priority(struct downloads *downloads, struct str id,
                            int64_t priority, struct error *error);
-/* Out of the history: only one that has ended. Its files stay. */
+/* Told once nothing that was asked of it is on its way, perhaps at once, with
+ * `is_new` false; -1 with ERR_NOT_FOUND or ERR_NO_MEMORY: not called. */
+int downloads_await(struct downloads *downloads, struct str id,
+                    downloads_told_fn *on_done, void *ctx, struct error *error);
+/* Out of the history: only one that has ended. Its files stay; what a failed
+ * one left goes. */
 int downloads_forget(struct downloads *downloads, struct str id,
                      struct error *error);
 
@@ -116,6 +118,8 @@ bool download_matches(const struct download *download, struct str text);
 const char *download_kind(const struct download *download);
 /* The plan again, for another download; NULL when out of memory. */
 struct hub_plan *download_plan(const struct download *download);
+/* The folder that another download of it is ordered into; "": the usual. */
+struct str download_target(const struct download *download);
 /* The record of the API. */
 void download_write(const struct download *download, struct json_writer *out);
 

@@ -81,6 +81,7 @@ begin_connection(struct transfer *t, struct connection *c, struct span piece)
                               .end = piece.to,
                               .folded = piece.from,
                               .has_range = !t->is_sequential && !is_all,
+                              .is_question = t->is_asking,
                               .expect_size = t->size,
                               .total = -1 };
     atomic_init(&c->at, piece.from);
@@ -142,6 +143,14 @@ next_piece(const struct transfer *t, struct span *ret_piece)
     return is_ok;
 }
 
+/* One byte shows what there is; not even that is read. */
+static void
+ask_version(struct transfer *t)
+{
+    if (t->n_active == 0 && !timer_is_armed(&t->retry))
+        begin_connection(t, &t->connections[0], (struct span){ 0, 1 });
+}
+
 static void
 connect_all(struct transfer *t)
 {
@@ -199,6 +208,16 @@ transfer_throw_away(struct transfer *t)
     t->synced_bytes = 0;
     t->is_dirty = true;
     t->is_stale = true;
+}
+
+int
+transfer_set_taken(const struct transfer *t, const char *why,
+                   struct error *error)
+{
+    return error_set(error, ERR_CONFLICT,
+                     "%.300s is there already, and %s: move it away, or "
+                     "choose another name or target",
+                     t->path, why);
 }
 
 void
@@ -264,6 +283,24 @@ check(struct transfer *t)
     transfer_fail(t, &error);
 }
 
+/* Whether there is room for the whole, as far as its size is known. */
+static bool
+has_room(struct transfer *t)
+{
+    if (t->size > 0 && t->reserved != t->size) {
+        if (!t->is_reserving)
+            transfer_reserve(t);
+        return false;
+    }
+    for (size_t i = 0; i < TRANSFER_CONNECTIONS_MAX; i++) {
+        struct connection *c = &t->connections[i];
+        if (c->fetch != NULL && !c->is_cancelled &&
+            atomic_exchange(&c->is_held, false))
+            fetch_resume(c->fetch);
+    }
+    return true;
+}
+
 static void
 go_on(struct transfer *t)
 {
@@ -271,6 +308,12 @@ go_on(struct transfer *t)
         transfer_finish(t);
         return;
     }
+    if (t->is_asking) {
+        ask_version(t);
+        return;
+    }
+    if (!has_room(t))
+        return;
     transfer_hash(t);
     if (transfer_has_all(t)) {
         check(t);
@@ -314,7 +357,7 @@ transfer_turn(struct transfer *t)
     if (!t->forgets)
         maybe_sync(t);
     bool is_quiet = t->n_active == 0 && !t->is_hashing && !t->is_syncing &&
-                    t->is_told == t->is_let;
+                    !t->is_reserving && t->is_told == t->is_let;
     if (t->error.code != ERR_OK && is_quiet)
         transfer_close(t);
 }
@@ -372,6 +415,7 @@ transfer_start(const struct transfer_options *options)
     t->fd = -1;
     t->lock.fd = -1;
     t->size = options->size_bytes;
+    t->reserved = -1;
     t->url = str_dup(str_from(options->url));
     t->bearer = str_dup(str_from(options->bearer));
     t->path = str_dup(str_from(options->path));
@@ -380,6 +424,9 @@ transfer_start(const struct transfer_options *options)
     t->journal_new = with_ending(options->path, ".part.journal.new");
     t->lock_path = with_ending(options->path, ".part.lock");
     snprintf(t->sha256, sizeof t->sha256, "%s", options->sha256);
+    snprintf(t->known_sha256, sizeof t->known_sha256, "%s",
+             options->known_sha256);
+    snprintf(t->known_etag, sizeof t->known_etag, "%s", options->known_etag);
     timer_init(&t->tick, on_tick);
     timer_init(&t->retry, on_retry);
     if (t->url == NULL || t->bearer == NULL || t->path == NULL ||

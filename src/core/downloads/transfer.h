@@ -28,7 +28,11 @@ struct transfer_options {
     const char *path;   /* absolute; its folder is made */
     int64_t size_bytes; /* -1: not known */
     const char *sha256; /* lower case hex, or "" */
-    int n_connections;  /* >= 1 */
+    /* Without `sha256`: what came from there before. A file at the path that
+     * has this digest is the one, if the origin says that it still has that
+     * version; it is asked for that alone. "": nothing is known. */
+    const char *known_sha256, *known_etag;
+    int n_connections; /* >= 1 */
     int64_t stall_ms;
     int64_t max_bytes;      /* 0: no limit */
     int64_t headroom_bytes; /* room that others need on the disk */

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/checked.h"
 #include "core/downloads/transfer_internal.h"
 #include "io/worker.h"
 #include "platform/file.h"
@@ -33,6 +34,7 @@ struct open_job {
     struct transfer *t;
     struct error error;
     bool is_there; /* the whole file, with the right digest */
+    bool is_known; /* the whole file, with the digest of an earlier one */
 };
 
 static int
@@ -94,32 +96,37 @@ look_at_target(struct open_job *job)
     char hex[SHA256_HEX_BYTES];
     if (file_stamp(t->path, &stamp) < 0)
         return 0;
-    if (t->sha256[0] != '\0' && (t->size < 0 || stamp.size_bytes == t->size) &&
-        hash_file(t->path, hex, &job->error) == 0 &&
-        strcmp(hex, t->sha256) == 0) {
+    bool is_wanted = t->sha256[0] != '\0';
+    const char *digest = is_wanted ? t->sha256 : t->known_sha256;
+    if (digest[0] != '\0' && (t->size < 0 || stamp.size_bytes == t->size) &&
+        hash_file(t->path, hex, &job->error) == 0 && strcmp(hex, digest) == 0) {
         t->size = stamp.size_bytes;
         snprintf(t->found_sha256, sizeof t->found_sha256, "%s", hex);
-        job->is_there = true;
+        job->is_there = is_wanted;
+        job->is_known = !is_wanted;
         return 0;
     }
-    return error_set(&job->error, ERR_CONFLICT,
-                     "%s is there already and is another file", t->path);
+    return transfer_set_taken(t,
+                              digest[0] == '\0'
+                                  ? "nothing says that it is the same file"
+                                  : "it is another file",
+                              &job->error);
 }
 
+/* What it takes already is not needed once more. */
 static int
-check_room(struct transfer *t, struct error *error)
+check_room(struct transfer *t, int64_t size, struct error *error)
 {
     int64_t left = tree_free_bytes(t->path);
-    if (t->size < 0 || left < 0)
-        return 0;
-    int64_t needed = t->size - (int64_t)spans_total(&t->done);
-    if (needed + t->options.headroom_bytes <= left)
-        return 0;
-    return error_set(error, ERR_NO_SPACE,
-                     "%lld bytes are needed beside %lld that are to stay free "
-                     "or others need, and the disk has %lld",
-                     (long long)needed, (long long)t->options.headroom_bytes,
-                     (long long)left);
+    int64_t needed = size - part_file_allocated(t->part);
+    if (needed > 0 && left >= 0 &&
+        i64_add_capped(needed, t->options.headroom_bytes) > left)
+        return error_set(error, ERR_NO_SPACE,
+                         "%lld bytes are needed beside %lld that are to stay "
+                         "free or others need, and the disk has %lld",
+                         (long long)needed,
+                         (long long)t->options.headroom_bytes, (long long)left);
+    return 0;
 }
 
 static int
@@ -140,10 +147,10 @@ open_files(struct open_job *job)
                   "another download writes %s (process %ld)", t->path, pid);
     if (taken != 0 || look_at_target(job) < 0)
         return -1;
-    if (job->is_there)
+    if (job->is_there || job->is_known)
         return 0;
     read_journal(t);
-    if (check_room(t, &job->error) < 0 ||
+    if ((t->size >= 0 && check_room(t, t->size, &job->error) < 0) ||
         part_file_open(t->part, &t->fd, &job->error) < 0)
         return -1;
     /* The journal goes first: what it says must never fit again. */
@@ -170,10 +177,13 @@ on_opened(void *arg)
     struct transfer *t = job->t;
     t->is_opening = false;
     t->phase = TRANSFER_RUNNING;
-    if (job->error.code != ERR_OK && !job->is_there)
+    t->reserved = t->size;
+    if (job->error.code != ERR_OK && !job->is_there && !job->is_known)
         transfer_fail(t, &job->error);
-    else if (job->is_there)
-        t->is_whole = true;
+    t->is_whole = job->is_there;
+    t->is_asking = job->is_known;
+    if (job->is_known)
+        snprintf(t->etag, sizeof t->etag, "%s", t->known_etag);
     free(job);
     transfer_turn(t);
 }
@@ -191,6 +201,48 @@ transfer_open(struct transfer *t)
     struct error error;
     error_set(&error, ERR_NO_MEMORY, "out of memory");
     transfer_fail(t, &error);
+}
+
+/* ---- room, when the size was not known before ---- */
+
+struct reserve_job {
+    struct transfer *t;
+    int64_t size;
+    struct error error;
+};
+
+static void
+reserve_work(void *arg)
+{
+    struct reserve_job *job = arg;
+    struct transfer *t = job->t;
+    if (check_room(t, job->size, &job->error) == 0)
+        part_file_reserve(t->fd, (uint64_t)job->size, &job->error);
+}
+
+static void
+on_reserved(void *arg)
+{
+    struct reserve_job *job = arg;
+    struct transfer *t = job->t;
+    t->is_reserving = false;
+    if (job->error.code != ERR_OK)
+        transfer_fail(t, &job->error);
+    else
+        t->reserved = job->size;
+    free(job);
+    transfer_turn(t);
+}
+
+void
+transfer_reserve(struct transfer *t)
+{
+    struct reserve_job *job = calloc(1, sizeof *job);
+    if (job == NULL)
+        return; /* the next tick tries again */
+    job->t = t;
+    job->size = t->size;
+    submit(t, reserve_work, on_reserved, job, &t->is_reserving);
 }
 
 /* ---- digest ---- */

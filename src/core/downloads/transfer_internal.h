@@ -34,6 +34,7 @@ enum wire_outcome {
     WIRE_RANGE_WRONG,   /* 206 of other bytes than asked for */
     WIRE_UNSATISFIED,   /* 416 */
     WIRE_CHANGED,       /* another version than before */
+    WIRE_ASKED,         /* no byte was wanted: see total, etag */
     WIRE_REFUSED,       /* not a file, or too large: see error */
     WIRE_DISK           /* could not be written: see error */
 };
@@ -45,6 +46,7 @@ struct connection {
     uint64_t folded;     /* up to here it is in the spans */
     bool is_cancelled;
     bool has_range;
+    bool is_question; /* which version there is */
     /* Copies for the fetch thread. */
     int64_t expect_size;
     char expect_etag[JOURNAL_TEXT_BYTES];
@@ -52,7 +54,8 @@ struct connection {
     _Atomic uint64_t at;   /* the next byte goes there */
     _Atomic bool has_head; /* total, etag and is_ranged are good */
     _Atomic bool is_paused;
-    uint64_t end; /* of what comes */
+    _Atomic bool is_held; /* until there is room for what its head announced */
+    uint64_t end;         /* of what comes */
     enum wire_outcome outcome;
     int status;
     bool is_ranged;
@@ -69,6 +72,7 @@ struct transfer {
     struct transfer_options options;
     char *url, *bearer, *path, *part, *journal, *journal_new, *lock_path;
     char sha256[SHA256_HEX_BYTES]; /* wanted, or "" */
+    char known_sha256[SHA256_HEX_BYTES], known_etag[JOURNAL_TEXT_BYTES];
     enum transfer_phase phase;
     struct timer tick;
     struct timer retry;
@@ -76,11 +80,13 @@ struct transfer {
     struct file_lock lock;
 
     struct spans done;
-    int64_t size; /* -1: not known */
+    int64_t size;     /* -1: not known */
+    int64_t reserved; /* the size that there is room for; -1: none */
     char etag[JOURNAL_TEXT_BYTES];
     bool is_ranged;     /* the origin answers ranges */
     bool is_sequential; /* it does not */
     bool is_whole;      /* a body without announced length has ended */
+    bool is_asking;     /* the file is there: is it what the origin has? */
     struct connection connections[TRANSFER_CONNECTIONS_MAX];
     size_t n_active;
 
@@ -101,6 +107,7 @@ struct transfer {
     bool is_told;  /* on_verified was called */
     bool is_let;   /* the file may have its name */
     bool is_opening;
+    bool is_reserving;
     bool is_finishing;
 
     bool is_stopping;
@@ -120,6 +127,9 @@ void transfer_restart(struct transfer *transfer);
 void transfer_throw_away(struct transfer *transfer);
 bool transfer_has_all(const struct transfer *transfer);
 void transfer_retry_after(struct transfer *transfer, int64_t ms);
+/* A file has the name already and is not known to be the wanted one: -1. */
+int transfer_set_taken(const struct transfer *transfer, const char *why,
+                       struct error *error);
 
 /* ---- transfer_wire.c; on the fetch thread ---- */
 
@@ -133,6 +143,8 @@ void transfer_judge(struct connection *connection, const struct error *error);
 /* ---- transfer_disk.c ---- */
 
 void transfer_open(struct transfer *transfer);
+/* Takes the room of t->size, while no connection writes. */
+void transfer_reserve(struct transfer *transfer);
 void transfer_hash(struct transfer *transfer);
 void transfer_sync(struct transfer *transfer);
 void transfer_finish(struct transfer *transfer);

@@ -9,12 +9,15 @@
  *                                   beginning
  *   another ETag or length          all is thrown away: versions never mix.
  *                                   The third time it has failed
+ *   whatever version, asked about   the file that is there is it, or it has
+ *   a file that is there            failed
  *   401 403 404 410                 failed, with the origin's words; from a
  *                                   storage behind a redirect (a signed URL
  *                                   that expired) the hub is asked again
  *   408 425 429 5xx                 again after Retry-After, or a back-off
  *   broken, stalled, ended short    again after a back-off; without ranges
  *                                   from the beginning
+ *   redirects in a circle           failed
  *   no file, too large, disk full   failed
  *
  * Again means: a few times in a row without a new byte between them. */
@@ -135,6 +138,7 @@ judge_unsatisfied(struct connection *c)
     if (c->total >= 0 && (t->size < 0 || t->size == c->total) &&
         spans_front(&t->done) == total) {
         t->size = c->total;
+        t->reserved = t->size;
         return;
     }
     error_set(&error, ERR_BAD_GATEWAY,
@@ -161,11 +165,37 @@ judge_changed(struct connection *c)
     begin_again(t, &error);
 }
 
+/* The version of the file that is there, by its length and by its ETag if
+ * either has one. */
+static void
+judge_version(struct connection *c)
+{
+    struct transfer *t = c->transfer;
+    struct error error;
+    bool has_etag = c->etag[0] != '\0' || t->etag[0] != '\0';
+    bool is_same = c->outcome != WIRE_CHANGED &&
+                   (c->total >= 0 ? c->total == t->size : has_etag) &&
+                   (c->outcome == WIRE_UNSATISFIED || /* it is empty */
+                    strcmp(c->etag, t->etag) == 0);
+    t->is_asking = false;
+    t->is_whole = is_same;
+    if (is_same)
+        return;
+    transfer_set_taken(t, "its origin has another version now", &error);
+    transfer_fail(t, &error);
+}
+
 static void
 judge_outcome(struct connection *c)
 {
     struct transfer *t = c->transfer;
     struct error error;
+    bool is_version = c->outcome == WIRE_ASKED || c->outcome == WIRE_CHANGED ||
+                      c->outcome == WIRE_UNSATISFIED;
+    if (c->is_question && is_version) {
+        judge_version(c);
+        return;
+    }
     switch (c->outcome) {
     case WIRE_STATUS: judge_status(c); break;
     case WIRE_RANGE_IGNORED:
@@ -186,6 +216,7 @@ judge_outcome(struct connection *c)
     case WIRE_CHANGED: judge_changed(c); break;
     case WIRE_REFUSED:
     case WIRE_DISK: transfer_fail(t, &c->error); break;
+    case WIRE_ASKED:
     case WIRE_FINE: break;
     }
 }
@@ -211,6 +242,7 @@ take_end(struct connection *c)
     struct error error;
     if (c->end == UINT64_MAX && t->size < 0) {
         t->size = (int64_t)at; /* its length was not told */
+        t->reserved = t->size;
         t->is_whole = true;
     }
     if (at >= c->end || transfer_has_all(t))
@@ -235,9 +267,9 @@ transfer_judge(struct connection *c, const struct error *error)
         take_end(c);
         return;
     }
-    bool is_final = error->code == ERR_FORBIDDEN ||
-                    error->code == ERR_INVALID ||
-                    error->code == ERR_NOT_IMPLEMENTED;
+    bool is_final =
+        error->code == ERR_FORBIDDEN || error->code == ERR_INVALID ||
+        error->code == ERR_REDIRECT_LOOP || error->code == ERR_NOT_IMPLEMENTED;
     if (is_final) {
         transfer_fail(t, error);
         return;

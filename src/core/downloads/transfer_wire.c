@@ -129,14 +129,18 @@ take_file(struct connection *c, const struct fetch_head *head)
     }
     if (check_version(c, head) == FETCH_ABORT)
         return FETCH_ABORT;
+    if (c->is_question)
+        return end_with(c, WIRE_ASKED);
     if (c->is_ranged && (uint64_t)range.last + 1 < c->end)
         c->end = (uint64_t)range.last + 1;
     if (!c->is_ranged)
         c->end = c->total >= 0         ? (uint64_t)c->total
                  : c->expect_size >= 0 ? (uint64_t)c->expect_size
                                        : UINT64_MAX;
+    bool is_news = c->expect_size < 0 && c->total > 0;
+    atomic_store(&c->is_held, is_news);
     atomic_store(&c->has_head, true);
-    return FETCH_GO_ON;
+    return is_news ? FETCH_PAUSE : FETCH_GO_ON;
 }
 
 static bool

@@ -338,7 +338,7 @@ ask_plan(struct ask *ask, const struct hub_request *request,
             return error_field(error, "file", "%s is no model in GGUF",
                                ask->wanted);
         if (model_shard_of(name_of(ask->wanted)).index > 0) {
-            asked.variant = model_name_variant(str_from(ask->wanted));
+            asked.variant = str_from(ask->wanted);
             asked.n_files = 0;
         }
     }

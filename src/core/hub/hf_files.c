@@ -1,17 +1,20 @@
 /* Which files of a repository are wanted.
  *
  * Named files win. Else, where there are GGUF files, one variant of them (a
- * quantization; the parts of a split one together) with a projector, if there
- * is one; a repository with one variant needs no choice, and of several
- * Q4_K_M is taken. Else everything that an engine reads: weights of one kind
- * (safetensors before .bin), and the small files around them. */
+ * model in one quantization; the parts of a split one together) with a
+ * projector, if there is one; a repository with one variant needs no choice,
+ * and of several Q4_K_M is taken. A variant is called by its quantization;
+ * where two models have the same, by the file. Else everything that an engine
+ * reads: weights of one kind (safetensors before .bin), and the small files
+ * around them. */
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/checked.h"
 #include "core/hub/hub_internal.h"
 #include "formats/model_name.h"
 
-enum { VARIANTS_MAX = 64 };
+enum { VARIANTS_MAX = 1000 };
 
 static bool
 ends(const struct hub_file *file, const char *ending)
@@ -32,7 +35,7 @@ is_projector(const struct hub_file *file)
 }
 
 static struct str
-variant_of(const struct hub_file *file)
+quantization_of(const struct hub_file *file)
 {
     return model_name_variant(str_from(file->path));
 }
@@ -87,74 +90,175 @@ want_named(const struct hub_job *job, bool *is_wanted, struct error *error)
 
 /* ---- variants of GGUF ---- */
 
+/* One model in one quantization: a file, or the parts of a split one. */
+struct variant {
+    struct str quantization; /* "Q4_K_M"; or "" */
+    struct str stem;         /* its path without part number and ending */
+    unsigned n_parts;        /* 0: it is not split */
+    struct str path;         /* of its first file, without ending */
+    struct str name;         /* the quantization, if no other has it */
+};
 struct variants {
-    struct str at[VARIANTS_MAX];
+    struct variant at[VARIANTS_MAX];
     size_t n;
 };
 
-static void
-collect(const struct hub_job *job, struct variants *variants)
+static struct str
+without_gguf(struct str path)
 {
-    for (size_t i = 0; i < job->n_files; i++) {
-        const struct hub_file *file = &job->files[i];
-        struct str variant = variant_of(file);
-        size_t j = 0;
-        if (!is_gguf(file) || is_projector(file))
-            continue;
-        while (j < variants->n && !str_eq_nocase(variants->at[j], variant))
-            j++;
-        if (j == variants->n && variants->n < VARIANTS_MAX)
-            variants->at[variants->n++] = variant;
-    }
+    const struct str ending = STR(".gguf");
+    if (str_ends_with(path, ending))
+        path.n -= ending.n;
+    return path;
+}
+
+static struct str
+stem_of(struct str path, unsigned *ret_n_parts)
+{
+    struct str name = path, rest = path;
+    while (rest.p != NULL)
+        name = str_split(&rest, '/');
+    struct model_shard shard = model_shard_of(name);
+    *ret_n_parts = shard.count;
+    return (struct str){ path.p,
+                         (size_t)(shard.stem.p + shard.stem.n - path.p) };
 }
 
 static bool
-find_variant(const struct variants *variants, struct str name,
-             struct str *ret_variant)
+is_of(const struct hub_file *file, const struct variant *variant)
 {
-    for (size_t i = 0; i < variants->n; i++)
-        if (str_eq_nocase(variants->at[i], name)) {
-            *ret_variant = variants->at[i];
-            return true;
-        }
-    return false;
+    unsigned n_parts;
+    if (!is_gguf(file) || is_projector(file))
+        return false;
+    struct str stem = stem_of(str_from(file->path), &n_parts);
+    return n_parts == variant->n_parts && str_eq(stem, variant->stem);
 }
 
+/* "a.Q4_K_M" where another is a Q4_K_M too, and where none says what it is;
+ * of one that is there whole and in parts, the parts by the first. */
 static void
-name_variants(const struct variants *variants, char *ret, size_t size)
+give_name(const struct variants *variants, struct variant *variant)
+{
+    size_t n_same = 0, n_stems = 0;
+    for (size_t i = 0; i < variants->n; i++) {
+        const struct variant *other = &variants->at[i];
+        n_same += str_eq_nocase(variant->quantization, other->quantization);
+        n_stems += str_eq(variant->stem, other->stem);
+    }
+    if (n_same == 1 && (variant->quantization.n > 0 || variants->n == 1))
+        variant->name = variant->quantization;
+    else
+        variant->name = n_stems == 1 ? variant->stem : variant->path;
+}
+
+/* In the job's arena; NULL when out of memory. */
+static struct variants *
+collect(struct hub_job *job)
+{
+    struct variants *variants = arena_alloc(&job->arena, sizeof *variants);
+    if (variants == NULL)
+        return NULL;
+    variants->n = 0;
+    for (size_t i = 0; i < job->n_files; i++) {
+        const struct hub_file *file = &job->files[i];
+        size_t j = 0;
+        if (!is_gguf(file) || is_projector(file))
+            continue;
+        while (j < variants->n && !is_of(file, &variants->at[j]))
+            j++;
+        if (j < variants->n || variants->n == VARIANTS_MAX)
+            continue;
+        struct variant *fresh = &variants->at[variants->n++];
+        fresh->quantization = quantization_of(file);
+        fresh->stem = stem_of(str_from(file->path), &fresh->n_parts);
+        fresh->path = without_gguf(str_from(file->path));
+    }
+    for (size_t i = 0; i < variants->n; i++)
+        give_name(variants, &variants->at[i]);
+    return variants;
+}
+
+/* Whether somebody may mean it by that: its name, its quantization, the path
+ * of a file of it with or without the ending, the file's name alone. */
+static bool
+is_meant(const struct variant *variant, struct str name)
+{
+    unsigned n_parts;
+    if (str_ends_with(name, STR(".gguf")) &&
+        str_eq(stem_of(name, &n_parts), variant->stem))
+        return n_parts == variant->n_parts;
+    struct str bare = without_gguf(name), file = variant->stem, rest = file;
+    while (rest.p != NULL)
+        file = str_split(&rest, '/');
+    return str_eq_nocase(variant->quantization, name) ||
+           str_eq_nocase(variant->stem, bare) ||
+           str_eq_nocase(variant->path, bare) || str_eq_nocase(file, bare);
+}
+
+/* How many are meant: the one of that very name, or all that it may be;
+ * `ret_variant` is the last of them. */
+static size_t
+find_variant(const struct variants *variants, struct str name,
+             const struct variant **ret_variant)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < variants->n; i++) {
+        const struct variant *variant = &variants->at[i];
+        if (!is_meant(variant, name))
+            continue;
+        *ret_variant = variant;
+        n++;
+        if (str_eq_nocase(variant->name, name))
+            return 1;
+    }
+    return n;
+}
+
+/* The names of those that are meant; of all by the empty one. */
+static void
+name_variants(const struct variants *variants, struct str meant, char *ret,
+              size_t size)
 {
     size_t n = 0;
     ret[0] = '\0';
     for (size_t i = 0; i < variants->n && n < size; i++) {
-        struct str name = variants->at[i];
-        int more = snprintf(ret + n, size - n, "%s%.*s", i == 0 ? "" : ", ",
+        struct str name = variants->at[i].name;
+        if (meant.n > 0 && !is_meant(&variants->at[i], meant))
+            continue;
+        int more = snprintf(ret + n, size - n, "%s%.*s", n == 0 ? "" : ", ",
                             name.n == 0 ? 7 : (int)name.n,
                             name.n == 0 ? "(other)" : name.p);
         n += more > 0 ? (size_t)more : 0;
     }
 }
 
-static int
+static const struct variant *
 choose(const struct hub_job *job, const struct variants *variants,
-       struct str *ret_variant, struct error *error)
+       struct error *error)
 {
     struct str wanted = job->request.variant;
+    struct str usual = wanted.n > 0 ? wanted : STR("Q4_K_M");
+    const struct variant *found = &variants->at[0];
     char names[300];
-    if (wanted.n > 0 && find_variant(variants, wanted, ret_variant))
-        return 0;
-    if (wanted.n == 0 && variants->n == 1) {
-        *ret_variant = variants->at[0];
-        return 0;
-    }
-    if (wanted.n == 0 && find_variant(variants, STR("Q4_K_M"), ret_variant))
-        return 0;
-    name_variants(variants, names, sizeof names);
-    if (wanted.n > 0)
-        return error_field(
-            error, "variant", "%s has no variant \"%.*s\"; it has %s", job->id,
-            (int)(wanted.n > 40 ? 40 : wanted.n), wanted.p, names);
-    return error_field(error, "variant", "%s has several variants: %s", job->id,
-                       names);
+    if (wanted.n == 0 && variants->n == 1)
+        return found;
+    size_t n = find_variant(variants, usual, &found);
+    if (n == 1)
+        return found;
+    name_variants(variants, n > 1 ? usual : STR(""), names, sizeof names);
+    int most = (int)(usual.n > 80 ? 80 : usual.n);
+    if (n > 1)
+        error_field(error, "variant",
+                    "%s has several models of variant %.*s: choose one by "
+                    "`variant` (or its files by `files`): %s",
+                    job->id, most, usual.p, names);
+    else if (wanted.n > 0)
+        error_field(error, "variant", "%s has no variant \"%.*s\"; it has %s",
+                    job->id, most, usual.p, names);
+    else
+        error_field(error, "variant", "%s has several variants: %s", job->id,
+                    names);
+    return NULL;
 }
 
 /* A projector of 16 bits if there are several. */
@@ -165,7 +269,7 @@ want_projector(const struct hub_job *job, bool *is_wanted)
     for (size_t i = 0; i < job->n_files; i++) {
         if (!is_projector(&job->files[i]))
             continue;
-        struct str kind = variant_of(&job->files[i]);
+        struct str kind = quantization_of(&job->files[i]);
         if (best == SIZE_MAX || str_eq_nocase(kind, STR("F16")))
             best = i;
     }
@@ -177,13 +281,13 @@ static int
 want_variant(const struct hub_job *job, const struct variants *variants,
              bool *is_wanted, struct str *ret_variant, struct error *error)
 {
-    if (choose(job, variants, ret_variant, error) < 0)
+    const struct variant *chosen = choose(job, variants, error);
+    if (chosen == NULL)
         return -1;
     for (size_t i = 0; i < job->n_files; i++)
-        is_wanted[i] = is_gguf(&job->files[i]) &&
-                       !is_projector(&job->files[i]) &&
-                       str_eq_nocase(variant_of(&job->files[i]), *ret_variant);
+        is_wanted[i] = is_of(&job->files[i], chosen);
     want_projector(job, is_wanted);
+    *ret_variant = chosen->name;
     return 0;
 }
 
@@ -221,13 +325,14 @@ static int
 want(struct hub_job *job, bool *is_wanted, struct str *ret_variant,
      struct error *error)
 {
-    struct variants variants = { .n = 0 };
     *ret_variant = STR("");
     if (job->request.n_files > 0)
         return want_named(job, is_wanted, error);
-    collect(job, &variants);
-    if (variants.n > 0)
-        return want_variant(job, &variants, is_wanted, ret_variant, error);
+    struct variants *variants = collect(job);
+    if (variants == NULL)
+        return error_set(error, ERR_NO_MEMORY, "out of memory");
+    if (variants->n > 0)
+        return want_variant(job, variants, is_wanted, ret_variant, error);
     if (job->request.variant.n > 0)
         return error_field(error, "variant", "%s has no GGUF files", job->id);
     want_all(job, is_wanted);
@@ -274,22 +379,22 @@ write_file(const struct hub_file *file, struct json_writer *out)
 }
 
 static void
-write_variant(const struct hub_job *job, struct str variant,
+write_variant(const struct hub_job *job, const struct variant *variant,
               struct json_writer *out)
 {
     int64_t size = 0;
     json_object_begin(out);
     json_key(out, "name");
-    json_str(out, variant);
+    json_str(out, variant->name);
     json_key(out, "files");
     json_array_begin(out);
     for (size_t i = 0; i < job->n_files; i++) {
         const struct hub_file *file = &job->files[i];
-        if (!is_gguf(file) || is_projector(file) ||
-            !str_eq_nocase(variant_of(file), variant))
+        if (!is_of(file, variant))
             continue;
         write_file(file, out);
-        size += file->size_bytes > 0 ? file->size_bytes : 0;
+        size =
+            i64_add_capped(size, file->size_bytes > 0 ? file->size_bytes : 0);
     }
     json_array_end(out);
     json_key(out, "size_bytes");
@@ -297,11 +402,13 @@ write_variant(const struct hub_job *job, struct str variant,
     json_object_end(out);
 }
 
-void
-hf_write_files(struct hub_job *job, struct json_writer *out)
+int
+hf_write_files(struct hub_job *job, struct json_writer *out,
+               struct error *error)
 {
-    struct variants variants = { .n = 0 };
-    collect(job, &variants);
+    struct variants *variants = collect(job);
+    if (variants == NULL)
+        return error_set(error, ERR_NO_MEMORY, "out of memory");
     json_object_begin(out);
     json_key(out, "source");
     json_text(out, "huggingface");
@@ -313,8 +420,8 @@ hf_write_files(struct hub_job *job, struct json_writer *out)
     json_bool(out, job->is_gated);
     json_key(out, "variants");
     json_array_begin(out);
-    for (size_t i = 0; i < variants.n; i++)
-        write_variant(job, variants.at[i], out);
+    for (size_t i = 0; i < variants->n; i++)
+        write_variant(job, &variants->at[i], out);
     json_array_end(out);
     json_key(out, "projectors");
     json_array_begin(out);
@@ -328,4 +435,5 @@ hf_write_files(struct hub_job *job, struct json_writer *out)
         write_file(&job->files[i], out);
     json_array_end(out);
     json_object_end(out);
+    return 0;
 }

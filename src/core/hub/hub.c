@@ -201,9 +201,33 @@ hub_job_fail(struct hub_job *job, const struct error *error)
     hub_job_free(job);
 }
 
+/* Under the name that the user gave it. */
+static int
+rename_file(struct hub_job *job, struct hub_plan *plan, struct error *error)
+{
+    struct str name = job->request.filename;
+    if (plan->n_files != 1)
+        return error_field(error, "filename",
+                           "one file can have it, and %zu are wanted of %s",
+                           plan->n_files, plan->display_name);
+    char *path = str_dup(name);
+    if (path == NULL)
+        return error_set(error, ERR_NO_MEMORY, "out of memory");
+    free(plan->files[0].path);
+    plan->files[0].path = path;
+    plan->is_renamed = true;
+    return 0;
+}
+
 void
 hub_job_plan(struct hub_job *job, struct hub_plan *plan)
 {
+    struct error error;
+    if (job->request.filename.n > 0 && rename_file(job, plan, &error) < 0) {
+        hub_plan_free(plan);
+        hub_job_fail(job, &error);
+        return;
+    }
     job->on_plan(job->ctx, plan, NULL);
     hub_plan_free(plan);
     hub_job_free(job);
@@ -366,14 +390,13 @@ resolve_url(struct hub_job *job, struct error *error)
         snprintf(error->field, sizeof error->field, "url");
         return -1;
     }
-    if (r->filename.n > 0)
+    if (r->filename.n > 0) /* was checked */
         strbuf_add_str(&name, r->filename);
     else if (!uri_decode(uri_last_segment(r->url), &name))
         strbuf_clear(&name);
     int rc = file_name_check(strbuf_view(&name), error);
     if (rc < 0) {
-        snprintf(error->field, sizeof error->field, "%s",
-                 r->filename.n > 0 ? "filename" : "url");
+        snprintf(error->field, sizeof error->field, "url");
         error->code = ERR_INVALID;
         strbuf_release(&name);
         return -1;
@@ -436,15 +459,20 @@ int
 hub_resolve(struct hub *hub, const struct hub_request *request,
             hub_plan_fn *on_done, void *ctx, struct error *error)
 {
+    if (request->filename.n > 0 &&
+        file_name_check(request->filename, error) < 0) {
+        snprintf(error->field, sizeof error->field, "filename");
+        error->code = ERR_INVALID;
+        return -1;
+    }
     struct hub_job *job = hub_job_new(hub, request);
     if (job == NULL)
         return error_set(error, ERR_NO_MEMORY, "out of memory");
     job->on_plan = on_done;
     job->ctx = ctx;
-    if (request->source == HUB_URL && request->filename.n == 0) {
-        if (!hub_read_civitai_url(job, job->request.url))
-            hub_read_huggingface_url(job, job->request.url);
-    }
+    if (request->source == HUB_URL &&
+        !hub_read_civitai_url(job, job->request.url))
+        hub_read_huggingface_url(job, job->request.url);
     return hub_job_begin(job, resolve, error);
 }
 

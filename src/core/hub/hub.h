@@ -42,17 +42,19 @@ enum hub_source { HUB_HUGGINGFACE, HUB_CIVITAI, HUB_URL };
 /* What a user named. Views, borrowed for the call; empty when not given. */
 struct hub_request {
     enum hub_source source;
-    struct str model_id;     /* "org/name"; Civitai: number or page URL */
+    struct str model_id;     /* "org/name", or "gpt2" of the first days;
+                              * Civitai: number or page URL */
     struct str revision;     /* branch, tag or commit; "": main */
-    struct str variant;      /* "Q4_K_M"; "": chosen by rule, or an error that
-                            * names the variants when there are several */
+    struct str variant;      /* as hub_files() names it: "Q4_K_M"; or a file
+                              * of it. "": chosen by rule, or an error that
+                              * names the variants when there are several */
     const struct str *files; /* exact paths; wins over variant */
     size_t n_files;
     struct str version_id;   /* Civitai */
     struct str file_id;      /* Civitai */
     struct str type, format; /* Civitai: which of the files */
     struct str url;          /* HUB_URL */
-    struct str filename;     /* HUB_URL: instead of the URL's own */
+    struct str filename;     /* instead of the own name of the only file */
     struct str token;        /* instead of the stored one */
 };
 
@@ -76,6 +78,7 @@ struct hub_plan {
     char *token;       /* for the plan's URLs, or ""; never shown */
     char *sidecar;     /* Civitai: JSON to keep beside the file, or "" */
     char *preview_url; /* Civitai, or "" */
+    bool is_renamed;   /* the user named its file, and no hub's cache has it */
     struct hub_file *files;
     size_t n_files;
 };

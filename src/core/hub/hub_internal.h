@@ -123,7 +123,8 @@ int hf_check_id(const struct hub *hub, struct str id, struct error *error);
 /* Keeps those of job->files that are wanted and makes the plan; NULL with
  * `error`, which names the variants when one has to be chosen. */
 struct hub_plan *hf_plan(struct hub_job *job, struct error *error);
-void hf_write_files(struct hub_job *job, struct json_writer *out);
+int hf_write_files(struct hub_job *job, struct json_writer *out,
+                   struct error *error);
 
 /* ---- civitai_json.c ---- */
 

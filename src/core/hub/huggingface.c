@@ -34,18 +34,20 @@ bool
 hf_is_allowed(const struct hub *hub, struct str id)
 {
     struct str org = str_split(&id, '/');
+    bool has_org = id.p != NULL;
     for (size_t i = 0; i < hub->options.n_organizations; i++)
-        if (str_eq_nocase(org, str_from(hub->organizations[i])))
+        if (has_org && str_eq_nocase(org, str_from(hub->organizations[i])))
             return true;
     return hub->options.n_organizations == 0;
 }
 
+/* Models of the hub's first days have no organisation: "gpt2". */
 int
 hf_check_id(const struct hub *hub, struct str id, struct error *error)
 {
     struct str name = id;
     struct str org = str_split(&name, '/');
-    if (name.p == NULL || !is_id_part(org) || !is_id_part(name))
+    if (!is_id_part(org) || (name.p != NULL && !is_id_part(name)))
         return error_field(error, "model_id",
                            "\"%.*s\": ORGANISATION/NAME is expected",
                            (int)(id.n > 200 ? 200 : id.n), id.p);
@@ -269,9 +271,12 @@ finish(struct hub_job *job)
     }
     struct strbuf data = STRBUF_INIT(HUB_ANSWER_BYTES);
     struct json_writer w;
+    struct error error;
     json_writer_init(&w, &data);
-    hf_write_files(job, &w);
-    hub_job_data(job, &data);
+    if (hf_write_files(job, &w, &error) < 0)
+        hub_job_fail(job, &error);
+    else
+        hub_job_data(job, &data);
     strbuf_release(&data);
 }
 

@@ -48,6 +48,7 @@ hub_plan_copy(const struct hub_plan *from)
         .token = copy(from->token),
         .sidecar = copy(from->sidecar),
         .preview_url = copy(from->preview_url),
+        .is_renamed = from->is_renamed,
         .files = calloc(from->n_files + 1, sizeof *to->files),
     };
     bool is_whole = to->model_id != NULL && to->revision != NULL &&

@@ -15,16 +15,22 @@ cut(struct str *text, struct str prefix)
     return true;
 }
 
+/* The one that the URL is below, or NULL. */
+static const char *
+host_of(struct str url, const char *const *hosts)
+{
+    while (*hosts != NULL && !hub_is_at(url, *hosts))
+        hosts++;
+    return *hosts;
+}
+
 /* Leaves what comes after "https://HOST/". */
 static bool
 cut_host(struct str *url, const char *endpoint, const char *const *hosts)
 {
-    if (hub_is_at(*url, endpoint))
-        return cut(url, str_from(endpoint)) && cut(url, STR("/"));
-    for (; *hosts != NULL; hosts++)
-        if (hub_is_at(*url, *hosts))
-            return cut(url, str_from(*hosts)) && cut(url, STR("/"));
-    return false;
+    const char *host =
+        hub_is_at(*url, endpoint) ? endpoint : host_of(*url, hosts);
+    return host != NULL && cut(url, str_from(host)) && cut(url, STR("/"));
 }
 
 /* Percent-decoded, in the job's arena; false when it cannot be. */
@@ -49,7 +55,22 @@ split_query(struct str url, struct str *ret_query)
     return str_split(ret_query, '?');
 }
 
-/* ORGANISATION/NAME[/(resolve|blob|tree)/REVISION[/PATH]] */
+static bool
+is_file_verb(struct str part)
+{
+    return str_is(part, "resolve") || str_is(part, "blob");
+}
+
+/* Parts of the site that are not models. */
+static bool
+is_no_model(struct str first)
+{
+    return first.n == 0 || str_is(first, "api") || str_is(first, "datasets") ||
+           str_is(first, "spaces");
+}
+
+/* [ORGANISATION/]NAME[/(resolve|blob|tree)/REVISION[/PATH]]; only a file can
+ * be given another name. */
 bool
 hub_read_huggingface_url(struct hub_job *job, struct str url)
 {
@@ -58,18 +79,27 @@ hub_read_huggingface_url(struct hub_job *job, struct str url)
                                          "https://hf.co", NULL };
     struct hub_request *r = &job->request;
     struct str query, revision = STR(""), file = STR("");
+    bool is_own = host_of(url, hosts) != NULL; /* no plain files lie there */
     if (!cut_host(&url, job->hub->options.huggingface_endpoint, hosts))
         return false;
     struct str rest = split_query(url, &query);
-    struct str org = str_split(&rest, '/'), name = str_split(&rest, '/');
-    struct str verb = str_split(&rest, '/'), rev = str_split(&rest, '/');
-    bool is_file = str_is(verb, "resolve") || str_is(verb, "blob");
-    if (org.n == 0 || name.n == 0 || str_is(org, "api") ||
+    struct str id = str_split(&rest, '/'), verb = str_split(&rest, '/');
+    if (is_no_model(id))
+        return false;
+    bool has_org = verb.n > 0 && !is_file_verb(verb) && !str_is(verb, "tree");
+    if (has_org) {
+        id = (struct str){ id.p, id.n + 1 + verb.n };
+        verb = str_split(&rest, '/');
+    }
+    struct str rev = str_split(&rest, '/');
+    bool is_file = is_file_verb(verb);
+    if ((!has_org && verb.n == 0 && !is_own) ||
         (verb.n > 0 && !is_file && !str_is(verb, "tree")) ||
-        !decode(job, rev, &revision) || !decode(job, rest, &file))
+        !decode(job, rev, &revision) || !decode(job, rest, &file) ||
+        (r->filename.n > 0 && (!is_file || file.n == 0)))
         return false;
     r->source = HUB_HUGGINGFACE;
-    r->model_id = (struct str){ org.p, org.n + 1 + name.n };
+    r->model_id = id;
     if (revision.n > 0)
         r->revision = revision;
     if (!is_file || file.n == 0)

@@ -137,14 +137,25 @@ wish_of_page(struct str url)
     wish.revision = verb.n == 0 ? STR("") : str_split(&url, '/');
     for (file = url; url.p != NULL;)
         file = str_split(&url, '/');
-    if (str_ends_with_nocase(file, STR(".gguf")))
-        file.n -= strlen(".gguf");
     wish.variant = file;
     return wish;
 }
 
+/* Behind "ORG/NAME:", a path. */
+static struct str
+cut_file(struct str *text)
+{
+    struct str name = *text;
+    (void)str_split(&name, '/');
+    ptrdiff_t at = str_find(name, ':');
+    if (at < 0)
+        return STR("");
+    text->n = (size_t)(name.p + at - text->p);
+    return (struct str){ name.p + at + 1, name.n - (size_t)at - 1 };
+}
+
 /* ORG/NAME[:VARIANT][@REVISION], as `hearth pull` takes it. A revision may
- * hold slashes. */
+ * hold slashes, and a variant that is named by its file. */
 static struct wish
 wish_of(struct str name)
 {
@@ -153,18 +164,20 @@ wish_of(struct str name)
     struct wish wish = { .repository = str_split(&name, '@') };
     wish.revision = name.p == NULL ? STR("") : name;
     wish.variant = cut_at_last(&wish.repository, ':');
+    if (wish.variant.n == 0)
+        wish.variant = cut_file(&wish.repository);
     return wish;
 }
 
+/* The name of a file without folders, part number and ending. */
 static struct str
-file_stem(const struct model *model)
+file_stem(struct str path)
 {
-    struct str path = str_from(model->path), name = path;
+    struct str name = path;
     while (path.p != NULL)
         name = str_split(&path, '/');
-    if (model->format == MODEL_FORMAT_GGUF)
-        cut_at_last(&name, '.');
-    return name;
+    return str_ends_with_nocase(name, STR(".gguf")) ? model_shard_of(name).stem
+                                                    : name;
 }
 
 static bool
@@ -172,7 +185,7 @@ is_variant(const struct model *model, struct str variant)
 {
     return str_eq_nocase(model_name_variant(str_from(model->path)), variant) ||
            str_eq_nocase(str_from(model->quantization), variant) ||
-           str_eq_nocase(file_stem(model), variant);
+           str_eq_nocase(file_stem(str_from(model->path)), file_stem(variant));
 }
 
 /* The reference of a found revision, or its commit, or the front of that. */

@@ -302,7 +302,7 @@ type_name(enum setting_type type)
         [SETTING_BOOL] = "bool",     [SETTING_INT] = "int",
         [SETTING_TEXT] = "text",     [SETTING_PATH] = "path",
         [SETTING_CHOICE] = "choice", [SETTING_LIST] = "list",
-        [SETTING_PATHS] = "paths",
+        [SETTING_PATHS] = "paths",   [SETTING_HOURS] = "hours",
     };
     return names[type];
 }

@@ -35,6 +35,15 @@ part_file_close(int fd)
         close(fd);
 }
 
+int64_t
+part_file_allocated(const char *path)
+{
+    struct stat info;
+    if (lstat(path, &info) != 0 || !S_ISREG(info.st_mode))
+        return 0;
+    return (int64_t)info.st_blocks * 512; /* of POSIX, whatever the disk's */
+}
+
 int
 part_file_reserve(int fd, uint64_t size_bytes, struct error *error)
 {

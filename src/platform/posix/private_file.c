@@ -83,14 +83,23 @@ write_holder(int fd, const char *holder)
     return pwrite(fd, text, (size_t)n, 0) == n ? 0 : -1;
 }
 
-int
-file_lock_take(struct file_lock *lock, const char *path, const char *holder,
-               char ret_holder[FILE_LOCK_HOLDER_BYTES], long *ret_pid,
-               struct error *error)
+/* Whoever held it may have removed the file before he let go: then the next
+ * one would make another, and both would hold theirs. */
+static bool
+is_still_at(int fd, const char *path)
 {
-    lock->fd = -1;
-    ret_holder[0] = '\0';
-    *ret_pid = 0;
+    struct stat ours, there;
+    return fstat(fd, &ours) == 0 && stat(path, &there) == 0 &&
+           ours.st_dev == there.st_dev && ours.st_ino == there.st_ino;
+}
+
+/* What file_lock_take() answers, or LOCK_AGAIN. */
+enum { LOCK_AGAIN = 2, LOCK_TRIES = 100 };
+static int
+try_lock(struct file_lock *lock, const char *path, const char *holder,
+         char ret_holder[FILE_LOCK_HOLDER_BYTES], long *ret_pid,
+         struct error *error)
+{
     int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
     if (fd < 0)
         return error_errno(error, errno, "cannot open the lock %s", path);
@@ -103,6 +112,10 @@ file_lock_take(struct file_lock *lock, const char *path, const char *holder,
                    ? 1
                    : error_errno(error, errnum, "cannot lock %s", path);
     }
+    if (!is_still_at(fd, path)) {
+        close(fd);
+        return LOCK_AGAIN;
+    }
     if (write_holder(fd, holder) < 0) {
         int errnum = errno;
         close(fd);
@@ -110,6 +123,20 @@ file_lock_take(struct file_lock *lock, const char *path, const char *holder,
     }
     lock->fd = fd;
     return 0;
+}
+
+int
+file_lock_take(struct file_lock *lock, const char *path, const char *holder,
+               char ret_holder[FILE_LOCK_HOLDER_BYTES], long *ret_pid,
+               struct error *error)
+{
+    int rc = LOCK_AGAIN;
+    lock->fd = -1;
+    ret_holder[0] = '\0';
+    *ret_pid = 0;
+    for (int i = 0; i < LOCK_TRIES && rc == LOCK_AGAIN; i++)
+        rc = try_lock(lock, path, holder, ret_holder, ret_pid, error);
+    return rc == LOCK_AGAIN ? 1 : rc; /* others come and go there */
 }
 
 void

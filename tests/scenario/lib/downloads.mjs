@@ -1,18 +1,19 @@
 // What tests of downloads share: ordering one, following it to its end, and
 // the rule that nothing wrong is ever seen under a file's final name.
 import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
 import fs from 'node:fs';
 import path from 'node:path';
-import { sleep } from './hearth.mjs';
+import { Hearth, sleep } from './hearth.mjs';
 
 const ENDS = ['completed', 'failed', 'cancelled'];
 
-export function config(origins, more = '', endpoint = origins[0].url('')) {
+export function config(origins, more = '', endpoint = origins[0].url(''), headroom = 0) {
   const places = origins.flatMap((origin) => origin.places);
   return `huggingface: {endpoint: "${endpoint}"}
 downloads:
   allow_http: ${JSON.stringify(places)}
-  headroom_bytes: 0
+  headroom_bytes: ${headroom}
 ${more}`;
 }
 
@@ -90,4 +91,21 @@ export async function fails(hearth, url, name, words, more = {}) {
   assert.match(task.error.message, words);
   assert.ok(!fs.existsSync(file));
   return task;
+}
+
+// Calls `body` with a daemon of its own and a folder of its own that has so
+// much room; false when mounting is not allowed.
+export async function withMount(origins, size, body, headroom = 0) {
+  const daemon = await Hearth.start({ config: config(origins, '', undefined, headroom) });
+  const folder = path.join(daemon.models, 'small');
+  fs.mkdirSync(folder);
+  const mounted = spawnSync('mount', ['-t', 'tmpfs', '-o', `size=${size}`, 'tmpfs', folder]).status === 0;
+  try {
+    if (mounted) await body(daemon, folder);
+    return mounted;
+  } finally {
+    await daemon.stop({ keep: true });
+    if (mounted) spawnSync('umount', [folder]);
+    fs.rmSync(daemon.dir, { recursive: true, force: true });
+  }
 }

@@ -3,7 +3,8 @@
 //
 // A repository: { files: {path: Buffer | {bytes, isText, sha256, oid}},
 //   gated: false | 'auto' | 'manual', isPrivate, renamedTo, commit, tags,
-//   downloads, likes, library, lastModified, safetensors, gguf, usedStorage }
+//   downloads, likes, library, lastModified, safetensors, gguf, usedStorage,
+//   isUnlisted: no search finds it }
 // A token: { name, sees: [ids of private or gated repositories] }
 import { Server, gitSha1, reply, serveText, sha256 } from './storage.mjs';
 
@@ -50,7 +51,7 @@ export class HuggingFace {
 
   answer(req, res, url) {
     const who = this.who(req);
-    const parts = url.pathname.slice(1).split('/').map(decodeURIComponent);
+    const parts = this.parts(url);
     if (this.n_limited > 0) {
       this.n_limited -= 1;
       reply(res, 429, { error: 'We had to rate limit your IP' }, this.limitHeaders);
@@ -68,11 +69,19 @@ export class HuggingFace {
     }
   }
 
+  // Of the path; what has one name is "/NAME" in its place of two.
+  parts(url) {
+    const parts = url.pathname.slice(1).split('/').map(decodeURIComponent);
+    const at = parts[0] === 'api' ? 2 : 0;
+    if (['revision', 'tree', 'resolve'].includes(parts[at + 1])) parts.splice(at, 0, '');
+    return parts;
+  }
+
   // Finds it, or says why not.
   find(res, url, who, id) {
     const repo = this.repos[id];
     if (repo?.renamedTo) {
-      res.writeHead(307, { Location: url.pathname.replace(id, repo.renamedTo) + url.search,
+      res.writeHead(307, { Location: url.pathname.replace(`/${id}/`, `/${repo.renamedTo}/`) + url.search,
                            'Content-Length': 0 }).end();
       return null;
     }
@@ -95,7 +104,7 @@ export class HuggingFace {
     const author = query.get('author');
     const words = (query.get('search') ?? '').toLowerCase().split(' ').filter((word) => word);
     const found = Object.values(this.repos).filter((repo) =>
-      !repo.isPrivate && !repo.renamedTo && words.every((word) => repo.id.toLowerCase().includes(word))
+      !repo.isPrivate && !repo.isUnlisted && !repo.renamedTo && words.every((word) => repo.id.toLowerCase().includes(word))
       && (!author || repo.id.startsWith(`${author}/`))
       && query.getAll('filter').every((tag) => (repo.tags ?? []).includes(tag)));
     const sort = query.get('sort') ?? 'downloads';
@@ -110,7 +119,7 @@ export class HuggingFace {
   }
 
   repository(res, url, who, [org, name, verb, revision]) {
-    const repo = this.find(res, url, who, `${org}/${name}`);
+    const repo = this.find(res, url, who, org ? `${org}/${name}` : name);
     if (!repo) return;
     if (revision !== undefined && !['main', repo.commit].includes(revision)) {
       this.refuse(res, 404, 'RevisionNotFound', `Invalid rev id: ${revision}`);
@@ -139,7 +148,7 @@ export class HuggingFace {
   }
 
   resolve(req, res, url, who, [org, name, verb, revision, ...rest]) {
-    const repo = verb === 'resolve' ? this.find(res, url, who, `${org}/${name}`) : undefined;
+    const repo = verb === 'resolve' ? this.find(res, url, who, org ? `${org}/${name}` : name) : undefined;
     const file = repo?.files[rest.join('/')];
     if (repo === null) return;
     if (!repo) {

@@ -57,7 +57,7 @@ export class Origin {
   //   isSilent                  not even a head
   //   pace: {bytes, ms}         so much at a time
   on(path, rule) {
-    this.paths.set(path, { rule, n: 0 });
+    this.paths.set(path, { rule, n: 0, n_open: 0, most: 0 });
     return this.url(path);
   }
 
@@ -101,6 +101,11 @@ export class Origin {
     return this.log.filter((entry) => entry.path === path);
   }
 
+  // How many answers of this path were under way at once.
+  most(path) {
+    return this.paths.get(path).most;
+  }
+
   // Bytes of bodies that left for this path.
   sent(path) {
     return this.asked(path).reduce((sum, entry) => sum + entry.sent, 0);
@@ -116,6 +121,9 @@ export class Origin {
       return;
     }
     place.n += 1;
+    place.most = Math.max(place.most, ++place.n_open);
+    entry.end = () => { place.n_open -= 1; entry.end = () => {}; };
+    res.on('close', () => entry.end());
     const answer = await place.rule({ n: place.n, headers: req.headers, url: req.url });
     if (answer.isSilent) return;
     entry.status = answer.status;
@@ -134,6 +142,7 @@ export class Origin {
       const piece = body.subarray(at, Math.min(at + step, most));
       const isTaken = res.write(piece);
       entry.sent += piece.length;
+      if (at + step >= most) entry.end(); // whoever has it all may ask again
       if (!isTaken)
         await Promise.race([once(res, 'drain'), once(res, 'close')]);
       if (pace) await sleep(pace.ms);

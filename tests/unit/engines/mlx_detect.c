@@ -83,6 +83,15 @@ test_finds_families(void **state)
 }
 
 static void
+test_families_need_versions(void **state)
+{
+    (void)state;
+    assert_string_equal(mlx_required_version("minimax"), "0.28.4");
+    assert_null(mlx_required_version("qwen3"));
+    assert_null(mlx_required_version(NULL));
+}
+
+static void
 test_estimates_sizes(void **state)
 {
     static const struct {
@@ -144,6 +153,7 @@ main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_matches_parsers),
         cmocka_unit_test(test_finds_families),
+        cmocka_unit_test(test_families_need_versions),
         cmocka_unit_test(test_estimates_sizes),
         cmocka_unit_test(test_manifest_offers_the_parsers),
     };

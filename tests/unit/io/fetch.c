@@ -400,7 +400,7 @@ test_odd_redirects_are_errors(void **state)
         enum error_code code;
         const char *words;
     } rows[] = {
-        { "/loop", ERR_BAD_GATEWAY, "more than 10 redirects" },
+        { "/loop", ERR_REDIRECT_LOOP, "127.0.0.1: more than 10 redirects" },
         { "/empty", ERR_BAD_GATEWAY, "to nowhere" },
         { "/without", ERR_BAD_GATEWAY, "to nowhere" },
         { "/odd", ERR_BAD_GATEWAY, "not a URL" },

@@ -1,6 +1,9 @@
 /* Files, folders, sockets and names of the platform layer. */
 #include "platform/file.h"
 
+#include <pthread.h>
+#include <sched.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -12,6 +15,7 @@
 #include <cmocka.h>
 
 #include "platform/net.h"
+#include "platform/private_file.h"
 #include "platform/system.h"
 
 struct folder {
@@ -143,6 +147,54 @@ test_random_bytes_differ(void **state)
     assert_memory_not_equal(a + 584, b + 584, 16); /* the last piece too */
 }
 
+/* Two that take the lock, remove its file while they hold it and let go, over
+ * and over: never both at once. */
+enum { LOCK_ROUNDS = 20000 };
+struct lockers {
+    char path[96];
+    _Atomic int n_inside, n_taken;
+    _Atomic bool was_shared;
+};
+
+static void *
+lock_and_remove(void *arg)
+{
+    struct lockers *all = arg;
+    for (int i = 0; i < LOCK_ROUNDS; i++) {
+        char holder[FILE_LOCK_HOLDER_BYTES];
+        struct file_lock lock;
+        struct error error;
+        long pid;
+        if (file_lock_take(&lock, all->path, "test", holder, &pid, &error) != 0)
+            continue;
+        if (atomic_fetch_add(&all->n_inside, 1) > 0)
+            atomic_store(&all->was_shared, true);
+        atomic_fetch_add(&all->n_taken, 1);
+        sched_yield();
+        atomic_fetch_sub(&all->n_inside, 1);
+        unlink(all->path);
+        file_lock_release(&lock);
+    }
+    return NULL;
+}
+
+static void
+test_a_removed_lock_is_nobodys(void **state)
+{
+    struct folder *folder = *state;
+    struct lockers all = { .n_inside = 0 };
+    pthread_t threads[2];
+    snprintf(all.path, sizeof all.path, "%s/x.lock", folder->path);
+    for (size_t i = 0; i < 2; i++)
+        assert_int_equal(
+            pthread_create(&threads[i], NULL, lock_and_remove, &all), 0);
+    for (size_t i = 0; i < 2; i++)
+        assert_int_equal(pthread_join(threads[i], NULL), 0);
+    unlink(all.path);
+    assert_false(atomic_load(&all.was_shared));
+    assert_true(atomic_load(&all.n_taken) >= 2);
+}
+
 static void
 test_machine_is_described(void **state)
 {
@@ -169,6 +221,7 @@ main(void)
         cmocka_unit_test(test_unix_listener_is_private),
         cmocka_unit_test(test_standard_folders),
         cmocka_unit_test(test_random_bytes_differ),
+        cmocka_unit_test(test_a_removed_lock_is_nobodys),
         cmocka_unit_test(test_machine_is_described),
     };
     return cmocka_run_group_tests(tests, make_folder, remove_folder);

@@ -233,6 +233,34 @@ test_choice(void **state)
               "1") "," LFS_OF("mmproj-F32.gguf",
                               "1") "," LFS_OF("mmproj-F16.gguf", "1"),
           "", 3, "Q8_0/a-00001-of-00002.gguf" },
+        { LFS_OF("a.Q4_K_M.gguf", "1") "," LFS_OF("b.Q4_K_M.gguf", "1"), "", 0,
+          "several models of variant Q4_K_M: choose one by `variant` (or its "
+          "files by `files`): a.Q4_K_M, b.Q4_K_M" },
+        { LFS_OF("a.Q4_K_M.gguf", "1") "," LFS_OF(
+              "b.Q4_K_M.gguf", "1") "," LFS_OF("c.Q8_0.gguf", "1"),
+          "q4_k_m", 0,
+          "q4_k_m: choose one by `variant` (or its files by "
+          "`files`): a.Q4_K_M, b.Q4_K_M" },
+        { LFS_OF("x/a.Q8_0.gguf", "1") "," LFS_OF("x/b.Q8_0.gguf", "1"),
+          "b.q8_0", 1, "x/b.Q8_0.gguf" },
+        { LFS_OF("x/a.Q8_0.gguf", "1") "," LFS_OF("x/b.Q8_0.gguf", "1"),
+          "x/a.Q8_0.gguf", 1, "x/a.Q8_0.gguf" },
+        { LFS_OF("a.Q8_0.gguf", "1") "," LFS_OF("b.Q8_0.gguf", "1"), "Q4_0", 0,
+          "it has a.Q8_0, b.Q8_0" },
+        { LFS_OF("one.gguf", "1") "," LFS_OF("two.gguf", "1"), "two", 1,
+          "two.gguf" },
+        { LFS_OF("b-Q8_0.gguf", "1") "," LFS_OF("Q8_0.gguf", "1"), "Q8_0", 1,
+          "Q8_0.gguf" },
+        { LFS_OF("a-Q8_0.gguf", "1") "," LFS_OF(
+              "a-Q8_0-00001-of-00002.gguf",
+              "1") "," LFS_OF("a-Q8_0-00002-of-00002.gguf", "1"),
+          "a-Q8_0-00001-of-00002", 2, "a-Q8_0-00001-of-00002.gguf" },
+        { LFS_OF("a-Q8_0-00001-of-00002.gguf", "1") "," LFS_OF(
+              "a-Q8_0-00002-of-00002.gguf", "1") "," LFS_OF("b-Q8_0.gguf", "1"),
+          "a-Q8_0-00002-of-00002.gguf", 2, "a-Q8_0-00001-of-00002.gguf" },
+        { LFS_OF("a-Q8_0-00001-of-00002.gguf", "1") "," LFS_OF(
+              "a-Q8_0-00002-of-00002.gguf", "1") "," LFS_OF("a-Q8_0.gguf", "1"),
+          "a-Q8_0", 1, "a-Q8_0.gguf" },
         { LFS_OF("model.safetensors", "1") "," LFS_OF(
               "pytorch_model.bin",
               "1") "," FILE_OF("config.json", "1") "," FILE_OF("film.mp4", "1"),
@@ -258,6 +286,93 @@ test_choice(void **state)
         assert_true(is_good);
         assert_int_equal(rig.plan->n_files, rows[i].n_files);
         assert_string_equal(rig.plan->files[0].path, rows[i].first);
+    }
+}
+
+/* A file of the hub under a name of the user's: still the hub's, with its
+ * token and its digest. */
+static void
+test_own_name(void **state)
+{
+    (void)state;
+    static const struct answer script[] = {
+        { 200, INFO, { NULL } },
+        { 200,
+          "[" LFS_OF("a.gguf", "7") "," LFS_OF("b.gguf", "8") "]",
+          { NULL } }
+    };
+    struct hub_request request = { .source = HUB_URL,
+                                   .url = STR(HUGGINGFACE
+                                              "/org/name/blob/main/b.gguf"),
+                                   .filename = STR("mine.gguf") };
+    assert_true(rig_resolve(&rig, &request, script, N(script)));
+    assert_int_equal(rig.plan->source, HUB_HUGGINGFACE);
+    assert_true(rig.plan->is_renamed);
+    assert_string_equal(rig.plan->token, "hf_stored");
+    assert_int_equal(rig.plan->n_files, 1);
+    assert_string_equal(rig.plan->files[0].path, "mine.gguf");
+    assert_string_equal(rig.plan->files[0].sha256, SHA256);
+    assert_string_equal(rig.plan->files[0].url,
+                        HUGGINGFACE "/org/name/resolve/" COMMIT "/b.gguf");
+    /* Several files cannot have one name. */
+    static const struct str both[] = { STR_INIT("a.gguf"), STR_INIT("b.gguf") };
+    const struct hub_request two = { .model_id = STR("org/name"),
+                                     .files = both,
+                                     .n_files = 2,
+                                     .filename = STR("mine.gguf") };
+    assert_false(rig_resolve(&rig, &two, script, N(script)));
+    assert_string_equal(rig.error.field, "filename");
+    /* A page is no file of the hub, nor is what lies elsewhere. */
+    static const char *const plain[] = {
+        HUGGINGFACE "/org/name", HUGGINGFACE "/name.gguf",
+        "https://else.test/o/n/resolve/main/b.gguf"
+    };
+    for (size_t i = 0; i < N(plain); i++) {
+        request.url = str_from(plain[i]);
+        assert_true(rig_resolve(&rig, &request, NULL, 0));
+        assert_int_equal(rig.plan->source, HUB_URL);
+        assert_string_equal(rig.plan->token, "");
+    }
+    request.filename = STR("../mine.gguf");
+    assert_false(rig_resolve(&rig, &request, NULL, 0));
+    assert_string_equal(rig.error.field, "filename");
+}
+
+/* Models without organisation, however they are named. */
+static void
+test_one_name(void **state)
+{
+    (void)state;
+    static const struct answer script[] = {
+        { 200, INFO, { NULL } },
+        { 200, "[" LFS_OF("m.gguf", "7") "]", { NULL } }
+    };
+    static const struct hub_request requests[] = {
+        { .model_id = STR_INIT("gpt2") },
+        { .source = HUB_URL, .url = STR_INIT("https://huggingface.co/gpt2") },
+        { .source = HUB_URL, .url = STR_INIT(HUGGINGFACE "/gpt2/tree/main") },
+        { .source = HUB_URL,
+          .url = STR_INIT(HUGGINGFACE "/gpt2/resolve/main/m.gguf") },
+    };
+    for (size_t i = 0; i < N(requests); i++) {
+        assert_true(rig_resolve(&rig, &requests[i], script, N(script)));
+        assert_string_equal(rig.urls[0],
+                            HUGGINGFACE "/api/models/gpt2/revision/main");
+        assert_string_equal(rig.plan->model_id, "gpt2");
+        assert_string_equal(rig.plan->files[0].url,
+                            HUGGINGFACE "/gpt2/resolve/" COMMIT "/m.gguf");
+    }
+    assert_true(rig_files(&rig, &requests[0], script, N(script)));
+    expect_text(rig.data, "\"model_id\":\"gpt2\"");
+    static const char *const plain[] = {
+        HUGGINGFACE "/m.gguf", HUGGINGFACE "/gpt2",
+        HUGGINGFACE "/datasets/squad/resolve/main/m.gguf"
+    };
+    for (size_t i = 0; i < N(plain); i++) {
+        const struct hub_request request = { .source = HUB_URL,
+                                             .url = str_from(plain[i]) };
+        assert_true(rig_resolve(&rig, &request, NULL, 0));
+        assert_int_equal(rig.plan->source, HUB_URL);
     }
 }
 
@@ -323,7 +438,7 @@ test_ids(void **state)
 {
     (void)state;
     static const char *const bad[] = {
-        "",      "one",    "/",     "a/",    "/b",     "a/b/c", "../b",
+        "",      "one--x", "/",     "a/",    "/b",     "a/b/c", "../b",
         "a/..",  "a/b..c", "a/b--", "a/.b",  "-a/b",   "_a/b",  "a/b?c",
         "a/b#c", "a/b%2f", "a b/c", "a/b\n", "a\\b/c", "a/b@c", "\xc3\xa4/b",
     };
@@ -371,6 +486,10 @@ test_organizations(void **state)
     assert_null(strstr(one.data, "organ/b"));
     assert_true(rig_resolve(&one, &named, listing, 2));
     assert_false(rig_resolve(&one, &other, NULL, 0));
+    assert_non_null(strstr(one.error.message, "huggingface.organizations"));
+    /* One without an organisation is of none that is allowed. */
+    const struct hub_request alone = { .model_id = STR("Org") };
+    assert_false(rig_resolve(&one, &alone, NULL, 0));
     assert_non_null(strstr(one.error.message, "huggingface.organizations"));
     rig_close(&one);
 }
@@ -638,6 +757,8 @@ main(void)
                                         tear_down),
         cmocka_unit_test_setup_teardown(test_gated, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_choice, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_own_name, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_one_name, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_refusals, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_ids, set_up, tear_down),
         cmocka_unit_test(test_organizations),

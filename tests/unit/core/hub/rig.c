@@ -29,6 +29,15 @@ fetch_text(struct fetcher *fetcher, const struct fetch_text_request *request)
     return (struct fetch *)rig;
 }
 
+int
+fetch_check_url(struct fetcher *fetcher, const char *url, struct error *error)
+{
+    assert_null(fetcher);
+    if (strncmp(url, "https://", 8) == 0)
+        return 0;
+    return error_set(error, ERR_FORBIDDEN, "only https");
+}
+
 static void
 give(const struct answer *answer)
 {

@@ -1,5 +1,5 @@
 /* A hub whose requests are answered from a script: this program's own
- * fetch_text() stands in for the one of io. */
+ * fetch_text() and fetch_check_url() stand in for those of io. */
 #ifndef RIG_H
 #define RIG_H
 
