@@ -11,7 +11,7 @@ import { after, before, test } from 'node:test';
 import { scanCacheDir } from '@huggingface/hub';
 import { HEARTH, Hearth, until, writeModel } from './lib/hearth.mjs';
 import { Hub } from './lib/hub.mjs';
-import { sha256 } from './lib/storage.mjs';
+import { gitSha1, sha256 } from './lib/storage.mjs';
 
 const MIB = 1024 * 1024;
 const LARGE = { dim: 1024, ffn: 4096, layers: 3, type: 'F16', ctx: 512 }; // 86 MiB
@@ -155,6 +155,35 @@ test('a folder of files is one model, each file as the hub has it', async () => 
     assert.ok(fs.readFileSync(file).equals(its.bytes), file);
     assert.equal(path.basename(blob.path), its.sha256 ?? its.oid);
   }
+});
+
+test('a small file that is not what the hub says is not taken', async () => {
+  const { files } = hub.huggingface.repos['mlx-org/Small-4bit'];
+  const wrong = { ...files['config.json'], oid: gitSha1(Buffer.from('another')) };
+  hub.huggingface.repos['mlx-org/Wrong-4bit'] = {
+    id: 'mlx-org/Wrong-4bit', commit: 'd'.repeat(40), files: { ...files, 'config.json': wrong } };
+  const { code, err } = await finish(start('pull', 'mlx-org/Wrong-4bit'));
+  assert.notEqual(code, 0);
+  assert.match(err, /checksum is wrong: Git's/);
+  const blobs = path.join(cache(), 'models--mlx-org--Wrong-4bit/blobs');
+  assert.ok(!fs.existsSync(path.join(blobs, wrong.oid)));
+  fs.rmSync(path.dirname(blobs), { recursive: true }); // a task that failed; nothing to find for others
+});
+
+test('what another program has put into the cache is not fetched again', async () => {
+  const { files } = hub.huggingface.repos['mlx-org/Small-4bit'];
+  const id = 'mlx-org/Shared-4bit';
+  hub.huggingface.repos[id] = { id, commit: 'e'.repeat(40), files };
+  const blobs = path.join(cache(), 'models--mlx-org--Shared-4bit/blobs');
+  fs.mkdirSync(blobs, { recursive: true });
+  for (const { bytes, oid, sha256: digest } of Object.values(files))
+    fs.writeFileSync(path.join(blobs, digest ?? oid), bytes);
+  const n = hub.storage.server.log.length;
+  await ok('pull', id);
+  assert.equal(hub.storage.server.log.length, n);
+  assert.deepEqual(hub.huggingface.server.log.filter((entry) => entry.path.startsWith(`/${id}/resolve`)), []);
+  const { repos } = await scanCacheDir(cache());
+  assert.equal(repos.find((repo) => repo.id.name === id).revisions[0].files.length, 3);
 });
 
 test('what is no address that we fetch from is refused by its name', async () => {

@@ -1,4 +1,4 @@
-/* SHA-256 by OpenSSL's EVP, which is loaded when the first digest is asked
+/* SHA-256 and SHA-1 by OpenSSL's EVP, which is loaded when the first digest is asked
  * for: see digest.h and platform/library.h. */
 #include "core/digest/digest.h"
 
@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "platform/file.h"
 #include "platform/library.h"
 
 enum { CRYPTO_VERSION = 3 };
@@ -48,8 +49,8 @@ load(struct crypto *ret_crypto, struct error *error)
     return 0;
 }
 
-struct sha256 *
-sha256_new(struct error *error)
+static struct sha256 *
+digest_new(bool is_sha1, struct error *error)
 {
     struct sha256 *digest = calloc(1, sizeof *digest);
     if (digest == NULL) {
@@ -60,15 +61,23 @@ sha256_new(struct error *error)
         free(digest);
         return NULL;
     }
-    digest->context = digest->crypto.EVP_MD_CTX_new();
+    const struct crypto *crypto = &digest->crypto;
+    digest->context = crypto->EVP_MD_CTX_new();
     if (digest->context == NULL ||
-        digest->crypto.EVP_DigestInit_ex(
-            digest->context, digest->crypto.EVP_sha256(), NULL) != 1) {
+        crypto->EVP_DigestInit_ex(
+            digest->context,
+            is_sha1 ? crypto->EVP_sha1() : crypto->EVP_sha256(), NULL) != 1) {
         error_set(error, ERR_NO_MEMORY, "there is no memory for a digest");
         sha256_free(digest);
         return NULL;
     }
     return digest;
+}
+
+struct sha256 *
+sha256_new(struct error *error)
+{
+    return digest_new(false, error);
 }
 
 void
@@ -87,8 +96,8 @@ sha256_add(struct sha256 *digest, const void *bytes, size_t n)
         digest->crypto.EVP_DigestUpdate(digest->context, bytes, n);
 }
 
-int
-sha256_hex(const struct sha256 *digest, char ret_hex[SHA256_HEX_BYTES])
+static int
+digest_hex(const struct sha256 *digest, char *ret_hex, size_t size)
 {
     static const char digits[] = "0123456789abcdef";
     const struct crypto *crypto = &digest->crypto;
@@ -99,7 +108,7 @@ sha256_hex(const struct sha256 *digest, char ret_hex[SHA256_HEX_BYTES])
                    crypto->EVP_MD_CTX_copy_ex(copy, digest->context) == 1 &&
                    crypto->EVP_DigestFinal_ex(copy, raw, &n) == 1;
     crypto->EVP_MD_CTX_free(copy);
-    if (!is_done || n != (SHA256_HEX_BYTES - 1) / 2)
+    if (!is_done || n != (size - 1) / 2)
         return -1;
     for (unsigned i = 0; i < n; i++) {
         ret_hex[2 * i] = digits[raw[i] >> 4];
@@ -109,6 +118,12 @@ sha256_hex(const struct sha256 *digest, char ret_hex[SHA256_HEX_BYTES])
     return 0;
 }
 
+int
+sha256_hex(const struct sha256 *digest, char ret_hex[SHA256_HEX_BYTES])
+{
+    return digest_hex(digest, ret_hex, SHA256_HEX_BYTES);
+}
+
 void
 sha256_reset(struct sha256 *digest)
 {
@@ -116,10 +131,10 @@ sha256_reset(struct sha256 *digest)
                                      digest->crypto.EVP_sha256(), NULL);
 }
 
-bool
-sha256_is_hex(struct str text)
+static bool
+is_hex(struct str text, size_t n_digits)
 {
-    if (text.n != SHA256_HEX_BYTES - 1)
+    if (text.n != n_digits)
         return false;
     for (size_t i = 0; i < text.n; i++) {
         char c = (char)(text.p[i] | 0x20);
@@ -127,6 +142,62 @@ sha256_is_hex(struct str text)
             return false;
     }
     return true;
+}
+
+bool
+sha256_is_hex(struct str text)
+{
+    return is_hex(text, SHA256_HEX_BYTES - 1);
+}
+
+bool
+git_blob_is_hex(struct str text)
+{
+    return is_hex(text, GIT_BLOB_HEX_BYTES - 1);
+}
+
+/* -1 also when the file is shorter. */
+static int
+add_file(struct sha256 *digest, const char *path, uint64_t n_bytes,
+         struct error *error)
+{
+    enum { STEP_BYTES = 64 * 1024 };
+    char *bytes = malloc(STEP_BYTES);
+    if (bytes == NULL)
+        return error_set(error, ERR_NO_MEMORY,
+                         "there is no memory for a digest");
+    ptrdiff_t n = 1;
+    for (uint64_t at = 0; n > 0 && at < n_bytes; at += (uint64_t)n) {
+        uint64_t left = n_bytes - at;
+        n = file_read_part(path, at, bytes,
+                           left < STEP_BYTES ? (size_t)left : STEP_BYTES,
+                           error);
+        if (n > 0)
+            sha256_add(digest, bytes, (size_t)n);
+    }
+    free(bytes);
+    if (n == 0)
+        return error_set(error, ERR_IO, "%s is shorter than it was", path);
+    return n < 0 ? -1 : 0;
+}
+
+int
+git_blob_of_file(const char *path, uint64_t n_bytes,
+                 char ret_hex[GIT_BLOB_HEX_BYTES], struct error *error)
+{
+    char head[32];
+    struct sha256 *digest = digest_new(true, error);
+    if (digest == NULL)
+        return -1;
+    int n =
+        snprintf(head, sizeof head, "blob %llu", (unsigned long long)n_bytes);
+    sha256_add(digest, head, (size_t)n + 1); /* with its zero */
+    int result = add_file(digest, path, n_bytes, error);
+    if (result == 0 && digest_hex(digest, ret_hex, GIT_BLOB_HEX_BYTES) < 0)
+        result =
+            error_set(error, ERR_NO_MEMORY, "there is no memory for a digest");
+    sha256_free(digest);
+    return result;
 }
 
 enum { KEY_TEXT_BYTES = 24, KEY_BYTES = 16 };

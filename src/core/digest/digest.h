@@ -1,5 +1,5 @@
-/* SHA-256 (FIPS 180-4) of files and streams, and the one use of SHA-1 there
- * is. Any thread; a struct is used by one at a time. */
+/* SHA-256 (FIPS 180-4) of files and streams, and what others still want SHA-1
+ * for. Any thread; a struct is used by one at a time. */
 #ifndef CORE_DIGEST_H
 #define CORE_DIGEST_H
 
@@ -17,6 +17,15 @@ void sha256_add(struct sha256 *digest, const void *bytes, size_t n);
 /* The digest so far; more may be added after it. 0, or -1: no memory. */
 int sha256_hex(const struct sha256 *digest, char ret_hex[SHA256_HEX_BYTES]);
 void sha256_reset(struct sha256 *digest);
+
+/* What Git calls a blob of a file's first `n_bytes`: SHA-1 of "blob <size>", a zero,
+ * and them (Git's documentation, "Git Internals - Git Objects"). Blocks. 0, or
+ * -1 with `error`. */
+enum { GIT_BLOB_HEX_BYTES = 41 };
+int git_blob_of_file(const char *path, uint64_t n_bytes,
+                     char ret_hex[GIT_BLOB_HEX_BYTES], struct error *error);
+/* True for 40 hexadecimal digits. */
+bool git_blob_is_hex(struct str text);
 
 /* The answer to a client's Sec-WebSocket-Key (RFC 6455, 4.2.2): SHA-1 of the
  * key and a fixed text, in base64, with its zero. 0, or -1 with ERR_BAD_REQUEST

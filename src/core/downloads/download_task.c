@@ -294,6 +294,15 @@ find_earlier(const struct download *wanted, const struct download_file *file)
     return found;
 }
 
+/* Of a file without SHA-256 the hub says Git's hash, its name in the cache. */
+static const char *
+git_blob_of(const struct download *d, const struct download_file *file)
+{
+    return d->source == HUB_HUGGINGFACE && git_blob_is_hex(str_from(file->etag))
+               ? file->etag
+               : "";
+}
+
 static void
 transfer(struct download *d)
 {
@@ -311,6 +320,7 @@ transfer(struct download *d)
         .path = file->place,
         .size_bytes = file->size_bytes,
         .sha256 = file->sha256,
+        .git_blob = git_blob_of(d, file),
         .known_sha256 = earlier == NULL ? "" : earlier->sha256,
         .known_etag = earlier == NULL ? "" : earlier->etag,
         .n_connections = options->n_connections,

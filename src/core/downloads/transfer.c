@@ -256,11 +256,32 @@ name(struct transfer *t)
         transfer_finish(t);
 }
 
+/* Of nothing there is nothing to check. */
+static bool
+agrees(const struct transfer *t)
+{
+    if (t->git_blob[0] != '\0')
+        return t->size == 0 || strcmp(t->git_blob, t->found_git_blob) == 0;
+    return t->sha256[0] == '\0' || strcmp(t->sha256, t->found_sha256) == 0;
+}
+
+static void
+fail_checksum(struct transfer *t)
+{
+    struct error error;
+    bool is_git = t->git_blob[0] != '\0';
+    error_set(&error, ERR_CHECKSUM,
+              "the checksum is wrong: %s %s was announced, %s came",
+              is_git ? "Git's" : "SHA-256", is_git ? t->git_blob : t->sha256,
+              is_git ? t->found_git_blob : t->found_sha256);
+    t->forgets = true;
+    transfer_fail(t, &error);
+}
+
 /* All bytes are there: does the digest agree? */
 static void
 check(struct transfer *t)
 {
-    struct error error;
     t->phase = TRANSFER_CHECKING;
     if (t->is_hashing || t->hashed < (uint64_t)t->size)
         return; /* transfer_hash goes on */
@@ -268,19 +289,12 @@ check(struct transfer *t)
         t->digest = sha256_new(&t->error);
     if (t->digest == NULL || sha256_hex(t->digest, t->found_sha256) < 0)
         return;
-    if (t->sha256[0] == '\0' || strcmp(t->sha256, t->found_sha256) == 0) {
+    if (agrees(t))
         name(t);
-        return;
-    }
-    if (t->n_restarts++ == 0) {
+    else if (t->n_restarts++ == 0)
         transfer_restart(t);
-        return;
-    }
-    error_set(&error, ERR_CHECKSUM,
-              "the checksum is wrong: SHA-256 %s was announced, %s came",
-              t->sha256, t->found_sha256);
-    t->forgets = true;
-    transfer_fail(t, &error);
+    else
+        fail_checksum(t);
 }
 
 /* Whether there is room for the whole, as far as its size is known. */
@@ -424,6 +438,8 @@ transfer_start(const struct transfer_options *options)
     t->journal_new = with_ending(options->path, ".part.journal.new");
     t->lock_path = with_ending(options->path, ".part.lock");
     snprintf(t->sha256, sizeof t->sha256, "%s", options->sha256);
+    if (t->sha256[0] == '\0')
+        snprintf(t->git_blob, sizeof t->git_blob, "%s", options->git_blob);
     snprintf(t->known_sha256, sizeof t->known_sha256, "%s",
              options->known_sha256);
     snprintf(t->known_etag, sizeof t->known_etag, "%s", options->known_etag);

@@ -28,6 +28,8 @@ struct transfer_options {
     const char *path;   /* absolute; its folder is made */
     int64_t size_bytes; /* -1: not known */
     const char *sha256; /* lower case hex, or "" */
+    /* Without `sha256`: what Git calls a blob of these bytes; or "". */
+    const char *git_blob;
     /* Without `sha256`: what came from there before. A file at the path that
      * has this digest is the one, if the origin says that it still has that
      * version; it is asked for that alone. "": nothing is known. */

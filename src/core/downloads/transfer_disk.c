@@ -87,6 +87,24 @@ hash_file(const char *path, char ret_hex[SHA256_HEX_BYTES], struct error *error)
     return n == 0 ? 0 : -1;
 }
 
+/* The same of a file that Git has a name for. */
+static int
+look_at_blob(struct open_job *job, const struct file_stamp *stamp)
+{
+    struct transfer *t = job->t;
+    char found[GIT_BLOB_HEX_BYTES];
+    if ((t->size < 0 || stamp->size_bytes == t->size) &&
+        git_blob_of_file(t->path, (uint64_t)stamp->size_bytes, found,
+                         &job->error) == 0 &&
+        strcmp(found, t->git_blob) == 0 &&
+        hash_file(t->path, t->found_sha256, &job->error) == 0) {
+        t->size = stamp->size_bytes;
+        job->is_there = true;
+        return 0;
+    }
+    return transfer_set_taken(t, "it is another file", &job->error);
+}
+
 /* A file that has the name already: ours, or somebody else's. */
 static int
 look_at_target(struct open_job *job)
@@ -97,6 +115,8 @@ look_at_target(struct open_job *job)
     if (file_stamp(t->path, &stamp) < 0)
         return 0;
     bool is_wanted = t->sha256[0] != '\0';
+    if (t->git_blob[0] != '\0')
+        return look_at_blob(job, &stamp);
     const char *digest = is_wanted ? t->sha256 : t->known_sha256;
     if (digest[0] != '\0' && (t->size < 0 || stamp.size_bytes == t->size) &&
         hash_file(t->path, hex, &job->error) == 0 && strcmp(hex, digest) == 0) {
@@ -250,6 +270,7 @@ transfer_reserve(struct transfer *t)
 struct hash_job {
     struct transfer *t;
     uint64_t from, to, version;
+    bool is_end; /* `to` is the end of the file */
     struct error error;
 };
 
@@ -274,6 +295,8 @@ hash_work(void *arg)
     free(bytes);
     if (job->from < job->to && job->error.code == ERR_OK)
         error_set(&job->error, ERR_IO, "the file is shorter than was written");
+    else if (job->is_end && t->git_blob[0] != '\0')
+        git_blob_of_file(t->part, job->to, t->found_git_blob, &job->error);
 }
 
 static void
@@ -315,7 +338,11 @@ transfer_hash(struct transfer *t)
     uint64_t to =
         front - t->hashed > HASH_JOB_BYTES ? t->hashed + HASH_JOB_BYTES : front;
     *job = (struct hash_job){
-        .t = t, .from = t->hashed, .to = to, .version = t->version
+        .t = t,
+        .from = t->hashed,
+        .to = to,
+        .is_end = is_end && to == front,
+        .version = t->version,
     };
     submit(t, hash_work, on_hashed, job, &t->is_hashing);
 }

@@ -71,7 +71,8 @@ struct connection {
 struct transfer {
     struct transfer_options options;
     char *url, *bearer, *path, *part, *journal, *journal_new, *lock_path;
-    char sha256[SHA256_HEX_BYTES]; /* wanted, or "" */
+    char sha256[SHA256_HEX_BYTES];     /* wanted, or "" */
+    char git_blob[GIT_BLOB_HEX_BYTES]; /* wanted when that is not, or "" */
     char known_sha256[SHA256_HEX_BYTES], known_etag[JOURNAL_TEXT_BYTES];
     enum transfer_phase phase;
     struct timer tick;
@@ -99,6 +100,7 @@ struct transfer {
     uint64_t hashed;
     bool is_hashing;
     char found_sha256[SHA256_HEX_BYTES];
+    char found_git_blob[GIT_BLOB_HEX_BYTES]; /* where one is wanted */
     bool is_syncing;
     uint64_t synced_bytes;
     int64_t synced_at_ms;

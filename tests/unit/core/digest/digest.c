@@ -3,6 +3,9 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -50,6 +53,45 @@ test_hex(void **state)
     (void)state;
 }
 
+/* As `git hash-object` says. */
+static void
+test_git_blobs(void **state)
+{
+    static const struct {
+        size_t n;
+        char byte;
+        const char *hex;
+    } rows[] = {
+        { 0, 0, "e69de29bb2d1d6434b8b29ae775ad8c2e48c5391" },
+        { 1, '\n', "8b137891791fe96927ad78e64b0aad7bded08bdc" },
+        { 200000, 0, "bf5aa3c5d5cacc765dc99d06c4a699bc44f045a9" },
+    };
+    char path[] = "/tmp/hearth-digest-XXXXXX", hex[GIT_BLOB_HEX_BYTES];
+    struct error error;
+    int fd = mkstemp(path);
+    assert_true(fd >= 0);
+    FILE *file = fdopen(fd, "w");
+    assert_non_null(file);
+    for (size_t i = 0, n = 0; i < sizeof rows / sizeof *rows; i++) {
+        for (; n < rows[i].n; n++)
+            fputc(rows[i].byte, file);
+        assert_int_equal(fflush(file), 0);
+        if (git_blob_of_file(path, rows[i].n, hex, &error) < 0)
+            fail_msg("%s", error.message);
+        assert_string_equal(hex, rows[i].hex);
+        rewind(file);
+        n = 0;
+    }
+    fclose(file);
+    assert_int_equal(git_blob_of_file(path, 200001, hex, &error), -1);
+    assert_int_equal(error.code, ERR_IO);
+    assert_int_equal(unlink(path), 0);
+    assert_int_equal(git_blob_of_file(path, 1, hex, &error), -1);
+    assert_true(git_blob_is_hex(str_from(rows[0].hex)));
+    assert_false(git_blob_is_hex(STR("e69de29b")));
+    (void)state;
+}
+
 static void
 test_websocket_accept(void **state)
 {
@@ -72,6 +114,7 @@ main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_known_answers),
         cmocka_unit_test(test_hex),
+        cmocka_unit_test(test_git_blobs),
         cmocka_unit_test(test_websocket_accept),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
