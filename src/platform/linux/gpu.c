@@ -108,7 +108,8 @@ nvml_read(const struct nvml *nvml, struct gpu_facts *gpus, size_t n)
     return n;
 }
 
-size_t
+/* NVIDIA's management library (NVML), where it is installed; appends. */
+static size_t
 gpu_list_nvml(struct gpu_facts *gpus, size_t n, struct error *error)
 {
     struct nvml nvml;

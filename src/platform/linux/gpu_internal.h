@@ -1,14 +1,12 @@
-/* The two ways to find GPUs on Linux, apart for tests. Each appends to the n
- * that are there and returns how many there are then. */
+/* AMD's GPUs, apart for tests. */
 #ifndef PLATFORM_GPU_INTERNAL_H
 #define PLATFORM_GPU_INTERNAL_H
 
 #include "platform/gpu.h"
 
 /* AMD's driver writes sizes into sysfs (Linux, amdgpu: mem_info_vram_*).
- * `folder` is /sys/class/drm. */
+ * `folder` is /sys/class/drm. Appends to the n that are there and returns how
+ * many there are then. */
 size_t gpu_list_drm(const char *folder, struct gpu_facts *gpus, size_t n);
-/* NVIDIA's management library (NVML), where it is installed. */
-size_t gpu_list_nvml(struct gpu_facts *gpus, size_t n, struct error *error);
 
 #endif
