@@ -78,6 +78,7 @@ undo(struct instance *instance, enum instance_state state)
     if (is_among(state, IN(STOPPED) | IN(FAILED) | IN(BACKOFF))) {
         instance->ready_at_ms = 0;
         instance->rss_bytes = -1;
+        instance->n_threads = -1;
         instance->cpu_percent = 0;
         instance->cpu_ms = -1;
     }

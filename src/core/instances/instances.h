@@ -92,6 +92,7 @@ struct instance_view {
     enum stop_kind stop;      /* how the last stop went */
     int64_t rss_bytes;        /* of the process group, -1: unknown */
     double cpu_percent;       /* of one core, over the last interval */
+    int64_t n_threads;        /* of the process group, -1: unknown */
     int64_t backoff_until_ms; /* in BACKOFF: Unix time of the next try */
     int n_restarts;
     bool restart_required; /* the profile changed since the exec */

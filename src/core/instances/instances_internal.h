@@ -98,6 +98,7 @@ struct instance {
     void *forgotten_ctx;
 
     int64_t rss_bytes;
+    int64_t n_threads;
     double cpu_percent;
     int64_t cpu_ms; /* at the last sample, -1: none */
     int64_t sampled_at_ms;
