@@ -272,6 +272,12 @@ fill_view(const struct instance *instance, struct instance_view *ret_view)
     memcpy(ret_view->advice, instance->advice, sizeof ret_view->advice);
 }
 
+struct instances_counts
+instances_counts(const struct instances *instances)
+{
+    return instances->counts;
+}
+
 int
 instances_view(struct instances *instances, const char *profile_id,
                struct instance_view *ret_view)

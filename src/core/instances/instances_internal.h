@@ -23,6 +23,7 @@ struct instances {
     struct binary_probes *probes;
     struct timer sample_timer;
     struct timer shutdown_timer;
+    struct instances_counts counts;
     char boot_id[BOOT_ID_BYTES];
     char *data_dir;
     char *hearth_path;
