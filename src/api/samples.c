@@ -25,6 +25,19 @@ write_gpu(const struct hardware_gpu_use *gpu, struct json_writer *out)
     json_object_end(out);
 }
 
+/* `error` says why it tells nothing. */
+static void
+write_engine(const struct metrics_engine *engine, struct json_writer *out)
+{
+    json_object_begin(out);
+    for (int i = 0; i < METRICS_ENGINE_COUNT; i++)
+        member_real_if(
+            out, metrics_engine_reading_name((enum metrics_engine_reading)i),
+            !isnan(engine->values[i]), engine->values[i]);
+    member_text(out, "error", engine->why[0] == '\0' ? NULL : engine->why);
+    json_object_end(out);
+}
+
 static void
 write_server(const struct metrics_server *server, struct json_writer *out)
 {
@@ -37,6 +50,8 @@ write_server(const struct metrics_server *server, struct json_writer *out)
     member_int_if(out, "threads", server->n_threads >= 0, server->n_threads);
     member_int_if(out, "gpu_memory_bytes", server->gpu_memory_bytes >= 0,
                   server->gpu_memory_bytes);
+    json_key(out, "engine");
+    write_engine(&server->engine, out);
     json_object_end(out);
 }
 

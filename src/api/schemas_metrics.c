@@ -28,6 +28,16 @@ static const struct schema schema_gpu = { .type = SCHEMA_OBJECT,
 static const struct schema schema_gpus = { .type = SCHEMA_ARRAY,
                                            .of = &schema_gpu };
 
+static const struct schema_field engine_reading_fields[] = {
+#define X(name, wire, llama, vllm) { wire, &schema_real, NUL, NULL },
+    METRICS_ENGINE_READINGS(X)
+#undef X
+        { "error", &schema_text, NUL, "Why nothing is known." },
+};
+static const struct schema schema_engine_readings = {
+    .type = SCHEMA_OBJECT, FIELDS(engine_reading_fields)
+};
+
 static const struct schema_field measured_fields[] = {
     { "profile_id", &schema_text, 0, NULL },
     { "profile_name", &schema_text, 0, NULL },
@@ -36,6 +46,7 @@ static const struct schema_field measured_fields[] = {
     { "cpu_percent", &schema_real, NUL, "Of one core." },
     { "threads", &schema_int, NUL, NULL },
     { "gpu_memory_bytes", &schema_int, NUL, NULL },
+    { "engine", &schema_engine_readings, 0, "What it measures itself." },
 };
 static const struct schema schema_measured = { .type = SCHEMA_OBJECT,
                                                FIELDS(measured_fields) };

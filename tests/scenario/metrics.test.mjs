@@ -49,7 +49,7 @@ test('the machine is measured', async () => {
 test('a real engine at work', { skip: !LLAMA }, async () => {
   const add = await hearth.api('POST', '/api/profiles', {
     name: 'busy', engine: 'llama-server', model_path: `${hearth.models}/tiny.gguf`,
-    options: { threads: 1, threads_batch: 1, ctx_size: 4096 } });
+    options: { threads: 1, threads_batch: 1, ctx_size: 4096, metrics: true } });
   assert.equal(add.status, 201, JSON.stringify(add));
   const id = add.data.id;
   const watching = new AbortController();
@@ -77,12 +77,15 @@ test('a real engine at work', { skip: !LLAMA }, async () => {
   })();
   const busy = await until('the engine to be seen at work', () => seen.find((sample) =>
     sample.servers.some((server) => server.profile_id === id && server.cpu_percent > 20)
+      && sample.servers.some((server) => server.engine.completion_tokens_total > 0)
       && sample.readings.completion_tokens_per_s > 0), 60000);
   const [server] = busy.servers;
   assert.equal(server.profile_name, 'busy');
   near(server.rss_bytes, proc(server.pid, 'VmRSS'), 'rss of the engine');
   near(server.threads, proc(server.pid, 'Threads'), 'threads of the engine');
   assert.ok(busy.readings.cpu_percent > 0);
+  assert.equal(server.engine.error, null);
+  assert.ok(server.engine.requests_active >= 0 && server.engine.completion_tokens_per_s > 0, JSON.stringify(server.engine));
   const times = seen.map((sample) => sample.at_ms);
   assert.ok(times.at(-1) - times[0] < 5000 * times.length, `samples at ${times}`);
   isDone = true;

@@ -81,6 +81,7 @@ metrics_query(struct metrics *metrics, const struct metric_query *query,
 /* ---- servers ---- */
 
 struct gathering {
+    struct metrics *metrics;
     struct metrics_server *servers;
     size_t n;
     const struct hardware_sample *hardware;
@@ -115,6 +116,7 @@ take_server(void *ctx, const struct instance_view *view)
     snprintf(server->profile_id, sizeof server->profile_id, "%s",
              view->profile->id);
     snprintf(server->name, sizeof server->name, "%s", view->profile->name);
+    metrics_take_engine(gathering->metrics, server);
 }
 
 static void
@@ -125,7 +127,8 @@ take_servers(struct metrics *metrics, const struct hardware_sample *hardware)
             calloc(METRICS_SERVERS_MAX, sizeof *metrics->servers);
     if (metrics->servers == NULL)
         return;
-    struct gathering gathering = { .servers = metrics->servers,
+    struct gathering gathering = { .metrics = metrics,
+                                   .servers = metrics->servers,
                                    .hardware = hardware };
     instances_each(metrics->options.instances, take_server, &gathering);
     metrics->newest.servers = metrics->servers;
@@ -172,6 +175,7 @@ take(struct metrics *metrics, const struct hardware_sample *hardware)
     *last = now;
     metrics->has_newest = true;
     keep(metrics);
+    metrics_ask_engines(metrics);
     events_publish(metrics->options.events, EVENT_METRICS, "",
                    &metrics->newest);
 }
@@ -269,6 +273,7 @@ metrics_new(const struct metrics_options *options, struct metrics **ret_metrics,
     if (metrics->options.interval_ms == 0)
         metrics->options.interval_ms = INTERVAL_MS;
     list_init(&metrics->watches);
+    list_init(&metrics->asked);
     timer_init(&metrics->timer, on_timer);
     if (timer_start(options->loop, &metrics->timer, 0) < 0) {
         free(metrics);
@@ -284,6 +289,7 @@ metrics_free(struct metrics *metrics)
     if (metrics == NULL)
         return;
     timer_stop(&metrics->timer);
+    metrics_forget_engines(metrics);
     if (metrics->look != NULL)
         metrics->look->metrics = NULL;
     flush(metrics);

@@ -9,7 +9,10 @@
  *   of a GPU, by its number         "gpu.0.memory_used_bytes", ".busy_percent"
  *   of an engine, by its profile    "server.<profile id>.cpu_percent",
  *                                   ".rss_bytes", ".threads",
- *                                   ".gpu_memory_bytes"
+ *                                   ".gpu_memory_bytes", and where it tells
+ *                                   ".requests_active", ".requests_waiting",
+ *                                   ".prompt_tokens_per_s",
+ *                                   ".completion_tokens_per_s"
  *
  * What is not known is NAN or -1, and `why` says why; it is never 0. Loop
  * thread only. */
@@ -55,6 +58,47 @@ enum metrics_reading {
 /* Its name in answers and as a series. */
 const char *metrics_reading_name(enum metrics_reading reading);
 
+/* What an engine measures itself, where it tells at /metrics. */
+/* clang-format off */
+/*    name              wire */
+#define METRICS_ENGINE_READINGS(X)                                         \
+    X(ACTIVE,           "requests_active",                                 \
+      "llamacpp:requests_processing",       "vllm:num_requests_running")   \
+    X(WAITING,          "requests_waiting",                                \
+      "llamacpp:requests_deferred",         "vllm:num_requests_waiting")   \
+    X(PROMPT_SPEED,     "prompt_tokens_per_s",                             \
+      "llamacpp:prompt_tokens_seconds",     "")                            \
+    X(ANSWER_SPEED,     "completion_tokens_per_s",                         \
+      "llamacpp:predicted_tokens_seconds",  "")                            \
+    X(BUSY_SLOTS,       "busy_slots_per_decode",                           \
+      "llamacpp:n_busy_slots_per_decode",   "")                            \
+    X(DECODES,          "decodes_total",                                   \
+      "llamacpp:n_decode_total",            "")                            \
+    X(TOKENS_MAX,       "tokens_max",                                      \
+      "llamacpp:n_tokens_max",              "")                            \
+    X(PROMPT_TOKENS,    "prompt_tokens_total",                             \
+      "llamacpp:prompt_tokens_total",       "vllm:prompt_tokens_total")    \
+    X(ANSWER_TOKENS,    "completion_tokens_total",                         \
+      "llamacpp:tokens_predicted_total",    "vllm:generation_tokens_total") \
+    X(PROMPT_SECONDS,   "prompt_seconds_total",                            \
+      "llamacpp:prompt_seconds_total",      "")                            \
+    X(ANSWER_SECONDS,   "completion_seconds_total",                        \
+      "llamacpp:tokens_predicted_seconds_total", "")
+/* clang-format on */
+
+enum metrics_engine_reading {
+#define X(name, wire, llama, vllm) METRICS_ENGINE_##name,
+    METRICS_ENGINE_READINGS(X)
+#undef X
+        METRICS_ENGINE_COUNT
+};
+const char *metrics_engine_reading_name(enum metrics_engine_reading reading);
+
+struct metrics_engine {
+    double values[METRICS_ENGINE_COUNT]; /* NAN: unknown */
+    char why[128];                       /* nothing is known; "": it is */
+};
+
 struct metrics_server {
     char profile_id[ID_BYTES];
     char name[256]; /* of the profile; cut off */
@@ -63,6 +107,7 @@ struct metrics_server {
     double cpu_percent; /* of one core */
     int64_t n_threads;
     int64_t gpu_memory_bytes;
+    struct metrics_engine engine; /* as of the sample before */
 };
 enum { METRICS_SERVERS_MAX = 256 };
 

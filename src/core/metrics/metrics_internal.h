@@ -26,6 +26,7 @@ struct metrics {
     struct timer timer;
     struct metrics_look *look; /* on a worker now; or NULL */
     struct list watches;
+    struct list asked; /* engines.c */
     struct metrics_counters last;
     struct metrics_sample newest;
     bool has_newest;
@@ -37,6 +38,14 @@ struct metrics {
 void metrics_make_sample(const struct metrics_counters *before,
                          const struct metrics_counters *now, bool has_traffic,
                          struct metrics_sample *ret_sample);
+
+/* engines.c: asks those that are ready; fills what was answered before. */
+void metrics_ask_engines(struct metrics *metrics);
+void metrics_take_engine(struct metrics *metrics,
+                         struct metrics_server *server);
+void metrics_forget_engines(struct metrics *metrics);
+/* What an engine's answer says. */
+void metrics_read_engine(struct str text, struct metrics_engine *ret_engine);
 
 /* series.c: the sample's known values as points of series. -1: there is not
  * enough memory, or too much waits; some are missing then. */

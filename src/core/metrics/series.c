@@ -80,6 +80,7 @@ static int
 add_server(struct metrics_pending *pending, int64_t at_ms,
            const struct metrics_server *server)
 {
+    const double *engine = server->engine.values;
     int failed = 0;
     const struct {
         const char *name;
@@ -89,6 +90,10 @@ add_server(struct metrics_pending *pending, int64_t at_ms,
         { "cpu_percent", server->cpu_percent },
         { "threads", known(server->n_threads) },
         { "gpu_memory_bytes", known(server->gpu_memory_bytes) },
+        { "requests_active", engine[METRICS_ENGINE_ACTIVE] },
+        { "requests_waiting", engine[METRICS_ENGINE_WAITING] },
+        { "prompt_tokens_per_s", engine[METRICS_ENGINE_PROMPT_SPEED] },
+        { "completion_tokens_per_s", engine[METRICS_ENGINE_ANSWER_SPEED] },
     };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
         failed |= add(pending, at_ms, rows[i].value, "server",

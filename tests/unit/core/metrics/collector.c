@@ -115,6 +115,7 @@ test_only_known_values_become_points(void **state)
                                      .gpu_memory_bytes = -1 };
     for (int i = 0; i < METRICS_READING_COUNT; i++)
         sample.values[i] = (double)NAN;
+    metrics_read_engine(STR("llamacpp:requests_deferred 3\n"), &server.engine);
     sample.values[METRICS_CPU] = 12;
     sample.gpus[0] = (struct hardware_gpu_use){ .memory_total_bytes = 9,
                                                 .memory_used_bytes = -1,
@@ -124,14 +125,36 @@ test_only_known_values_become_points(void **state)
     sample.servers = &server;
     sample.n_servers = 1;
     assert_int_equal(metrics_add_points(&pending, &sample), 0);
-    assert_int_equal(pending.n, 5);
+    assert_int_equal(pending.n, 6);
     assert_int_equal(pending.since_ms, 77);
     assert_float_equal(find(&pending, "cpu_percent")->value, 12, 0);
     assert_float_equal(find(&pending, "gpu.0.memory_total_bytes")->value, 9, 0);
     assert_float_equal(find(&pending, "gpu.0.power_w")->value, 1.5, 0);
     assert_float_equal(find(&pending, "server.p1.rss_bytes")->value, 5, 0);
     assert_float_equal(find(&pending, "server.p1.cpu_percent")->value, 50, 0);
+    assert_float_equal(find(&pending, "server.p1.requests_waiting")->value, 3,
+                       0);
     free(pending.points);
+}
+
+static void
+test_engines_tell_by_their_own_names(void **state)
+{
+    (void)state;
+    struct metrics_engine engine;
+    metrics_read_engine(STR("# TYPE llamacpp:requests_processing gauge\n"
+                            "llamacpp:requests_processing 1\n"
+                            "llamacpp:tokens_predicted_total 64\n"),
+                        &engine);
+    assert_float_equal(engine.values[METRICS_ENGINE_ACTIVE], 1, 0);
+    assert_float_equal(engine.values[METRICS_ENGINE_ANSWER_TOKENS], 64, 0);
+    assert_true(isnan(engine.values[METRICS_ENGINE_WAITING]));
+    assert_string_equal(engine.why, "");
+    /* Of several models, the sum. */
+    metrics_read_engine(STR("vllm:num_requests_waiting{model=\"a\"} 1.0\n"
+                            "vllm:num_requests_waiting{model=\"b\"} 2.0\n"),
+                        &engine);
+    assert_float_equal(engine.values[METRICS_ENGINE_WAITING], 3, 0);
 }
 
 static void
@@ -156,6 +179,7 @@ main(void)
         cmocka_unit_test(test_unknown_parts_have_no_values),
         cmocka_unit_test(test_counters_that_fall),
         cmocka_unit_test(test_only_known_values_become_points),
+        cmocka_unit_test(test_engines_tell_by_their_own_names),
         cmocka_unit_test(test_what_waits_has_a_ceiling),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -139,8 +139,8 @@ test_samples_come(void **state)
     assert_true(world->last.values[METRICS_MEMORY_TOTAL] > 0);
     assert_true(world->last.values[METRICS_MODELS_TOTAL] > 0);
     assert_true(isnan(world->last.values[METRICS_DATA_TOTAL]));
-    assert_non_null(strstr(world->last.why[HARDWARE_DATA_DISK].message,
-                           "/nonexistent"));
+    assert_non_null(
+        strstr(world->last.why[HARDWARE_DATA_DISK].message, "/nonexistent"));
     assert_true(isnan(world->last.values[METRICS_REQUESTS]));
     wait_samples(world, 1);
     assert_true(world->last.interval_ms >= 20);
