@@ -118,7 +118,7 @@ on_answer(void *ctx, const struct http_fetch_result *result)
     if (result->status != 0)
         snprintf(why, sizeof why, "its /metrics answers %d", result->status);
     else
-        snprintf(why, sizeof why, "%s", result->error.message);
+        snprintf(why, sizeof why, "%.100s", result->error.message);
     clear(&asked->answer, why);
 }
 
