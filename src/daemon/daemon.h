@@ -17,6 +17,7 @@
 #include "core/instances/instances.h"
 #include "core/library/library.h"
 #include "core/logs/logs.h"
+#include "core/metrics/metrics.h"
 #include "core/profiles/profiles.h"
 #include "core/router/router.h"
 #include "core/settings/settings.h"
@@ -43,6 +44,7 @@ struct daemon {
     struct profiles *profiles;
     struct instances *instances;
     struct router *router;
+    struct metrics *metrics;
     struct auth *auth;
     struct gateway *gateway;
     struct api *api;
@@ -92,6 +94,9 @@ void daemon_stop(struct daemon *daemon);
  * <data_dir>/models. Views into `settings`; at most `max`. */
 size_t daemon_model_roots(const struct daemon *daemon, struct str *ret_roots,
                           size_t max);
+/* The first of them. */
+void daemon_first_root(const struct daemon *daemon,
+                       char ret_path[LIMIT_PATH_BYTES]);
 /* Those folders, the other programs' stores, and what else the library is
  * told; views into itself and `settings`. */
 enum { DAEMON_ROOTS_MAX = 64, DAEMON_PLACES_MAX = 60 };

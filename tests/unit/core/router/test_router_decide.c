@@ -195,7 +195,7 @@ static const struct decide_case cases[] = {
                 ROW_PLAIN(STOPPED) },
       .waiters = { WAITS(2, 1, 1, 0) },
       .event = CHANGED,
-      .expected = "stop B;" },
+      .expected = "evict B;" },
     { .name = "a busy one is not evicted",
       .models_max = 1,
       .drain_after_ms = 1000,
@@ -237,7 +237,7 @@ static const struct decide_case cases[] = {
                 ROW(READY, .last_used_ms = 2), ROW_PLAIN(STOPPED) },
       .waiters = { WAITS(2, 1, 1, 0) },
       .event = CHANGED,
-      .expected = "stop B;" },
+      .expected = "evict B;" },
     { .name = "all places pinned: refused",
       .models_max = 1,
       .rows = { ROW(READY, .is_pinned = true), ROW_PLAIN(STOPPED) },
@@ -249,7 +249,7 @@ static const struct decide_case cases[] = {
       .rows = { ROW(BACKOFF, .retry_at_ms = NOW + 9), ROW_PLAIN(STOPPED) },
       .waiters = { WAITS(1, 1, 1, 0) },
       .event = CHANGED,
-      .expected = "stop A;" },
+      .expected = "evict A;" },
     { .name = "room to come is waited for",
       .models_max = 1,
       .rows = { ROW_PLAIN(STOPPING), ROW_PLAIN(STOPPED) },
@@ -270,7 +270,7 @@ static const struct decide_case cases[] = {
                 ROW_PLAIN(STOPPED), ROW_PLAIN(STOPPED) },
       .waiters = { WAITS(3, 1, 1, 5), WAITS(2, 1, 1, 3) },
       .event = CHANGED,
-      .expected = "stop A; stop B;" },
+      .expected = "evict A; evict B;" },
     { .name = "oldest need first",
       .models_max = 2,
       .drain_after_ms = 1000,
@@ -302,7 +302,7 @@ static const struct decide_case cases[] = {
       .rows = { ROW(DRAINING, .hold = HOLD_EVICT) },
       .event = CHANGED,
       .models_max = 1,
-      .expected = "stop A;" },
+      .expected = "evict A;" },
     { .name = "drained too long is stopped",
       .rows = { ROW(DRAINING, .hold = HOLD_UNLOAD, .n_active = 1,
                     .drain_by_ms = NOW) },
@@ -403,7 +403,7 @@ static const struct decide_case cases[] = {
       .rows = { ROW(READY, .last_used_ms = 3), ROW(READY, .last_used_ms = 2),
                 ROW(READY, .n_active = 1, .last_used_ms = 1) },
       .event = CHANGED,
-      .expected = "stop B; stop A;" },
+      .expected = "evict B; evict A;" },
 };
 
 static const char letters[] = "ABCD";
@@ -428,7 +428,7 @@ describe(struct strbuf *out, const struct router_action *action)
     };
     if (out->n > 0)
         strbuf_add_byte(out, ' ');
-    strbuf_add_text(out, verbs[action->verb]);
+    strbuf_add_text(out, action->is_eviction ? "evict" : verbs[action->verb]);
     if (action->verb == ROUTER_SERVE || action->verb == ROUTER_REFUSE)
         add_waiter(out, action);
     if (action->verb == ROUTER_WAKE)
