@@ -10,6 +10,7 @@
 
 #include "api/dialect.h"
 #include "api/handlers.h"
+#include "api/live/live.h"
 #include "api/openapi_internal.h"
 
 enum { CALL_ARENA_BYTES = 4 * 1024 * 1024 };
@@ -24,7 +25,10 @@ api_new(const struct api_options *options)
     api->options = *options;
     list_init(&api->calls);
     api->routes = calloc(n_api_rows, sizeof *api->routes);
-    if (api->routes == NULL) {
+    api->live = live_new(api);
+    if (api->routes == NULL || api->live == NULL) {
+        live_free(api->live);
+        free(api->routes);
         free(api);
         return NULL;
     }
@@ -39,6 +43,7 @@ api_unref(struct api *api)
 {
     if (--api->n_refs > 0)
         return;
+    live_free(api->live);
     free(api->url);
     free(api->routes);
     free(api);
@@ -49,6 +54,7 @@ api_free(struct api *api)
 {
     if (api == NULL)
         return;
+    live_close(api->live);
     api->is_closed = true; /* calls that still wait for a store end it */
     api_unref(api);
 }
@@ -124,6 +130,7 @@ api_refuse(struct str path, int status, const char *message,
 enum place {
     PLACE_GATEWAY,
     PLACE_ROW,
+    PLACE_LIVE,
     PLACE_PAGE,
     PLACE_PREFLIGHT,
     PLACE_WRONG_METHOD,
@@ -206,6 +213,11 @@ locate(struct api *api, const struct http_request *request,
 {
     if (str_is(request->method, "OPTIONS")) {
         target->place = PLACE_PREFLIGHT;
+        target->needs = AUTHORITY_NONE;
+        return 0;
+    }
+    if (live_is_path(request->path)) {
+        target->place = PLACE_LIVE; /* who it is is asked once it joins */
         target->needs = AUTHORITY_NONE;
         return 0;
     }
@@ -379,6 +391,9 @@ serve(struct api *api, struct http_exchange *exchange, struct target *target,
         call_start(api, exchange, target->row, &target->match, &target->arena,
                    who);
         return; /* the arena went with it */
+    case PLACE_LIVE:
+        live_request(api, exchange, &target->arena, who);
+        return; /* the same */
     case PLACE_PAGE: page_send(api, exchange, who); break;
     case PLACE_PREFLIGHT: answer_preflight(exchange, who); break;
     case PLACE_WRONG_METHOD: answer_wrong_method(api, exchange, who); break;

@@ -34,6 +34,7 @@ struct api {
     struct list calls;    /* every live call */
     int64_t memory_bytes; /* of the machine and its GPUs; 0: not asked yet */
     char *url;            /* or NULL */
+    struct live *live;
 };
 
 struct call {
