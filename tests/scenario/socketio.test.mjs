@@ -464,7 +464,10 @@ test('a message that declares too much is refused before it comes', async () => 
 });
 
 test('a client that never reads is cut off, and nobody waits for it', async () => {
-  const deaf = await Wire.open();
+  const [deaf, gone] = [await Wire.open(), await Wire.open()];
+  const { pid } = JSON.parse(gone.got.find((text) => text.startsWith('40{')).slice(2));
+  const offset = JSON.parse(gone.got.find((text) => text.startsWith('42')).slice(2)).at(-1);
+  gone.ws.terminate();
   deaf.ws._socket.pause();
   const socket = await join();
   // More than the system's buffers take on the way, and then some.
@@ -480,4 +483,10 @@ test('a client that never reads is cut off, and nobody waits for it', async () =
   assert.ok(socket.connected);
   deaf.ws._socket.resume();
   assert.equal(await deaf.closed, 1008);
+  // So much is not kept for who was away.
+  const back = await Wire.open({ join: false });
+  back.send(`40${JSON.stringify({ pid, offset })}`);
+  assert.notEqual(JSON.parse((await back.until((text) => text.startsWith('40{'))).slice(2)).pid, pid);
+  assert.equal(back.got.filter((text) => text.includes('settings:updated')).length, 0);
+  back.ws.close();
 });

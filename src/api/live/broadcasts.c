@@ -169,25 +169,17 @@ on_event(struct subscription *subscription, const struct event *event)
                       MESSAGE_VOLATILE);
         break;
     case EVENT_LIBRARY_SCAN: tell_scan(live, event->payload); break;
-    case EVENT_LIBRARY_CHANGED:
-        loop_defer(live->api->options.loop, &live->library_changed);
-        break;
+    case EVENT_LIBRARY_CHANGED: library_diff_await(live); break;
     case EVENT_SETTINGS_CHANGED: tell_settings(live, event->payload); break;
     case EVENT_LOG: tell_log(live, event->payload); break;
     default: break;
     }
 }
 
-static void
-on_library_changed(struct deferred *deferred)
-{
-    library_diff_tell(LIST_ENTRY(deferred, struct live, library_changed));
-}
-
 void
 broadcasts_start(struct live *live)
 {
-    deferred_init(&live->library_changed, on_library_changed);
+    library_diff_init(live);
     events_subscribe(live->api->options.events, &live->subscription,
                      EVENT_ALL & ~EVENT_BIT(INSTANCE_LOG), on_event);
 }
@@ -196,5 +188,5 @@ void
 broadcasts_stop(struct live *live)
 {
     events_unsubscribe(&live->subscription);
-    deferred_cancel(&live->library_changed);
+    timer_stop(&live->library_changed);
 }

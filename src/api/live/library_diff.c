@@ -1,12 +1,17 @@
 /* The bus says that the library changed; clients want to hear which model.
  * While somebody is here, a digest of each model's record is kept, by which the
  * next look tells what is new, changed or gone. More than a few at once are told
- * as one list. */
+ * as one list. A large library is looked at seldom. */
 #include <stdlib.h>
 
 #include "api/live/live_internal.h"
 
-enum { ONE_BY_ONE_MAX = 100 };
+enum {
+    ONE_BY_ONE_MAX = 100,
+    /* A look at all takes time: it waits for more to look at, so that it takes
+     * a few hundredths of it at most. */
+    MODELS_PER_MS = 10
+};
 
 static int
 by_id(const void *a, const void *b)
@@ -146,9 +151,10 @@ compare(struct live *live, const struct live_model *now, size_t n_now,
     return n_different;
 }
 
-void
-library_diff_tell(struct live *live)
+static void
+on_timer(struct timer *timer)
 {
+    struct live *live = LIST_ENTRY(timer, struct live, library_changed);
     struct live_model *now;
     size_t n_now;
     if (look(live, &now, &n_now) < 0)
@@ -161,6 +167,20 @@ library_diff_tell(struct live *live)
     live->models = now;
     live->n_models = n_now;
     live->has_models = true;
+}
+
+void
+library_diff_init(struct live *live)
+{
+    timer_init(&live->library_changed, on_timer);
+}
+
+void
+library_diff_await(struct live *live)
+{
+    if (!timer_is_armed(&live->library_changed))
+        timer_start(live->api->options.loop, &live->library_changed,
+                    (int64_t)live->n_models / MODELS_PER_MS);
 }
 
 void

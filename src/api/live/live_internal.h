@@ -83,7 +83,7 @@ struct live {
     struct live_model *models;
     size_t n_models;
     bool has_models;
-    struct deferred library_changed;
+    struct timer library_changed;
 };
 
 /* ---- connection.c ---- */
@@ -176,8 +176,9 @@ void broadcasts_stop(struct live *live);
 
 /* Somebody joins: from now on changes are told one by one. */
 void library_diff_start(struct live *live);
-/* Tells what is new, changed or gone. */
-void library_diff_tell(struct live *live);
+void library_diff_init(struct live *live);
+/* Something changed: soon tells what is new, changed or gone. */
+void library_diff_await(struct live *live);
 void library_diff_release(struct live *live);
 
 /* ---- event_rows.c, shapes.c ---- */

@@ -14,6 +14,8 @@
 enum { LOST_MAX = 4096 };
 static const size_t LOG_BYTES_MAX = 16 * MIB;
 static const size_t ENTRY_BYTES_MAX = 1 * MIB;
+/* An answer to one client: a long one is asked for again. */
+static const size_t ANSWER_BYTES_MAX = 64 * KIB;
 
 bool
 recovery_is_on(const struct live *live)
@@ -68,7 +70,7 @@ prune_log(struct live *live)
 void
 recovery_note(struct live *live, uint64_t seq, const char *sid, struct str text)
 {
-    if (text.n > ENTRY_BYTES_MAX)
+    if (text.n > (sid == NULL ? ENTRY_BYTES_MAX : ANSWER_BYTES_MAX))
         text.n = 0;
     struct live_entry *entry = malloc(sizeof *entry + text.n);
     if (entry == NULL) { /* nobody can be told of what came before */
