@@ -216,7 +216,7 @@ locate(struct api *api, const struct http_request *request,
         target->needs = AUTHORITY_NONE;
         return 0;
     }
-    if (live_is_path(request->path)) {
+    if (live_serves(api->live, request->path)) {
         target->place = PLACE_LIVE; /* who it is is asked once it joins */
         target->needs = AUTHORITY_NONE;
         return 0;

@@ -66,6 +66,7 @@ struct live_options {
     int64_t connect_timeout_ms;
     int64_t recovery_ms;
     int64_t max_payload_bytes;
+    bool is_conformance; /* serve what public test suites need */
 };
 
 struct api_options {

@@ -265,6 +265,7 @@ live_options(const struct settings *settings)
         .recovery_ms = settings_int(settings, SETTING_ID_SOCKETIO_RECOVERY_MS),
         .max_payload_bytes =
             settings_int(settings, SETTING_ID_SOCKETIO_MAX_PAYLOAD_BYTES),
+        .is_conformance = settings_bool(settings, SETTING_ID_CONFORMANCE),
     };
 }
 

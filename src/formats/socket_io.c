@@ -190,9 +190,15 @@ socket_io_packet_release(struct socket_io_packet *packet)
 }
 
 void
-socket_io_write_head(enum socket_io_type type, int64_t id, struct strbuf *out)
+socket_io_write_head(const struct socket_io_packet *packet, struct strbuf *out)
 {
-    strbuf_add_byte(out, (char)('0' + (int)type));
-    if (id >= 0)
-        strbuf_addf(out, "%" PRId64, id);
+    strbuf_add_byte(out, (char)('0' + (int)packet->type));
+    if (is_binary(packet->type))
+        strbuf_addf(out, "%zu-", packet->n_attachments);
+    if (packet->name_space.n > 0 && !str_is(packet->name_space, "/")) {
+        strbuf_add_str(out, packet->name_space);
+        strbuf_add_byte(out, ',');
+    }
+    if (packet->id >= 0)
+        strbuf_addf(out, "%" PRId64, packet->id);
 }

@@ -43,9 +43,9 @@ int socket_io_read(struct str text, struct socket_io_packet *ret_packet,
                    struct error *error);
 void socket_io_packet_release(struct socket_io_packet *packet);
 
-/* Appends what stands before the JSON of a packet of the namespace "/".
- * `id` -1: none. */
-void socket_io_write_head(enum socket_io_type type, int64_t id,
+/* Appends what stands before the JSON of a packet: type, n_attachments,
+ * name_space ("" is "/", too) and id. */
+void socket_io_write_head(const struct socket_io_packet *packet,
                           struct strbuf *out);
 
 #endif

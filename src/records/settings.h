@@ -139,6 +139,9 @@ enum setting_flag_bit {
       SETTING_FILE_ONLY, "",                                                   \
       "Addresses (HOST or HOST:PORT) that may be private and speak plain "     \
       "http.")                                                                 \
+    X(CONFORMANCE, "conformance", SETTING_BOOL, 0, 1, "false",                 \
+      SETTING_RESTART | SETTING_FILE_ONLY, "",                                 \
+      "Serve what public test suites of the protocols talk to.")               \
     X(SOCKETIO_PING_INTERVAL_MS, "socketio.ping_interval_ms", SETTING_INT, 50, \
       3600000, "25000", SETTING_RESTART, "",                                   \
       "How often a Socket.IO client is asked whether it is there.")            \

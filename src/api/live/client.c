@@ -52,18 +52,16 @@ take_key(struct live_connection *connection, const struct json *auth)
 
 /* ---- joining and leaving ---- */
 
+/* `name_space`: of at most LIVE_NAMESPACE_BYTES. */
 static void
 refuse(struct live_connection *connection, struct str name_space,
        const char *message, const char *code)
 {
+    char name[LIVE_NAMESPACE_BYTES + 1];
     struct strbuf text = STRBUF_INIT(8 * KIB);
     struct json_writer w;
-    strbuf_add_byte(&text, '4');
-    socket_io_write_head(SOCKET_IO_CONNECT_ERROR, -1, &text);
-    if (!str_is(name_space, "/")) {
-        strbuf_add_str(&text, name_space);
-        strbuf_add_byte(&text, ',');
-    }
+    snprintf(name, sizeof name, "%.*s", STR_ARG(name_space));
+    packet_begin(SOCKET_IO_CONNECT_ERROR, name, -1, &text);
     json_writer_init(&w, &text);
     json_object_begin(&w);
     member_text(&w, "message", message);
@@ -83,8 +81,7 @@ send_connect(struct live_connection *connection)
 {
     struct strbuf text = STRBUF_INIT(1 * KIB);
     struct json_writer w;
-    strbuf_add_byte(&text, '4');
-    socket_io_write_head(SOCKET_IO_CONNECT, -1, &text);
+    packet_begin(SOCKET_IO_CONNECT, "/", -1, &text);
     json_writer_init(&w, &text);
     json_object_begin(&w);
     member_text(&w, "sid", connection->sid);
@@ -124,7 +121,10 @@ join(struct live_connection *connection, const struct json *auth)
     library_diff_start(connection->live);
     connection->is_joined = true;
     send_connect(connection);
-    message_established(connection);
+    if (connection->echo != NULL)
+        echo_greet(connection, auth);
+    else
+        message_established(connection);
 }
 
 static void
@@ -152,6 +152,8 @@ static void
 take(struct live_connection *connection, const struct socket_io_packet *packet)
 {
     bool is_joined = connection->is_joined && str_is(packet->name_space, "/");
+    if (connection->echo != NULL && echo_take(connection, packet))
+        return;
     switch (packet->type) {
     case SOCKET_IO_CONNECT: on_connect(connection, packet); return;
     case SOCKET_IO_DISCONNECT:
@@ -200,7 +202,7 @@ client_on_packet(struct live_connection *connection, struct str text)
     connection->n_attachment_bytes = 0;
 }
 
-/* No event of ours has a use for bytes: they are counted and let go. */
+/* No request has a use for bytes: they are counted and let go. */
 void
 client_on_attachment(struct live_connection *connection, struct str bytes)
 {

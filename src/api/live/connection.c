@@ -160,7 +160,10 @@ on_packet(struct live_connection *connection, enum engine_io_type type,
     case ENGINE_IO_CLOSE:
         live_connection_close(connection, WEBSOCKET_NORMAL, "");
         return;
-    case ENGINE_IO_MESSAGE: client_on_packet(connection, data); return;
+    case ENGINE_IO_MESSAGE:
+        if (!echo_on_message(connection, data))
+            client_on_packet(connection, data);
+        return;
     case ENGINE_IO_PING:
     case ENGINE_IO_TYPE_COUNT: break;
     }
@@ -178,7 +181,8 @@ on_message(struct socket *socket, bool is_text, struct str message)
         return;
     if (!is_text) {
         extend(connection);
-        client_on_attachment(connection, message);
+        if (!echo_on_bytes(connection, message))
+            client_on_attachment(connection, message);
     } else {
         enum engine_io_type type = engine_io_read(message, &data);
         if (type != ENGINE_IO_PONG)
@@ -202,6 +206,7 @@ on_close(struct call *call)
     if (connection->is_joined)
         recovery_remember(connection);
     socket_io_packet_release(&connection->pending);
+    echo_end(connection);
     socket_release(&connection->socket);
     call_unref(call);
 }
@@ -230,7 +235,7 @@ send_open(struct live_connection *connection, const char *sid)
 }
 
 void
-live_connection_begin(struct call *call)
+live_connection_begin(struct call *call, enum echo_kind kind)
 {
     struct live *live = call->api->live;
     struct live_connection *connection =
@@ -247,9 +252,15 @@ live_connection_begin(struct call *call)
     timer_init(&connection->deadline, on_deadline);
     list_init(&connection->node);
     list_init(&connection->requests);
-    if (!socket_begin(&connection->socket, call,
-                      (size_t)live->options.max_payload_bytes, on_message))
+    if (echo_begin(connection, kind) < 0) {
+        reply_errorf(call, ERR_NO_MEMORY, "there is not enough memory");
         return;
+    }
+    if (!socket_begin(&connection->socket, call,
+                      (size_t)live->options.max_payload_bytes, on_message)) {
+        echo_end(connection);
+        return;
+    }
     socket_stop_heartbeat(&connection->socket);
     call->state = connection;
     call_ref(call);
@@ -259,6 +270,7 @@ live_connection_begin(struct call *call)
     list_push_back(&live->connections, &connection->node);
     send_open(connection, sid);
     arm_beat(connection, live->options.ping_interval_ms);
-    timer_start(live->api->options.loop, &connection->deadline,
-                live->options.connect_timeout_ms);
+    if (kind != ECHO_ENGINE_IO)
+        timer_start(live->api->options.loop, &connection->deadline,
+                    live->options.connect_timeout_ms);
 }

@@ -5,6 +5,15 @@
 
 static const char live_path[] = "/llamaproxws";
 
+static const char echo_path[] = "/ws/echo";
+
+bool
+live_serves(const struct live *live, struct str path)
+{
+    return live_is_path(path) || echo_of_path(live, path) != ECHO_NONE ||
+           (live->options.is_conformance && str_is(path, echo_path));
+}
+
 bool
 live_is_path(struct str path)
 {
@@ -55,6 +64,11 @@ begin(struct call *call)
 {
     const struct http_request *request = http_request(call->exchange);
     char transport[32], version[8];
+    enum echo_kind kind = echo_of_path(call->api->live, request->path);
+    if (str_is(request->path, echo_path)) {
+        echo_plain(call);
+        return;
+    }
     bool is_upgrade =
         request->is_upgrade &&
         http_headers_has_token(request->headers, "upgrade", "websocket");
@@ -70,7 +84,7 @@ begin(struct call *call)
     if (refusal != ENGINE_IO_ACCEPTED)
         refuse(call, refusal, is_upgrade);
     else
-        live_connection_begin(call);
+        live_connection_begin(call, kind);
 }
 
 void

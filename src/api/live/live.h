@@ -10,6 +10,7 @@
  *   recovery.c    what a client missed while it was cut off
  *   broadcasts.c  the bus as events
  *   library_diff.c  which models are new, changed or gone
+ *   echo.c        what public test suites talk to, where that is switched on
  *
  * A client is bounded: by the size of a message, by requests a second and at
  * once, and by what it does not read. While it takes nothing, nothing more is
@@ -29,6 +30,8 @@ void live_close(struct live *live);
 void live_free(struct live *live); /* after the last call; accepts NULL */
 
 bool live_is_path(struct str path);
+/* That path, and those of the test suites where they are switched on. */
+bool live_serves(const struct live *live, struct str path);
 /* Takes the exchange and the arena. The source was judged, authority is not
  * asked for before a client joins: its key may come with that. */
 void live_request(struct api *api, struct http_exchange *exchange,

@@ -34,6 +34,7 @@ struct live_connection {
     struct socket_io_packet pending; /* waits for attachments */
     size_t n_attachments;
     size_t n_attachment_bytes;
+    struct echo *echo; /* NULL: the ordinary surface */
     /* requests */
     struct list requests;
     size_t n_requests;
@@ -86,9 +87,17 @@ struct live {
     struct timer library_changed;
 };
 
+/* Whom a connection talks to. */
+enum echo_kind {
+    ECHO_NONE,
+    ECHO_ADDED,     /* the ordinary surface, and the suite's events */
+    ECHO_SOCKET_IO, /* the application of Socket.IO's own test suite */
+    ECHO_ENGINE_IO  /* the one of Engine.IO's */
+};
+
 /* ---- connection.c ---- */
 
-void live_connection_begin(struct call *call);
+void live_connection_begin(struct call *call, enum echo_kind kind);
 /* A text message; `text` has Engine.IO's type. */
 void live_connection_send(struct live_connection *connection, struct str text);
 /* What everybody is told. Dropped for who is behind, or counted. */
@@ -119,6 +128,10 @@ void request_begin(struct live_connection *connection, const struct json *data,
 void requests_orphan(struct live_connection *connection);
 
 /* ---- messages.c ---- */
+
+/* Appends a packet up to its JSON, with Engine.IO's type before it. */
+void packet_begin(enum socket_io_type type, const char *name_space, int64_t id,
+                  struct strbuf *out);
 
 /* Composed in two steps:
  *
@@ -166,6 +179,24 @@ bool recovery_resume(struct live_connection *connection, struct str pid,
                      struct str offset);
 void recovery_release(struct live *live);
 void recovery_write_offset(uint64_t seq, char ret_text[24]);
+
+/* ---- echo.c: what public test suites talk to ---- */
+
+/* Of a path, where conformance is switched on. */
+enum echo_kind echo_of_path(const struct live *live, struct str path);
+/* 0, or -1: no memory. */
+int echo_begin(struct live_connection *connection, enum echo_kind kind);
+void echo_end(struct live_connection *connection);
+/* Greets whoever joined the ordinary surface in the suite's way. */
+void echo_greet(struct live_connection *connection, const struct json *auth);
+/* True when it has taken what came. */
+bool echo_on_message(struct live_connection *connection, struct str data);
+/* An attachment is kept, too, but still to be counted: false. */
+bool echo_on_bytes(struct live_connection *connection, struct str bytes);
+bool echo_take(struct live_connection *connection,
+               const struct socket_io_packet *packet);
+/* The plain WebSocket. */
+void echo_plain(struct call *call);
 
 /* ---- broadcasts.c ---- */
 

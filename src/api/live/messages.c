@@ -1,8 +1,22 @@
 /* What is sent: `42["name",envelope,"offset"]`, written once however many
  * there are to hear it. */
 #include "api/live/live_internal.h"
+#include "formats/engine_io.h"
 
 static const size_t MESSAGE_BYTES_MAX = 256 * MIB;
+
+void
+packet_begin(enum socket_io_type type, const char *name_space, int64_t id,
+             struct strbuf *out)
+{
+    const struct socket_io_packet packet = {
+        .type = type,
+        .name_space = str_from(name_space),
+        .id = id,
+    };
+    strbuf_add_byte(out, '0' + ENGINE_IO_MESSAGE);
+    socket_io_write_head(&packet, out);
+}
 
 struct json_writer *
 message_begin(struct live *live, struct live_message *message,
@@ -12,8 +26,7 @@ message_begin(struct live *live, struct live_message *message,
     message->kind = kind;
     message->seq = is_kept ? live->next_seq++ : 0;
     strbuf_init(&message->text, MESSAGE_BYTES_MAX);
-    strbuf_add_byte(&message->text, '4');
-    socket_io_write_head(SOCKET_IO_EVENT, -1, &message->text);
+    packet_begin(SOCKET_IO_EVENT, "/", -1, &message->text);
     json_writer_init(&message->w, &message->text);
     json_array_begin(&message->w);
     json_text(&message->w, event);

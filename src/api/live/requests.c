@@ -120,8 +120,7 @@ send_ack(struct request *request, struct str envelope)
     if (request->ack_id < 0 || request->connection == NULL)
         return;
     struct strbuf text = STRBUF_INIT(ENVELOPE_BYTES_MAX);
-    strbuf_add_byte(&text, '4');
-    socket_io_write_head(SOCKET_IO_ACK, request->ack_id, &text);
+    packet_begin(SOCKET_IO_ACK, "/", request->ack_id, &text);
     strbuf_add_byte(&text, '[');
     strbuf_add_str(&text, envelope);
     strbuf_add_byte(&text, ']');

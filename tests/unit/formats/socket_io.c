@@ -157,14 +157,27 @@ test_refused(void **state)
 static void
 test_heads_are_written(void **state)
 {
-    struct strbuf out = STRBUF_INIT(100);
-    socket_io_write_head(SOCKET_IO_EVENT, -1, &out);
-    strbuf_add_byte(&out, ' ');
-    socket_io_write_head(SOCKET_IO_ACK, 0, &out);
-    strbuf_add_byte(&out, ' ');
-    socket_io_write_head(SOCKET_IO_ACK, 12, &out);
-    assert_string_equal(strbuf_text(&out), "2 30 312");
-    strbuf_release(&out);
+    static const struct {
+        struct socket_io_packet packet;
+        const char *text;
+    } rows[] = {
+        { { .type = SOCKET_IO_EVENT, .id = -1 }, "2" },
+        { { .type = SOCKET_IO_ACK, .name_space = { "/", 1 }, .id = 0 }, "30" },
+        { { .type = SOCKET_IO_ACK, .name_space = { "/a", 2 }, .id = 12 },
+          "3/a,12" },
+        { { .type = SOCKET_IO_BINARY_EVENT, .id = 3, .n_attachments = 2 },
+          "52-3" },
+        { { .type = SOCKET_IO_CONNECT_ERROR,
+            .name_space = { "/nope", 5 },
+            .id = -1 },
+          "4/nope," },
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct strbuf out = STRBUF_INIT(100);
+        socket_io_write_head(&rows[i].packet, &out);
+        assert_string_equal(strbuf_text(&out), rows[i].text);
+        strbuf_release(&out);
+    }
 }
 
 int
