@@ -2,6 +2,7 @@
 // then every form of the wire from plain WebSockets and raw sockets.
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
+import fs from 'node:fs';
 import net from 'node:net';
 import { after, before, test } from 'node:test';
 import { io } from 'socket.io-client';
@@ -169,6 +170,11 @@ test('a model is deleted, and a scan finds another', async () => {
   assert.equal(scanned.data.total, 2);
   assert.equal((await hear(b, 'models:created')).data.model.name, 'three');
   await hear(b, 'models:scanned');
+  fs.rmSync(`${hearth.models}/three.gguf`);
+  const cleaned = await ask(a, 'models:cleanup'); // the watch may have been faster
+  assert.ok([0, 1].includes(cleaned.data.deletedCount), JSON.stringify(cleaned));
+  await hear(b, 'models:deleted', (body) => body.data.modelId !== gone.id);
+  assert.equal((await ask(a, 'models:list')).data.models.length, 1);
 });
 
 test('a model is loaded and unloaded', { skip: !process.env.HEARTH_LLAMA_SERVER }, async () => {

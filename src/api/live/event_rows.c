@@ -31,8 +31,8 @@ const struct event_row event_rows[] = {
     { "models:unload", "POST", "/api/servers/{id}/stop",
       "modelName|modelId|model_id|id|name", .query = "wait=1",
       .shape = shape_unloaded },
+    { "models:cleanup", "POST", "/api/models/scan", .shape = shape_cleaned },
     { "models:create" },
-    { "models:cleanup" },
     /* downloads */
     { "downloads:list", "GET", "/api/models/downloads", .wrap = "downloads" },
     { "downloads:active", "GET", "/api/models/downloads/active",

@@ -169,6 +169,17 @@ on_timer(struct timer *timer)
     live->has_models = true;
 }
 
+size_t
+library_diff_count_gone(const struct live *live)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < live->n_models; i++)
+        if (library_find(live->api->options.library,
+                         str_from(live->models[i].id)) == NULL)
+            n++;
+    return n;
+}
+
 void
 library_diff_init(struct live *live)
 {

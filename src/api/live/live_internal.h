@@ -210,6 +210,8 @@ void library_diff_start(struct live *live);
 void library_diff_init(struct live *live);
 /* Something changed: soon tells what is new, changed or gone. */
 void library_diff_await(struct live *live);
+/* How many that clients know are gone, and not told of yet. */
+size_t library_diff_count_gone(const struct live *live);
 void library_diff_release(struct live *live);
 
 /* ---- event_rows.c, shapes.c ---- */
@@ -249,6 +251,7 @@ void shape_deleted(const struct shape_input *input, struct json_writer *w);
 void shape_loaded(const struct shape_input *input, struct json_writer *w);
 void shape_unloaded(const struct shape_input *input, struct json_writer *w);
 void shape_scanned(const struct shape_input *input, struct json_writer *w);
+void shape_cleaned(const struct shape_input *input, struct json_writer *w);
 void shape_logs(const struct shape_input *input, struct json_writer *w);
 void shape_cleared(const struct shape_input *input, struct json_writer *w);
 void shape_metrics(const struct shape_input *input, struct json_writer *w);

@@ -131,6 +131,16 @@ shape_scanned(const struct shape_input *input, struct json_writer *w)
     json_object_end(w);
 }
 
+/* A scan has let go of models whose files are gone. */
+void
+shape_cleaned(const struct shape_input *input, struct json_writer *w)
+{
+    json_object_begin(w);
+    member_int(w, "deletedCount",
+               (int64_t)library_diff_count_gone(input->api->live));
+    json_object_end(w);
+}
+
 void
 shape_logs(const struct shape_input *input, struct json_writer *w)
 {
