@@ -21,6 +21,7 @@
 #include "core/hub/hub.h"
 #include "core/instances/instances.h"
 #include "core/library/library.h"
+#include "core/metrics/metrics.h"
 #include "core/profiles/profiles.h"
 #include "core/router/router.h"
 #include "core/settings/settings.h"
@@ -53,6 +54,8 @@ struct api_hooks {
                             const struct auth_answer *who);
     /* The ring of relayed requests: an array, newest first. */
     void (*write_usage)(void *ctx, struct json_writer *out);
+    /* What the gateway counted, in the Prometheus text format. */
+    void (*write_counts)(void *ctx, struct strbuf *out);
     /* The stored log. `on_done` comes later, never inside the call. */
     void (*query_logs)(void *ctx, const struct api_log_query *query,
                        api_logs_fn *on_done, void *done_ctx);
@@ -80,6 +83,7 @@ struct api_options {
     struct library *library;
     struct hub *hub;
     struct downloads *downloads;
+    struct metrics *metrics; /* NULL: nothing is measured */
     struct engines *engines;
     struct api_hooks hooks;
     const char *version;   /* "0.1.0"; borrowed for the api's life */

@@ -16,6 +16,7 @@ static const size_t SNAPSHOT_BYTES_MAX = 64 * MIB;
 struct watcher {
     struct sse sse;
     struct subscription subscription;
+    struct metrics_watch measuring; /* only if it asked for an interval */
     uint64_t n_dropped;
     bool is_ended;
 };
@@ -24,7 +25,8 @@ static bool
 is_droppable(enum event_type type)
 {
     return type == EVENT_LOG || type == EVENT_INSTANCE_LOG ||
-           type == EVENT_DOWNLOAD_PROGRESS || type == EVENT_LIBRARY_SCAN;
+           type == EVENT_METRICS || type == EVENT_DOWNLOAD_PROGRESS ||
+           type == EVENT_LIBRARY_SCAN;
 }
 
 static void
@@ -33,6 +35,7 @@ end_watcher(struct watcher *watcher, const char *reason)
     if (watcher->is_ended)
         return;
     watcher->is_ended = true;
+    metrics_watch_stop(&watcher->measuring);
     events_unsubscribe(&watcher->subscription);
     struct strbuf data = STRBUF_INIT(1 * KIB);
     struct json_writer w;
@@ -95,6 +98,7 @@ write_payload(struct api *api, const struct event *event,
     case EVENT_LIBRARY_SCAN: scan_write(event->payload, out); break;
     case EVENT_DOWNLOAD_CHANGED:
     case EVENT_DOWNLOAD_PROGRESS: download_write(event->payload, out); break;
+    case EVENT_METRICS: sample_write(event->payload, out); break;
     case EVENT_LOG: log_entry_write(event->payload, out); break;
     default: json_null(out); break;
     }
@@ -149,6 +153,7 @@ on_close(struct call *call)
 {
     struct watcher *watcher = call->state;
     sse_release(&watcher->sse);
+    metrics_watch_stop(&watcher->measuring);
     events_unsubscribe(&watcher->subscription);
     call_unref(call);
 }
@@ -237,5 +242,9 @@ events_follow(struct call *call)
     call->on_end_stream = on_end_stream;
     events_subscribe(call->api->options.events, &watcher->subscription, types,
                      on_event);
+    int64_t interval_s = query_int(call, "metrics_interval_s", 0);
+    if (interval_s > 0 && call->api->options.metrics != NULL)
+        metrics_watch_start(call->api->options.metrics, &watcher->measuring,
+                            interval_s * SECOND_MS);
     send_snapshot(watcher);
 }

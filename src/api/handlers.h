@@ -34,6 +34,10 @@ void system_metrics(struct call *call);
 void system_parsers(struct call *call);
 void system_usage(struct call *call);
 
+/* samples.c */
+void system_metrics_history(struct call *call);
+void sample_write(const struct metrics_sample *sample, struct json_writer *out);
+
 /* engines.c */
 void system_engines(struct call *call);
 

@@ -1,6 +1,9 @@
 /* GET /metrics: counts of Hearth's own in the Prometheus text format
- * (version 0.0.4). An engine's own metrics are under ?model=. */
+ * (version 0.0.4). An engine's own metrics are under ?model=. What is not
+ * known has no line. */
 #include <inttypes.h>
+#include <limits.h>
+#include <math.h>
 
 #include "api/handlers.h"
 #include "core/hardware/hardware.h"
@@ -40,6 +43,7 @@ add_label(struct strbuf *out, const char *text)
 enum server_number {
     RSS,
     CPU,
+    THREADS,
     RESTARTS,
     ACTIVE,
     WAITING,
@@ -54,6 +58,8 @@ static const struct {
               "Resident memory of the engine's process group." },
     [CPU] = { "hearth_server_cpu_percent", "gauge",
               "Processor time of the process group, of one core." },
+    [THREADS] = { "hearth_server_threads", "gauge",
+                  "Threads of the process group." },
     [RESTARTS] = { "hearth_server_restarts_total", "counter",
                    "Automatic restarts since the last stable time." },
     [ACTIVE] = { "hearth_server_requests_active", "gauge",
@@ -70,14 +76,21 @@ struct section {
 };
 
 static double
+known(int64_t number)
+{
+    return number < 0 ? (double)NAN : (double)number;
+}
+
+static double
 number_of(struct api *api, const struct instance_view *view,
           enum server_number number)
 {
     struct router_status status = { .n_active = 0 };
     router_status(api->options.router, view->profile->id, &status);
     switch (number) {
-    case RSS: return view->rss_bytes < 0 ? 0 : (double)view->rss_bytes;
+    case RSS: return known(view->rss_bytes);
     case CPU: return view->cpu_percent;
+    case THREADS: return known(view->n_threads);
     case RESTARTS: return view->n_restarts;
     case ACTIVE: return (double)status.n_active;
     case WAITING: return (double)status.n_waiting;
@@ -91,10 +104,12 @@ add_server(void *ctx, const struct instance_view *view)
     struct section *section = ctx;
     if (view->profile == NULL)
         return;
+    double value = number_of(section->api, view, section->number);
+    if (isnan(value))
+        return;
     strbuf_addf(section->out, "%s{model=\"", server_rows[section->number].name);
     add_label(section->out, view->profile->name);
-    strbuf_addf(section->out, "\"} %.15g\n",
-                number_of(section->api, view, section->number));
+    strbuf_addf(section->out, "\"} %.15g\n", value);
 }
 
 static void
@@ -135,6 +150,132 @@ add_own(struct api *api, struct strbuf *out)
                (int64_t)library_count(api->options.library));
 }
 
+static void
+add_work(struct api *api, struct strbuf *out)
+{
+    const struct api_options *options = &api->options;
+    struct instances_counts loads = instances_counts(options->instances);
+    struct router_counts router = router_counts(options->router);
+    add_number(out, "hearth_loads_total", "counter",
+               "Loads of engines that ended ready.", (int64_t)loads.n_loads);
+    add_help(out, "hearth_load_seconds_total", "counter",
+             "How long those took, together.");
+    strbuf_addf(out, "hearth_load_seconds_total %.15g\n",
+                (double)loads.load_ms / SECOND_MS);
+    add_number(out, "hearth_server_failures_total", "counter",
+               "Engines that failed to start, ended or hung.",
+               (int64_t)loads.n_failed);
+    add_number(out, "hearth_evictions_total", "counter",
+               "Engines stopped to make room for another.",
+               (int64_t)router.n_evicted);
+}
+
+static void
+add_downloads(struct api *api, struct strbuf *out)
+{
+    int64_t counts[DOWNLOAD_STATE_COUNT] = { 0 };
+    const struct downloads *downloads = api->options.downloads;
+    const struct download *download = NULL;
+    while ((download = downloads_next(downloads, download)) != NULL)
+        counts[download_state(download)]++;
+    add_help(out, "hearth_downloads", "gauge", "Known downloads by state.");
+    for (int i = 0; i < DOWNLOAD_STATE_COUNT; i++)
+        strbuf_addf(out, "hearth_downloads{state=\"%s\"} %" PRId64 "\n",
+                    download_state_name((enum download_state)i), counts[i]);
+}
+
+/* ---- what the collector measured ---- */
+
+static void
+add_readings(const struct metrics_sample *sample, struct strbuf *out)
+{
+    /* Rates of what is counted here are for Prometheus to make. */
+    for (int i = 0; i < METRICS_REQUESTS; i++) {
+        const char *reading = metrics_reading_name((enum metrics_reading)i);
+        char name[96];
+        if (isnan(sample->values[i]))
+            continue;
+        bool is_own = str_starts_with(str_from(reading), STR("hearth_"));
+        snprintf(name, sizeof name, "%s%s", is_own ? "" : "hearth_system_",
+                 reading);
+        add_help(out, name, "gauge", "As /api/system/metrics has it.");
+        strbuf_addf(out, "%s %.15g\n", name, sample->values[i]);
+    }
+}
+
+enum gpu_number {
+    GPU_TOTAL,
+    GPU_USED,
+    GPU_BUSY,
+    GPU_HEAT,
+    GPU_POWER,
+    GPU_ROWS
+};
+
+static const struct {
+    const char *name, *help;
+} gpu_rows[GPU_ROWS] = {
+    [GPU_TOTAL] = { "hearth_gpu_memory_total_bytes", "Memory of the GPU." },
+    [GPU_USED] = { "hearth_gpu_memory_used_bytes", "Memory in use." },
+    [GPU_BUSY] = { "hearth_gpu_busy_percent", "How busy the GPU is." },
+    [GPU_HEAT] = { "hearth_gpu_temperature_celsius", "How warm it is." },
+    [GPU_POWER] = { "hearth_gpu_power_watts", "Power that it draws." },
+};
+
+static double
+gpu_number(const struct hardware_gpu_use *gpu, enum gpu_number number)
+{
+    switch (number) {
+    case GPU_TOTAL: return known(gpu->memory_total_bytes);
+    case GPU_USED: return known(gpu->memory_used_bytes);
+    case GPU_BUSY: return known(gpu->busy_percent);
+    case GPU_HEAT:
+        return gpu->temperature_c == INT_MIN ? (double)NAN : gpu->temperature_c;
+    default: return known(gpu->power_mw) / 1000;
+    }
+}
+
+static void
+add_gpus(const struct metrics_sample *sample, struct strbuf *out)
+{
+    for (int row = 0; row < GPU_ROWS && sample->n_gpus > 0; row++) {
+        add_help(out, gpu_rows[row].name, "gauge", gpu_rows[row].help);
+        for (size_t i = 0; i < sample->n_gpus; i++) {
+            double value = gpu_number(&sample->gpus[i], (enum gpu_number)row);
+            if (isnan(value))
+                continue;
+            strbuf_addf(out, "%s{gpu=\"%zu\",name=\"", gpu_rows[row].name, i);
+            add_label(out, sample->gpus[i].name);
+            strbuf_addf(out, "\"} %.15g\n", value);
+        }
+    }
+}
+
+static void
+add_sample(struct api *api, struct strbuf *out)
+{
+    const struct metrics_sample *sample =
+        api->options.metrics == NULL ? NULL
+                                     : metrics_newest(api->options.metrics);
+    if (sample == NULL)
+        return;
+    add_readings(sample, out);
+    add_gpus(sample, out);
+    bool has_head = false;
+    for (size_t i = 0; i < sample->n_servers; i++) {
+        if (sample->servers[i].gpu_memory_bytes < 0)
+            continue;
+        if (!has_head)
+            add_help(out, "hearth_server_gpu_memory_bytes", "gauge",
+                     "Memory of GPUs that the process group has.");
+        has_head = true;
+        strbuf_addf(out, "hearth_server_gpu_memory_bytes{model=\"");
+        add_label(out, sample->servers[i].name);
+        strbuf_addf(out, "\"} %" PRId64 "\n",
+                    sample->servers[i].gpu_memory_bytes);
+    }
+}
+
 void
 metrics_text(struct call *call)
 {
@@ -148,6 +289,11 @@ metrics_text(struct call *call)
                  server_rows[i].help);
         instances_each(api->options.instances, add_server, &section);
     }
+    add_work(api, &out);
+    add_downloads(api, &out);
+    if (api->options.hooks.write_counts != NULL)
+        api->options.hooks.write_counts(api->options.hooks.ctx, &out);
+    add_sample(api, &out);
     if (strbuf_failed(&out))
         reply_errorf(call, ERR_NO_MEMORY, "there is not enough memory");
     else

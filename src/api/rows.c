@@ -51,6 +51,19 @@ static const struct query_param logs_query[] = {
 static const struct query_param events_query[] = {
     { "types", QUERY_TEXT, 0, 512, NULL,
       "Names separated by commas; default: all but instance.log." },
+    { "metrics_interval_s", QUERY_INT, 1, 60, NULL,
+      "Measure at least so often while this view is open (10)." },
+    { NULL },
+};
+
+static const struct query_param metrics_query_params[] = {
+    { "from", QUERY_INT, 0, INT64_MAX, NULL,
+      "Unix time in ms (an hour before `to`)." },
+    { "to", QUERY_INT, 1, INT64_MAX, NULL, "Unix time in ms (now)." },
+    { "series", QUERY_TEXT, 0, 2047, NULL,
+      "Names separated by commas, at most 16: those of `readings`, "
+      "gpu.N.NAME, server.PROFILE_ID.NAME." },
+    { "points", QUERY_INT, 1, METRIC_POINTS_MAX, NULL, "At most (600)." },
     { NULL },
 };
 
@@ -290,6 +303,9 @@ const struct api_row api_rows[] = {
     { "GET", "/api/system/metrics", READ, system_metrics,
       "What machine and engines use now", "200", NULL, &schema_metrics, NULL,
       0 },
+    { "GET", "/api/system/metrics/history", READ, system_metrics_history,
+      "What was measured in a range of time, averaged", "200", NULL,
+      &schema_metrics_history, metrics_query_params, 0 },
     { "GET", "/api/system/parser-options", READ, system_parsers,
       "Parsers that mlx-openai-server knows", "200", NULL, &schema_parsers,
       NULL, 0 },

@@ -237,6 +237,7 @@ static const struct schema_field metrics_fields[] = {
     { "servers_ready", &schema_int, 0, NULL },
     { "requests_active", &schema_int, 0, NULL },
     { "requests_waiting", &schema_int, 0, NULL },
+    { "sample", &schema_sample, NUL, "What the collector measured last." },
 };
 const struct schema schema_metrics = { "Metrics", SCHEMA_OBJECT,
                                        FIELDS(metrics_fields) };
@@ -554,6 +555,8 @@ const struct schema *const named_schemas[] = {
     &schema_info,
     &schema_memory,
     &schema_metrics,
+    &schema_sample,
+    &schema_metrics_history,
     &schema_engine,
     &schema_settings,
     &schema_settings_patch,

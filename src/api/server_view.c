@@ -15,6 +15,7 @@ server_view(struct api *api, struct profile *profile,
         .profile = profile,
         .state = INSTANCE_STOPPED,
         .rss_bytes = -1,
+        .n_threads = -1,
         .exit = { .exit_code = -1 },
     };
 }

@@ -130,6 +130,9 @@ system_metrics(struct call *call)
     struct hardware_use use;
     struct sums sums = { .api = api };
     struct queues queues = { .router = api->options.router };
+    const struct metrics_sample *sample =
+        api->options.metrics == NULL ? NULL
+                                     : metrics_newest(api->options.metrics);
     hardware_read_use(&use);
     instances_each(api->options.instances, add_instance, &sums);
     instances_each(api->options.instances, add_queue, &queues);
@@ -148,6 +151,11 @@ system_metrics(struct call *call)
     member_int(w, "servers_ready", sums.n_ready);
     member_int(w, "requests_active", (int64_t)queues.n_active);
     member_int(w, "requests_waiting", (int64_t)queues.n_waiting);
+    json_key(w, "sample");
+    if (sample == NULL)
+        json_null(w);
+    else
+        sample_write(sample, w);
     json_object_end(w);
     reply_end(call, 200);
 }

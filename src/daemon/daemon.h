@@ -17,6 +17,7 @@
 #include "core/instances/instances.h"
 #include "core/library/library.h"
 #include "core/logs/logs.h"
+#include "core/metrics/metrics.h"
 #include "core/profiles/profiles.h"
 #include "core/router/router.h"
 #include "core/settings/settings.h"
@@ -43,6 +44,7 @@ struct daemon {
     struct profiles *profiles;
     struct instances *instances;
     struct router *router;
+    struct metrics *metrics;
     struct auth *auth;
     struct gateway *gateway;
     struct api *api;
@@ -55,7 +57,8 @@ struct daemon {
     struct deferred reconfigure; /* after settings changed in this turn */
     char *const *environment;
     char data_dir[LIMIT_PATH_BYTES];
-    char models_dir[LIMIT_PATH_BYTES]; /* when models_dirs names none */
+    char models_dir[LIMIT_PATH_BYTES];  /* when models_dirs names none */
+    char metered_dir[LIMIT_PATH_BYTES]; /* the first model folder */
     char socket_path[LIMIT_PATH_BYTES];
     char hearth_path[LIMIT_PATH_BYTES];
     char engine_threads[16]; /* "" or a number */

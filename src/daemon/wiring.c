@@ -233,6 +233,13 @@ write_usage(void *ctx, struct json_writer *out)
 }
 
 static void
+write_counts(void *ctx, struct strbuf *out)
+{
+    struct daemon *daemon = ctx;
+    gateway_write_counts(daemon->gateway, out);
+}
+
+static void
 query_logs(void *ctx, const struct api_log_query *asked, api_logs_fn *on_done,
            void *done_ctx)
 {
@@ -269,6 +276,38 @@ live_options(const struct settings *settings)
     };
 }
 
+static void
+read_traffic(void *ctx, struct metrics_traffic *ret_traffic)
+{
+    struct daemon *daemon = ctx;
+    const struct gateway_counts *counts = gateway_counts(daemon->gateway);
+    *ret_traffic = (struct metrics_traffic){
+        .n_requests = counts->duration.n,
+        .n_prompt_tokens = counts->n_prompt_tokens,
+        .n_completion_tokens = counts->n_completion_tokens,
+    };
+}
+
+static int
+open_metrics(struct daemon *daemon, struct error *error)
+{
+    struct str root;
+    (void)daemon_model_roots(daemon, &root, 1);
+    snprintf(daemon->metered_dir, sizeof daemon->metered_dir, "%.*s",
+             STR_ARG(root));
+    const struct metrics_options options = {
+        .loop = &daemon->loop,
+        .events = &daemon->events,
+        .instances = daemon->instances,
+        .store = daemon->store,
+        .models_dir = daemon->metered_dir,
+        .data_dir = daemon->data_dir,
+        .read_traffic = read_traffic,
+        .ctx = daemon,
+    };
+    return metrics_new(&options, &daemon->metrics, error);
+}
+
 static int
 open_surfaces(struct daemon *daemon, struct error *error)
 {
@@ -290,6 +329,8 @@ open_surfaces(struct daemon *daemon, struct error *error)
     };
     if (gateway_new(&gateway, &daemon->gateway, error) < 0)
         return -1;
+    if (open_metrics(daemon, error) < 0)
+        return -1;
     const struct api_options api = {
         .loop = &daemon->loop,
         .events = &daemon->events,
@@ -301,11 +342,13 @@ open_surfaces(struct daemon *daemon, struct error *error)
         .library = daemon->library,
         .hub = daemon->hub,
         .downloads = daemon->downloads,
+        .metrics = daemon->metrics,
         .engines = daemon->engines,
         .hooks = { .ctx = daemon,
                    .gateway_handles = handles,
                    .gateway_request = relay,
                    .write_usage = write_usage,
+                   .write_counts = write_counts,
                    .query_logs = query_logs,
                    .clear_logs = clear_logs },
         .version = HEARTH_VERSION,
@@ -352,6 +395,7 @@ daemon_close(struct daemon *daemon)
     api_free(daemon->api);
     gateway_free(daemon->gateway);
     auth_free(daemon->auth);
+    metrics_free(daemon->metrics);
     router_free(daemon->router);
     instances_free(daemon->instances);
     profiles_free(daemon->profiles);

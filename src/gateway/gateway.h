@@ -61,6 +61,32 @@ void gateway_request(struct gateway *gateway, struct http_exchange *exchange,
 void gateway_write_usage(const struct gateway *gateway,
                          struct json_writer *out);
 
+/* How long something took. The last bucket has no upper bound. */
+enum { LATENCY_BUCKETS = 15 };
+extern const int64_t latency_bounds_ms[LATENCY_BUCKETS - 1];
+struct latency {
+    uint64_t n_in[LATENCY_BUCKETS]; /* not of shorter ones too */
+    uint64_t n;
+    uint64_t sum_ms;
+};
+
+/* Of the requests for a model that have ended, since the start. */
+enum { GATEWAY_NO_ANSWER, GATEWAY_STATUS_CLASSES = 6 };
+struct gateway_counts {
+    /* By hundreds of the answer's status. */
+    uint64_t n_requests[GATEWAY_STATUS_CLASSES];
+    struct latency duration;   /* from the head to the end */
+    struct latency first_byte; /* to the head of the engine's answer */
+    struct latency waiting;    /* for a lease: in the queue, or a load */
+    uint64_t n_prompt_tokens;  /* as far as engines told */
+    uint64_t n_completion_tokens;
+    uint64_t n_cached_tokens;
+    uint64_t n_answer_bytes;
+};
+const struct gateway_counts *gateway_counts(const struct gateway *gateway);
+/* The same in the Prometheus text format. */
+void gateway_write_counts(const struct gateway *gateway, struct strbuf *out);
+
 /* How many requests are under way. */
 size_t gateway_active(const struct gateway *gateway);
 

@@ -13,12 +13,23 @@ struct gateway {
     struct gateway_options options;
     struct upstreams upstreams;
     struct usage_ring ring;
+    struct gateway_counts counts;
     struct body_spares bodies;
     struct list relays; /* under way */
     size_t n_relays;
     uint64_t n_kept_bytes; /* of bodies that wait, in memory and files */
     struct subscription subscription;
 };
+
+/* counts.c: one request has ended. A moment that never came is 0. */
+struct counted_request {
+    int status; /* 0: no answer */
+    int64_t started_at_ms, leased_at_ms, first_byte_at_ms, ended_at_ms;
+    int64_t n_answer_bytes;
+    struct usage usage;
+};
+void gateway_count(struct gateway *gateway,
+                   const struct counted_request *request);
 
 /* One request for one model, from its head to its end: relay.c and
  * relay_engine.c. */

@@ -76,6 +76,28 @@ record(struct relay *relay)
     usage_reader_end(&relay->usage, &entry->usage);
 }
 
+static void
+count(struct relay *relay)
+{
+    struct counted_request request = {
+        .status = relay->status,
+        .started_at_ms = relay->started_at_ms,
+        .leased_at_ms = relay->leased_at_ms,
+        .first_byte_at_ms = relay->first_byte_at_ms,
+        .ended_at_ms = loop_now_ms(relay->gateway->options.loop),
+        .n_answer_bytes = relay->n_answer_bytes,
+    };
+    usage_reader_end(&relay->usage, &request.usage);
+    gateway_count(relay->gateway, &request);
+}
+
+static void
+note_lease(struct relay *relay)
+{
+    if (relay->leased_at_ms == 0)
+        relay->leased_at_ms = loop_now_ms(relay->gateway->options.loop);
+}
+
 void
 relay_end(struct relay *relay, enum lease_outcome outcome)
 {
@@ -93,6 +115,7 @@ relay_end(struct relay *relay, enum lease_outcome outcome)
     if (relay->call != NULL)
         http_call_cancel(relay->call);
     relay->call = NULL;
+    count(relay);
     if (relay->lease.id != 0) {
         record(relay);
         router_release(relay->gateway->options.router, &relay->lease, outcome);
@@ -212,6 +235,7 @@ on_ready(void *ctx, const struct lease *lease, const struct error *error,
         return;
     }
     relay->lease = *lease;
+    note_lease(relay);
     /* What comes now would overtake what is in the buffer. */
     if (relay->is_body_wanted && !relay->is_body_ended)
         http_pause_body(relay->exchange);
@@ -324,6 +348,7 @@ relay_acquire(struct relay *relay, bool checks_path)
         read_while_waiting(relay);
         return;
     }
+    note_lease(relay);
     if (request->has_body && relay->is_body_wanted && !relay->is_body_ended)
         http_pause_body(relay->exchange);
     relay_begin(relay);

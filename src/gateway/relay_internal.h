@@ -67,6 +67,7 @@ struct relay {
     int n_break_tries;
     struct usage_reader usage;
     int64_t started_at_ms;    /* the loop's time */
+    int64_t leased_at_ms;     /* of the first lease; 0: none yet */
     int64_t first_byte_at_ms; /* 0: no answer yet */
     int64_t n_answer_bytes;
     int status; /* of the answer, 0: none */

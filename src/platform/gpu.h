@@ -3,6 +3,7 @@
 #ifndef PLATFORM_GPU_H
 #define PLATFORM_GPU_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -15,6 +16,28 @@ struct gpu_facts {
     int64_t total_bytes;
     int64_t free_bytes; /* -1: unknown */
 };
+
+/* How busy each is, and who has memory of it. */
+struct gpu_use {
+    struct gpu_facts facts;
+    int busy_percent;  /* -1: unknown, as for each number here */
+    int temperature_c; /* INT_MIN: unknown */
+    int64_t power_mw;
+};
+struct gpu_user {
+    int64_t pid;
+    int64_t bytes; /* on one GPU; a process may have memory of several */
+};
+enum { GPU_USERS_MAX = 256 };
+struct gpu_reading {
+    struct gpu_use gpus[GPUS_MAX];
+    size_t n_gpus;
+    struct gpu_user users[GPU_USERS_MAX];
+    size_t n_users;
+    bool knows_users; /* else no driver told who has memory */
+};
+/* When there is no GPU, `error` says why none was found. */
+void gpu_read(struct gpu_reading *ret_reading, struct error *error);
 
 /* How many there are, up to GPUS_MAX. When there is none, `error` (which may
  * be NULL) says why none was found; that is no failure. */

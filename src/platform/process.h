@@ -62,17 +62,21 @@ void process_adopt_orphans(void);
  * does not say. They are unreaped, so these pids are safe to signal. */
 int process_children(int64_t *ret_pids, int max);
 
-/* Resident memory and processor time of process groups. */
+/* Resident memory, processor time and threads of process groups. */
 struct group_stats {
     int64_t group;   /* in: its id, the leader's pid */
     int n_processes; /* out; 0: the group is gone */
     int64_t rss_bytes;
     int64_t cpu_ms; /* user and system, since their start */
+    int64_t n_threads;
 };
 
 /* Fills the rows in one look over the system's processes. Blocks: call it on
  * a worker. 0, or -1 when the system does not say. */
 int process_sample_groups(struct group_stats *rows, int n_rows);
+
+/* The process group that a process is in, or -1. */
+int64_t process_group_of(int64_t pid);
 
 /* Command line of a process as one line of text ("" when unknown). */
 void process_command(int64_t pid, char ret_command[COMMAND_BYTES]);

@@ -130,4 +130,47 @@ void store_query_logs(struct store *store, const struct log_query *query,
                       void *ctx);
 void store_clear_logs(struct store *store, store_done_fn *on_done, void *ctx);
 
+/* Measured values by series and second: kept for a day, their averages by
+ * minute for a month. A series is made by its first point; of those beyond
+ * METRIC_SERIES_MAX the points are left out. Values are kept as 32-bit
+ * floats. What is too old goes in small steps, with each call that adds. */
+enum {
+    METRIC_NAME_BYTES = 96,
+    METRIC_SERIES_MAX = 4096,
+    METRIC_POINTS_MAX = 600,      /* in an answer, of each series */
+    METRIC_QUERY_SERIES_MAX = 16, /* in a query */
+};
+struct metric_point {
+    char series[METRIC_NAME_BYTES];
+    int64_t at_ms; /* Unix time, >= 0 */
+    double value;
+};
+void store_add_metrics(struct store *store, const struct metric_point *points,
+                       size_t n, int64_t now_ms, store_done_fn *on_done,
+                       void *ctx);
+struct metric_query {
+    char series[METRIC_QUERY_SERIES_MAX][METRIC_NAME_BYTES];
+    size_t n_series;
+    int64_t from_ms, to_ms; /* [from, to), Unix time; 0 <= from < to */
+    int points;             /* at most; 1..METRIC_POINTS_MAX */
+    int64_t now_ms;         /* samples older than a day before are not there */
+};
+/* Averages over steps of equal length; a step in which no series has a value
+ * is left out. */
+struct metric_history {
+    int64_t step_ms;
+    size_t n_points;
+    const int64_t *at_ms; /* begin of each step */
+    size_t n_series;      /* as in the query */
+    const float *values;  /* of series s at point p: [s * n_points + p];
+                             NAN: none */
+};
+/* Blocks nobody; an unknown series has no values. `history` is valid during
+ * the callback and NULL when `error` is not. */
+void store_query_metrics(struct store *store, const struct metric_query *query,
+                         void (*on_done)(void *ctx,
+                                         const struct metric_history *history,
+                                         const struct error *error),
+                         void *ctx);
+
 #endif

@@ -78,6 +78,7 @@ undo(struct instance *instance, enum instance_state state)
     if (is_among(state, IN(STOPPED) | IN(FAILED) | IN(BACKOFF))) {
         instance->ready_at_ms = 0;
         instance->rss_bytes = -1;
+        instance->n_threads = -1;
         instance->cpu_percent = 0;
         instance->cpu_ms = -1;
     }
@@ -89,6 +90,19 @@ set_reason(struct instance *instance, const char *format, va_list args)
     vsnprintf(instance->reason, sizeof instance->reason, format, args);
 }
 
+static void
+note_change(struct instance *instance, enum instance_state state)
+{
+    struct instances_counts *counts = &instance->all->counts;
+    counts->n_failed += state == INSTANCE_FAILED;
+    if (state != INSTANCE_READY ||
+        !is_among(instance->state, IN(STARTING) | IN(LOADING)))
+        return;
+    int64_t took_ms = loop_wall_ms() - instance->started_at_ms;
+    counts->n_loads++;
+    counts->load_ms += took_ms > 0 ? (uint64_t)took_ms : 0;
+}
+
 void
 instance_set_state(struct instance *instance, enum instance_state state,
                    const struct error *error, const char *format, ...)
@@ -97,6 +111,7 @@ instance_set_state(struct instance *instance, enum instance_state state,
     assert(state_table_allows(instance_state_rows, (int)from, (int)state));
     assert(state != INSTANCE_FAILED || error != NULL);
     undo(instance, state);
+    note_change(instance, state);
     instance->state = state;
     instance->state_since_ms = loop_wall_ms();
     if (error != NULL)

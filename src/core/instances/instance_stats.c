@@ -18,6 +18,7 @@ take(struct instance *instance, const struct group_stats *row, int64_t now_ms)
 {
     int64_t elapsed_ms = now_ms - instance->sampled_at_ms;
     instance->rss_bytes = row->rss_bytes;
+    instance->n_threads = row->n_threads;
     if (instance->cpu_ms >= 0 && elapsed_ms > 0 &&
         row->cpu_ms >= instance->cpu_ms)
         instance->cpu_percent = 100.0 *

@@ -152,6 +152,7 @@ instance_new(struct instances *instances, struct profile *profile)
     id_format(instance->id, "ins", loop_wall_ms(), random);
     instance->slots = engine_slots(instance->manifest, profile);
     instance->rss_bytes = -1;
+    instance->n_threads = -1;
     instance->cpu_ms = -1;
     instance->state_since_ms = loop_wall_ms();
     instance_log_init(&instance->log);
@@ -259,6 +260,7 @@ fill_view(const struct instance *instance, struct instance_view *ret_view)
         .error = instance->error,
         .stop = instance->stop,
         .rss_bytes = instance->rss_bytes,
+        .n_threads = instance->n_threads,
         .cpu_percent = instance->cpu_percent,
         .backoff_until_ms = instance->backoff_until_ms,
         .n_restarts = instance->n_restarts,
@@ -268,6 +270,12 @@ fill_view(const struct instance *instance, struct instance_view *ret_view)
     memcpy(ret_view->reason, instance->reason, sizeof ret_view->reason);
     memcpy(ret_view->api_key, instance->api_key, sizeof ret_view->api_key);
     memcpy(ret_view->advice, instance->advice, sizeof ret_view->advice);
+}
+
+struct instances_counts
+instances_counts(const struct instances *instances)
+{
+    return instances->counts;
 }
 
 int

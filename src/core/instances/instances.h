@@ -92,6 +92,7 @@ struct instance_view {
     enum stop_kind stop;      /* how the last stop went */
     int64_t rss_bytes;        /* of the process group, -1: unknown */
     double cpu_percent;       /* of one core, over the last interval */
+    int64_t n_threads;        /* of the process group, -1: unknown */
     int64_t backoff_until_ms; /* in BACKOFF: Unix time of the next try */
     int n_restarts;
     bool restart_required; /* the profile changed since the exec */
@@ -100,6 +101,14 @@ struct instance_view {
 /* 0, or -1 when the profile has no instance (never started). */
 int instances_view(struct instances *instances, const char *profile_id,
                    struct instance_view *ret_view);
+/* Since the start of this program. */
+struct instances_counts {
+    uint64_t n_loads;  /* that ended ready */
+    uint64_t load_ms;  /* how long those took, together */
+    uint64_t n_failed; /* became FAILED, whatever was tried then */
+};
+struct instances_counts instances_counts(const struct instances *instances);
+
 /* Every known instance, in order of birth. */
 void instances_each(struct instances *instances,
                     void (*fn)(void *ctx, const struct instance_view *view),

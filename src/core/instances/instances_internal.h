@@ -23,6 +23,7 @@ struct instances {
     struct binary_probes *probes;
     struct timer sample_timer;
     struct timer shutdown_timer;
+    struct instances_counts counts;
     char boot_id[BOOT_ID_BYTES];
     char *data_dir;
     char *hearth_path;
@@ -98,6 +99,7 @@ struct instance {
     void *forgotten_ctx;
 
     int64_t rss_bytes;
+    int64_t n_threads;
     double cpu_percent;
     int64_t cpu_ms; /* at the last sample, -1: none */
     int64_t sampled_at_ms;

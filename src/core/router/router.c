@@ -827,6 +827,12 @@ router_restart(struct router *router, struct profile *profile,
 
 /* ---- looking ---- */
 
+struct router_counts
+router_counts(const struct router *router)
+{
+    return router->counts;
+}
+
 void
 router_status(struct router *router, const char *profile_id,
               struct router_status *ret_status)

@@ -116,6 +116,12 @@ struct router_status {
 void router_status(struct router *router, const char *profile_id,
                    struct router_status *ret_status);
 
+/* Since the start of this program. */
+struct router_counts {
+    uint64_t n_evicted; /* asked to stop, to make room for another */
+};
+struct router_counts router_counts(const struct router *router);
+
 /* From now on nothing is admitted; calls back when every lease is back or
  * after the deadline. */
 void router_drain_all(struct router *router, int64_t deadline_ms,

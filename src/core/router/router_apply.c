@@ -143,6 +143,7 @@ apply(struct router *router, const struct router_action *action)
         start(router, router->slots[action->row], action->reason);
         break;
     case ROUTER_STOP:
+        router->counts.n_evicted += action->is_eviction;
         stop(router, router->slots[action->row], action->reason);
         break;
     case ROUTER_DRAIN:

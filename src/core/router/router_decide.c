@@ -259,6 +259,24 @@ stop(struct decision *d, size_t r, const char *reason)
     d->out->plans[r].is_leaving = true;
 }
 
+static void
+evict(struct decision *d, size_t r, const char *reason)
+{
+    size_t n = d->out->n;
+    stop(d, r, reason);
+    if (d->out->n > n)
+        d->out->at[n].is_eviction = true;
+}
+
+static void
+finish_hold(struct decision *d, size_t r)
+{
+    if (d->in->rows[r].hold == HOLD_EVICT)
+        evict(d, r, "makes room for another");
+    else
+        stop(d, r, "asked for");
+}
+
 /* Held models whose last lease is back, or whose time is over. */
 static void
 finish_holds(struct decision *d)
@@ -275,9 +293,7 @@ finish_holds(struct decision *d)
             row->drain_by_ms != 0 && row->drain_by_ms <= d->in->now_ms;
         plan->is_leaving = true;
         if (plan->n_active == 0 || is_late)
-            stop(d, r,
-                 row->hold == HOLD_EVICT ? "makes room for another"
-                                         : "asked for");
+            finish_hold(d, r);
         else if (row->drain_by_ms != 0)
             wake_at(d, row->drain_by_ms);
     }
@@ -441,7 +457,7 @@ make_room(struct decision *d, size_t needed)
 {
     size_t victim = least_recently_used(d, false);
     if (victim != NONE) {
-        stop(d, victim, "makes room for another");
+        evict(d, victim, "makes room for another");
         return true;
     }
     int64_t drain_at_ms =
@@ -494,7 +510,7 @@ stop_excess(struct decision *d)
         size_t victim = least_recently_used(d, false);
         if (victim == NONE)
             return;
-        stop(d, victim, "more than models_max are loaded");
+        evict(d, victim, "more than models_max are loaded");
         room.n_leaving++;
     }
 }

@@ -119,6 +119,7 @@ struct router_action {
     uint64_t tag;
     int64_t at_ms;
     const char *reason; /* of a START, STOP, DRAIN: for people */
+    bool is_eviction;   /* of a STOP: makes room for others */
 };
 
 /* Scratch of a decision; see router_actions_reserve. */

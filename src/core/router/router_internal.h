@@ -98,6 +98,7 @@ struct router {
     size_t waiters_capacity;
     struct router_actions actions;
     struct subscription subscription;
+    struct router_counts counts;
     uint64_t next_lease_id;
     size_t n_leases; /* out, of any generation */
     bool is_dirty;

@@ -95,6 +95,7 @@ add_process(int pid, struct group_stats *row)
         (int)sizeof info)
         return;
     row->n_processes++;
+    row->n_threads += info.pti_threadnum;
     row->rss_bytes += (int64_t)info.pti_resident_size;
     row->cpu_ms +=
         (int64_t)((info.pti_total_user + info.pti_total_system) / 1000000);

@@ -11,4 +11,10 @@ size_t gpu_list_drm(const char *folder, struct gpu_facts *gpus, size_t n);
 /* NVIDIA's management library (NVML), where it is installed. */
 size_t gpu_list_nvml(struct gpu_facts *gpus, size_t n, struct error *error);
 
+/* The same with how busy they are: appends to the reading. sysfs:
+ * gpu_busy_percent and hwmon's temp1_input and power1_average, as amdgpu
+ * writes them. It does not say who has memory. */
+void gpu_read_drm(const char *folder, struct gpu_reading *reading);
+void gpu_read_nvml(struct gpu_reading *reading, struct error *error);
+
 #endif

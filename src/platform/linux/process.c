@@ -21,6 +21,7 @@ struct proc_stat {
     char state;
     int64_t group;
     int64_t cpu_ticks;
+    int64_t n_threads;
     uint64_t start_ticks;
     int64_t rss_pages;
 };
@@ -75,6 +76,8 @@ read_stat(int64_t pid, struct proc_stat *ret)
             ret->group = number;
         else if (field == 14 || field == 15)
             ret->cpu_ticks += number;
+        else if (field == 20)
+            ret->n_threads = number;
         else if (field == 24)
             ret->rss_pages = number;
     }
@@ -175,6 +178,7 @@ add_process(int64_t pid, struct group_stats *rows, int n_rows)
         if (rows[i].group != stat.group)
             continue;
         rows[i].n_processes++;
+        rows[i].n_threads += stat.n_threads;
         rows[i].rss_bytes += stat.rss_pages * sysconf(_SC_PAGESIZE);
         rows[i].cpu_ms += stat.cpu_ticks * 1000 / sysconf(_SC_CLK_TCK);
     }

@@ -20,6 +20,12 @@ process_is_alive(int64_t pid, uint64_t start_ticks, const char *boot_id)
            ticks_now == start_ticks && process_is_zombie(pid) == 0;
 }
 
+int64_t
+process_group_of(int64_t pid)
+{
+    return getpgid((pid_t)pid);
+}
+
 int
 process_signal_group(int64_t pid, uint64_t start_ticks, const char *boot_id,
                      int signum)

@@ -172,6 +172,14 @@ sql_bind_text(struct sql *sql, const char *text)
     sql_bind_str(sql, str_from(text));
 }
 
+void
+sql_bind_bytes(struct sql *sql, const void *bytes, size_t n)
+{
+    if (sql->rc == SQLITE_OK)
+        sql->rc = sqlite3_bind_blob64(sql->statement, ++sql->n_bound, bytes, n,
+                                      SQLITE_TRANSIENT);
+}
+
 bool
 sql_next(struct sql *sql)
 {
@@ -200,6 +208,15 @@ sql_text(struct sql *sql)
         return STR("");
     return (struct str){ (const char *)text,
                          (size_t)sqlite3_column_bytes(sql->statement, column) };
+}
+
+struct str
+sql_bytes(struct sql *sql)
+{
+    int column = sql->column++;
+    const char *bytes = sqlite3_column_blob(sql->statement, column);
+    int n = sqlite3_column_bytes(sql->statement, column);
+    return (struct str){ bytes, bytes == NULL ? 0 : (size_t)n };
 }
 
 int

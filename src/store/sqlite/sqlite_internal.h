@@ -14,8 +14,9 @@
 struct db {
     sqlite3 *handle;
     char path[LIMIT_PATH_BYTES];
-    int64_t next_log_id; /* logs.c */
-    int n_logs_unpruned; /* lines added since the last pruning */
+    int64_t next_log_id;   /* logs.c */
+    int n_logs_unpruned;   /* lines added since the last pruning */
+    int64_t pruned_series; /* metrics.c: the last one that was looked at */
 };
 
 /* Opens, checks and migrates the file. On failure nothing is left open. */
@@ -62,11 +63,13 @@ void sql_init(struct sql *sql, struct db *db, const char *text);
 void sql_bind_int(struct sql *sql, int64_t value);
 void sql_bind_text(struct sql *sql, const char *text);
 void sql_bind_str(struct sql *sql, struct str text);
+void sql_bind_bytes(struct sql *sql, const void *bytes, size_t n);
 bool sql_next(struct sql *sql); /* false: no more rows, or a failure */
 /* The row's columns from left to right; text is valid until the next row,
  * ends with a zero byte and is never NULL. */
 int64_t sql_int(struct sql *sql);
 struct str sql_text(struct sql *sql);
+struct str sql_bytes(struct sql *sql); /* a blob as it is */
 /* Copies a column into an array of the record; what is too long is a damaged
  * row: returns -1 with `error`. */
 int sql_copy_text(struct sql *sql, char *to, size_t n_bytes,

@@ -235,6 +235,15 @@ open_core(struct world *world)
                                      .drain_after_ms = 1000,
                                      .drain_timeout_ms = 1000 };
     must(router_new(&router, &parts->router, &error), &error, "router_new");
+    const struct metrics_options metrics = {
+        .loop = &world->loop,
+        .events = &world->events,
+        .instances = parts->instances,
+        .store = world->store,
+        .models_dir = world->models,
+        .data_dir = world->folder,
+    };
+    must(metrics_new(&metrics, &parts->metrics, &error), &error, "metrics_new");
 }
 
 static void
@@ -329,6 +338,7 @@ release(struct world *world)
 {
     struct api_options *parts = &world->parts;
     fetcher_stop(world->fetcher);
+    metrics_free(parts->metrics);
     router_free(parts->router);
     instances_free(parts->instances);
     profiles_free(parts->profiles);

@@ -157,6 +157,7 @@ test_group_is_sampled_whole(void **state)
     }
     assert_int_equal(rows[0].n_processes, 3);
     assert_true(rows[0].rss_bytes > 100000);
+    assert_int_equal(rows[0].n_threads, 3);
     assert_int_equal(rows[1].n_processes, 0);
     kill((pid_t)-pid, SIGKILL);
     assert_int_equal(waitpid((pid_t)pid, NULL, 0), pid);
