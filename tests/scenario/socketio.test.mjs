@@ -134,9 +134,6 @@ test('every listing answers as its route does', async () => {
   assert.equal(logs.data.logs[0].message, told.data.entry.message);
   assert.equal(logs.data.logs.length, 1);
   assert.deepEqual(Object.keys(logs.data.logs[0]).sort(), ['id', 'level', 'message', 'source', 'timestamp']);
-  const metrics = await ask(socket, 'metrics:get');
-  assert.equal(typeof metrics.data.metrics.uptime, 'number');
-  assert.equal(typeof metrics.data.metrics.memory.used, 'number');
   assert.equal((await ask(socket, 'system:health')).success, true);
 });
 
@@ -156,6 +153,35 @@ test('a change is heard by everybody, the sender included', async () => {
     const settings = await hear(socket, 'settings:updated');
     assert.equal(settings.data.settings.models_max.value, 3);
   }
+});
+
+test('what is measured: now, as often as one wants, and before', async () => {
+  const [socket, other] = [await join(), await join()];
+  const { metrics } = await until('a sample', async () => {
+    const { data } = await ask(socket, 'metrics:get');
+    return data.metrics && data.metrics.cpu.usage !== null && data;
+  });
+  assert.ok(metrics.memory.used > 0 && metrics.memory.used < 100, JSON.stringify(metrics.memory));
+  assert.equal(metrics.memory.totalBytes, metrics.sample.readings.memory_total_bytes);
+  assert.equal(typeof metrics.uptime, 'number');
+  assert.ok(metrics.disk.used > 0 && Array.isArray(metrics.gpu.list));
+  for (const interval of [999, 60001, '1000', 1000.5])
+    assert.equal((await ask(socket, 'metrics:subscribe', { interval })).error.code, 'invalid');
+  assert.deepEqual((await ask(socket, 'metrics:subscribe', { interval: 1000 })).data, { interval: 1000 });
+  await ask(other, 'metrics:unsubscribe');
+  other.heard.length = socket.heard.length = 0;
+  await until('three updates', () => socket.heard.filter(([name]) => name === 'metrics:update').length >= 3);
+  const update = await hear(socket, 'metrics:update');
+  assert.equal(update.type, 'broadcast');
+  assert.ok(update.data.metrics.memory.used > 0);
+  assert.equal(other.heard.filter(([name]) => name === 'metrics:update').length, 0);
+  assert.deepEqual((await ask(socket, 'metrics:update-interval', { interval: 60000 })).data, { interval: 60000 });
+  const { history } = await until('a history', async () => {
+    const { data } = await ask(socket, 'metrics:history', { limit: 60 });
+    return data.history.length && data;
+  });
+  assert.ok(history.at(-1).memory.used > 0 && history.at(-1).timestamp > 1e12, JSON.stringify(history));
+  assert.equal((await ask(socket, 'metrics:history', { limit: 0 })).error.code, 'invalid');
 });
 
 test('a model is deleted, and a scan finds another', async () => {

@@ -203,6 +203,7 @@ on_close(struct call *call)
     list_remove(&connection->node);
     connection->is_closing = true;
     requests_orphan(connection);
+    measured_stop(connection);
     if (connection->is_joined)
         recovery_remember(connection);
     socket_io_packet_release(&connection->pending);
@@ -252,6 +253,7 @@ live_connection_begin(struct call *call, enum echo_kind kind)
     timer_init(&connection->deadline, on_deadline);
     list_init(&connection->node);
     list_init(&connection->requests);
+    measured_start(connection);
     if (echo_begin(connection, kind) < 0) {
         reply_errorf(call, ERR_NO_MEMORY, "there is not enough memory");
         return;

@@ -9,6 +9,7 @@
  *   messages.c    what is sent: envelopes, to one client or to all
  *   recovery.c    what a client missed while it was cut off
  *   broadcasts.c  the bus as events
+ *   measured.c    what machine and engines use, as often as a client wants
  *   library_diff.c  which models are new, changed or gone
  *   echo.c        what public test suites talk to, where that is switched on
  *

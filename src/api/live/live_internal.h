@@ -35,6 +35,10 @@ struct live_connection {
     size_t n_attachments;
     size_t n_attachment_bytes;
     struct echo *echo; /* NULL: the ordinary surface */
+    /* what is measured */
+    struct metrics_watch watch;  /* more often than all others get it */
+    int64_t metrics_interval_ms; /* 0: it wants none */
+    int64_t metrics_at_ms;       /* when it got the last */
     /* requests */
     struct list requests;
     size_t n_requests;
@@ -158,6 +162,9 @@ struct json_writer *broadcast_begin(struct live *live,
                                     const char *event, enum message_kind kind);
 void broadcast_end(struct live *live, struct live_message *message);
 void message_to_all(struct live *live, struct live_message *message);
+/* To those alone; not kept. */
+void message_to_some(struct live *live, struct live_message *message,
+                     bool (*wants)(struct live_connection *connection));
 /* To the client of this sid, wherever it is connected now. */
 void message_to_one(struct live *live, struct live_message *message,
                     const char *sid);
@@ -203,6 +210,14 @@ void echo_plain(struct call *call);
 void broadcasts_start(struct live *live);
 void broadcasts_stop(struct live *live);
 
+/* ---- measured.c ---- */
+
+/* Of a connection's life. */
+void measured_start(struct live_connection *connection);
+void measured_stop(struct live_connection *connection);
+/* To each client as often as it wants. */
+void measured_tell(struct live *live, const struct metrics_sample *sample);
+
 /* ---- library_diff.c ---- */
 
 /* Somebody joins: from now on changes are told one by one. */
@@ -234,6 +249,10 @@ struct event_row {
     const char *query; /* fixed; what the request has besides is added */
     const char *wrap;  /* the answer is {wrap: data}; NULL: data itself */
     void (*shape)(const struct shape_input *input, struct json_writer *w);
+    void (*write_query)(const struct json *request, struct strbuf *out);
+    /* Served here, for the connection alone: writes data; -1: nothing. */
+    int (*local)(struct live_connection *connection, const struct json *request,
+                 struct json_writer *w, struct error *error);
 };
 extern const struct event_row event_rows[];
 extern const size_t n_event_rows;
@@ -254,6 +273,14 @@ void shape_scanned(const struct shape_input *input, struct json_writer *w);
 void shape_cleaned(const struct shape_input *input, struct json_writer *w);
 void shape_logs(const struct shape_input *input, struct json_writer *w);
 void shape_cleared(const struct shape_input *input, struct json_writer *w);
+void shape_history(const struct shape_input *input, struct json_writer *w);
+void query_history(const struct json *request, struct strbuf *out);
+int local_subscribe(struct live_connection *connection,
+                    const struct json *request, struct json_writer *w,
+                    struct error *error);
+int local_unsubscribe(struct live_connection *connection,
+                      const struct json *request, struct json_writer *w,
+                      struct error *error);
 void shape_metrics(const struct shape_input *input, struct json_writer *w);
 
 #endif

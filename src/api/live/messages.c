@@ -67,6 +67,23 @@ message_to_all(struct live *live, struct live_message *message)
 }
 
 void
+message_to_some(struct live *live, struct live_message *message,
+                bool (*wants)(struct live_connection *connection))
+{
+    if (finish(message)) {
+        LIST_FOR_SAFE(node, &live->connections)
+        {
+            struct live_connection *connection =
+                LIST_ENTRY(node, struct live_connection, node);
+            if (connection->is_joined && wants(connection))
+                live_connection_tell(connection, strbuf_view(&message->text),
+                                     true);
+        }
+    }
+    strbuf_release(&message->text);
+}
+
+void
 message_to_one(struct live *live, struct live_message *message, const char *sid)
 {
     bool is_whole = finish(message);

@@ -266,6 +266,10 @@ write_query(const struct event_row *row, const struct json *input,
 {
     const struct api_row *api_row = find_api_row(row);
     strbuf_add_text(out, row->query == NULL ? "" : row->query);
+    if (row->write_query != NULL) {
+        row->write_query(input, out);
+        return;
+    }
     const struct query_param *param = api_row == NULL ? NULL : api_row->query;
     for (; param != NULL && param->name != NULL; param++) {
         const struct json *value = json_get(input, param->name);
@@ -321,6 +325,28 @@ ask(struct request *request, const struct json *input)
     strbuf_release(&body);
 }
 
+/* What is about the connection alone; it must still be let in. */
+static void
+run_local(struct request *request, const struct json *input)
+{
+    struct error error = { .code = ERR_OK };
+    struct strbuf data = STRBUF_INIT(64 * KIB);
+    struct json_writer w;
+    json_writer_init(&w, &data);
+    if (!client_may_read(request->connection, &error) ||
+        request->row->local(request->connection, input, &w, &error) < 0) {
+        answer_error(request, error_wire(error.code), error.message);
+    } else {
+        struct strbuf envelope = STRBUF_INIT(ENVELOPE_BYTES_MAX);
+        struct json_writer out;
+        envelope_begin(request, true, &envelope, &out);
+        json_raw(&out, strbuf_view(&data));
+        envelope_end(request, &out);
+        answer(request, &envelope);
+    }
+    strbuf_release(&data);
+}
+
 static void
 run(struct request *request, const struct json *input)
 {
@@ -337,6 +363,8 @@ run(struct request *request, const struct json *input)
         answer(request, &envelope);
     } else if (row == NULL) {
         answer_error(request, "UNKNOWN_EVENT", "there is no such event");
+    } else if (row->local != NULL) {
+        run_local(request, input);
     } else if (row->method == NULL) {
         answer_error(request, error_wire(ERR_NOT_IMPLEMENTED),
                      "this Hearth cannot do that");

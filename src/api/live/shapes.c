@@ -170,31 +170,3 @@ shape_cleared(const struct shape_input *input, struct json_writer *w)
     member_bool(w, "cleared", true);
     json_object_end(w);
 }
-
-/* Clients look for `used` and `uptime`; the rest is as REST has it. */
-void
-shape_metrics(const struct shape_input *input, struct json_writer *w)
-{
-    const struct json *memory = json_get(input->data, "memory");
-    json_object_begin(w);
-    json_key(w, "metrics");
-    json_object_begin(w);
-    struct json_iter iter;
-    for (json_iter_init(&iter, input->data); json_iter_next(&iter);) {
-        if (str_is(iter.key, "memory"))
-            continue;
-        json_key_str(w, iter.key);
-        json_value(w, iter.value);
-    }
-    json_key(w, "memory");
-    json_object_begin(w);
-    copy_member(memory, "percent_used", "used", w);
-    for (json_iter_init(&iter, memory); json_iter_next(&iter);) {
-        json_key_str(w, iter.key);
-        json_value(w, iter.value);
-    }
-    json_object_end(w);
-    copy_member(input->data, "uptime_s", "uptime", w);
-    json_object_end(w);
-    json_object_end(w);
-}
