@@ -495,6 +495,23 @@ test('a message that declares too much is refused before it comes', async () => 
   assert.equal(await wire.closed, 1009);
 });
 
+test('a client that reads late gets all its answers, in order', async () => {
+  const wire = await Wire.open();
+  const got = [];
+  wire.ws.on('message', (data) => {
+    const id = /^43(\d+)\[/.exec(data.toString().slice(0, 20));
+    if (id) got.push(Number(id[1]));
+  });
+  wire.ws._socket.pause();
+  for (let i = 0; i < 350; i++) wire.send(`42${i}["settings:get"]`);
+  await sleep(1000);
+  wire.ws._socket.resume();
+  await until('the last answer', () => got.at(-1) === 349);
+  assert.deepEqual(got, Array.from({ length: 350 }, (_, i) => i));
+  await wire.settle();
+  wire.ws.close();
+});
+
 test('a client that never reads is cut off, and nobody waits for it', async () => {
   const [deaf, gone] = [await Wire.open(), await Wire.open()];
   const { pid } = JSON.parse(gone.got.find((text) => text.startsWith('40{')).slice(2));
