@@ -57,8 +57,7 @@ struct daemon {
     struct deferred reconfigure; /* after settings changed in this turn */
     char *const *environment;
     char data_dir[LIMIT_PATH_BYTES];
-    char models_dir[LIMIT_PATH_BYTES];  /* when models_dirs names none */
-    char metered_dir[LIMIT_PATH_BYTES]; /* the first model folder */
+    char models_dir[LIMIT_PATH_BYTES]; /* when models_dirs names none */
     char socket_path[LIMIT_PATH_BYTES];
     char hearth_path[LIMIT_PATH_BYTES];
     char engine_threads[16]; /* "" or a number */
@@ -95,6 +94,9 @@ void daemon_stop(struct daemon *daemon);
  * <data_dir>/models. Views into `settings`; at most `max`. */
 size_t daemon_model_roots(const struct daemon *daemon, struct str *ret_roots,
                           size_t max);
+/* The first of them. */
+void daemon_first_root(const struct daemon *daemon,
+                       char ret_path[LIMIT_PATH_BYTES]);
 /* Those folders, the other programs' stores, and what else the library is
  * told; views into itself and `settings`. */
 enum { DAEMON_ROOTS_MAX = 64, DAEMON_PLACES_MAX = 60 };

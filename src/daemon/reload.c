@@ -129,6 +129,10 @@ reconfigure(struct deferred *deferred)
     else
         library_scan(daemon->library, NULL, NULL);
 
+    char root[LIMIT_PATH_BYTES];
+    daemon_first_root(daemon, root);
+    metrics_set_models_dir(daemon->metrics, root);
+
     struct hub_options hub;
     struct daemon_downloads downloads;
     daemon_hub_options(daemon, &hub);

@@ -27,6 +27,14 @@ daemon_model_roots(const struct daemon *daemon, struct str *ret_roots,
 }
 
 void
+daemon_first_root(const struct daemon *daemon, char ret_path[LIMIT_PATH_BYTES])
+{
+    struct str root;
+    (void)daemon_model_roots(daemon, &root, 1);
+    snprintf(ret_path, LIMIT_PATH_BYTES, "%.*s", STR_ARG(root));
+}
+
+void
 daemon_router_options(struct daemon *daemon, struct router_options *ret_options)
 {
     const struct settings *settings = daemon->settings;
@@ -291,16 +299,14 @@ read_traffic(void *ctx, struct metrics_traffic *ret_traffic)
 static int
 open_metrics(struct daemon *daemon, struct error *error)
 {
-    struct str root;
-    (void)daemon_model_roots(daemon, &root, 1);
-    snprintf(daemon->metered_dir, sizeof daemon->metered_dir, "%.*s",
-             STR_ARG(root));
+    char root[LIMIT_PATH_BYTES];
+    daemon_first_root(daemon, root);
     const struct metrics_options options = {
         .loop = &daemon->loop,
         .events = &daemon->events,
         .instances = daemon->instances,
         .store = daemon->store,
-        .models_dir = daemon->metered_dir,
+        .models_dir = root,
         .data_dir = daemon->data_dir,
         .read_traffic = read_traffic,
         .ctx = daemon,

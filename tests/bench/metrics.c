@@ -143,7 +143,7 @@ int
 main(int argc, char **argv)
 {
     struct loop loop;
-    struct store *store;
+    struct store *store = NULL;
     struct error error;
     if (argc != 2) {
         fprintf(stderr, "usage: metrics FOLDER\n");

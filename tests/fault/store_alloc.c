@@ -21,7 +21,7 @@ void *our_malloc(size_t n) __asm__("__wrap_malloc");
 void *our_calloc(size_t n, size_t size) __asm__("__wrap_calloc");
 void *our_realloc(void *p, size_t n) __asm__("__wrap_realloc");
 
-enum { CHANGES = 5, SQLITE_STRIDE = 29 };
+enum { CHANGES = 6, SQLITE_STRIDE = 29 };
 
 /* Counts down; the allocation that takes it from 1 to 0 fails. */
 static atomic_long ours_left;
@@ -108,6 +108,20 @@ on_logs(void *ctx, const struct log_entry *entries, size_t n,
 }
 
 static void
+on_metrics(void *ctx, const struct metric_history *history,
+           const struct error *error)
+{
+    struct run *run = ctx;
+    run->n_queries++;
+    if (error != NULL && error->code != ERR_NO_MEMORY)
+        die("query", run->n, error->message);
+}
+
+static const struct metric_query metrics_query = {
+    .series = { "s" }, .n_series = 1, .to_ms = 60000, .points = 60
+};
+
+static void
 change(struct store *store, struct run *run, const struct profile *profile)
 {
     struct instance_row row = { .id = "ins_1" };
@@ -119,6 +133,9 @@ change(struct store *store, struct run *run, const struct profile *profile)
     store_put_metadata(store, "k", "1", on_done, &run->outcomes[2]);
     store_put_instance(store, &row, on_done, &run->outcomes[3]);
     store_put_api_key(store, &key, on_done, &run->outcomes[4]);
+    const struct metric_point point = { "s", 5000, 1 };
+    store_add_metrics(store, &point, 1, 5000, on_done, &run->outcomes[5]);
+    store_query_metrics(store, &metrics_query, on_metrics, run);
     store_add_log(store, &entry);
     store_query_logs(store, &query, on_logs, run);
     struct error error;
@@ -161,6 +178,35 @@ see_key(void *ctx, const struct api_key *key)
     return 0;
 }
 
+struct seen {
+    int n;
+    struct error error; /* of the question */
+};
+
+static void
+see_metrics(void *ctx, const struct metric_history *history,
+            const struct error *error)
+{
+    struct seen *seen = ctx;
+    if (error != NULL)
+        seen->error = *error;
+    else
+        seen->n = (int)history->n_points;
+}
+
+static int
+load_metrics(struct store *store, int *ret_n, struct error *error)
+{
+    struct seen seen = { .error.code = ERR_OK };
+    store_query_metrics(store, &metrics_query, see_metrics, &seen);
+    (void)store_wait(store, NULL);
+    *ret_n = seen.n;
+    if (seen.error.code == ERR_OK)
+        return 0;
+    *error = seen.error;
+    return -1;
+}
+
 static int
 load(struct store *store, int counts[CHANGES], struct error *error)
 {
@@ -168,7 +214,8 @@ load(struct store *store, int counts[CHANGES], struct error *error)
     if (store_load_profiles(store, see_profile, counts, error) < 0 ||
         store_load_settings(store, see_setting, counts, error) < 0 ||
         store_load_metadata(store, "k", see_metadata, counts, error) < 0 ||
-        store_load_instances(store, see_instance, counts, error) < 0)
+        store_load_instances(store, see_instance, counts, error) < 0 ||
+        load_metrics(store, &counts[5], error) < 0)
         return -1;
     return store_load_api_keys(store, see_key, counts, error);
 }
@@ -237,7 +284,7 @@ run_once(const char *dir, const struct profile *profile, atomic_long *left,
         for (int i = 0; i < CHANGES; i++)
             if (run.outcomes[i].n_calls != 1)
                 die("a change", n, "never told");
-        if (run.n_queries != 1)
+        if (run.n_queries != 2)
             die("a query", n, "not answered once");
         if (load(store, counts, &error) < 0 && error.code != ERR_NO_MEMORY)
             die("load", n, error.message);

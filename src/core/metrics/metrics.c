@@ -210,8 +210,8 @@ on_timer(struct timer *timer)
     struct metrics_look *look = calloc(1, sizeof *look);
     if (look != NULL) {
         look->metrics = metrics;
-        look->models_dir = str_dup(str_from(metrics->options.models_dir));
-        look->data_dir = str_dup(str_from(metrics->options.data_dir));
+        look->models_dir = str_dup(str_from(metrics->models_dir));
+        look->data_dir = str_dup(str_from(metrics->data_dir));
     }
     if (look == NULL || look->models_dir == NULL || look->data_dir == NULL ||
         worker_submit(metrics->options.loop, work, done, look) < 0) {
@@ -261,6 +261,12 @@ metrics_watch_stop(struct metrics_watch *watch)
 
 /* ---- life ---- */
 
+void
+metrics_set_models_dir(struct metrics *metrics, const char *models_dir)
+{
+    snprintf(metrics->models_dir, sizeof metrics->models_dir, "%s", models_dir);
+}
+
 int
 metrics_new(const struct metrics_options *options, struct metrics **ret_metrics,
             struct error *error)
@@ -272,6 +278,9 @@ metrics_new(const struct metrics_options *options, struct metrics **ret_metrics,
     metrics->options = *options;
     if (metrics->options.interval_ms == 0)
         metrics->options.interval_ms = INTERVAL_MS;
+    metrics_set_models_dir(metrics, options->models_dir);
+    snprintf(metrics->data_dir, sizeof metrics->data_dir, "%s",
+             options->data_dir);
     list_init(&metrics->watches);
     list_init(&metrics->asked);
     timer_init(&metrics->timer, on_timer);

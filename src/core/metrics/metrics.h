@@ -136,7 +136,7 @@ struct metrics_options {
     struct events *events;
     struct instances *instances;
     struct store *store;    /* NULL: no history */
-    const char *models_dir; /* borrowed for the collector's life */
+    const char *models_dir; /* these two are copied */
     const char *data_dir;
     /* NULL: not counted. */
     void (*read_traffic)(void *ctx, struct metrics_traffic *ret_traffic);
@@ -148,6 +148,8 @@ struct metrics_options {
  * after: some readings take two. */
 int metrics_new(const struct metrics_options *options,
                 struct metrics **ret_metrics, struct error *error);
+/* From the next look on. */
+void metrics_set_models_dir(struct metrics *metrics, const char *models_dir);
 /* Stores what is still to be stored. Every watch must have been stopped.
  * Accepts NULL. */
 void metrics_free(struct metrics *metrics);

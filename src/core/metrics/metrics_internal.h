@@ -2,6 +2,7 @@
 #ifndef CORE_METRICS_INTERNAL_H
 #define CORE_METRICS_INTERNAL_H
 
+#include "base/limits.h"
 #include "core/metrics/metrics.h"
 #include "io/timer.h"
 
@@ -24,6 +25,7 @@ struct metrics_look;
 struct metrics {
     struct metrics_options options;
     struct timer timer;
+    char models_dir[LIMIT_PATH_BYTES], data_dir[LIMIT_PATH_BYTES];
     struct metrics_look *look; /* on a worker now; or NULL */
     struct list watches;
     struct list asked; /* engines.c */

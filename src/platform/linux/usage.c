@@ -35,7 +35,7 @@ int
 usage_cpu(struct cpu_usage *ret_usage, struct error *error)
 {
     char buffer[TEXT_BYTES];
-    struct str text;
+    struct str text = STR("");
     if (read_text("/proc/stat", buffer, &text, error) < 0)
         return -1;
     return proc_read_cpu(text, ret_usage, error);
@@ -45,7 +45,7 @@ int
 usage_memory(struct memory_usage *ret_usage, struct error *error)
 {
     char buffer[TEXT_BYTES];
-    struct str text;
+    struct str text = STR("");
     if (read_text("/proc/meminfo", buffer, &text, error) < 0 ||
         proc_read_number(text, "MemTotal", &ret_usage->total_bytes, error) < 0)
         return -1;
@@ -57,7 +57,7 @@ int
 usage_swap(struct swap_usage *ret_usage, struct error *error)
 {
     char buffer[TEXT_BYTES];
-    struct str text;
+    struct str text = STR("");
     if (read_text("/proc/meminfo", buffer, &text, error) < 0 ||
         proc_read_number(text, "SwapTotal", &ret_usage->total_bytes, error) < 0)
         return -1;
@@ -68,7 +68,7 @@ int
 usage_network(struct network_usage *ret_usage, struct error *error)
 {
     char buffer[TEXT_BYTES];
-    struct str text;
+    struct str text = STR("");
     if (read_text("/proc/net/dev", buffer, &text, error) < 0)
         return -1;
     return proc_read_network(text, ret_usage, error);
@@ -84,7 +84,7 @@ int
 usage_own(struct own_usage *ret_usage, struct error *error)
 {
     char buffer[TEXT_BYTES];
-    struct str text;
+    struct str text = STR("");
     struct rusage used;
     if (getrusage(RUSAGE_SELF, &used) != 0)
         return error_errno(error, errno, "getrusage");

@@ -346,6 +346,12 @@ test_events_pass_one_by_one(void **state)
                                               "\"completion_tokens\":3,"
                                               "\"cached_tokens\":null")));
     assert_true(str_contains(strbuf_view(&usage), STR("\"complete\":true")));
+    const struct gateway_counts *counts = gateway_counts(f->gateway);
+    assert_int_equal(counts->n_requests[2], 1);
+    assert_int_equal(counts->n_prompt_tokens, 7);
+    assert_int_equal(counts->duration.n, 1);
+    assert_int_equal(counts->first_byte.n, 1);
+    assert_int_equal(counts->waiting.n, 1);
     strbuf_release(&usage);
 }
 

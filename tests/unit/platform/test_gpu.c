@@ -1,5 +1,6 @@
 /* GPUs by a tree like sysfs's. What a driver says needs one: here only that
  * it is asked, and answers, one way or the other. */
+#include <limits.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -33,13 +34,20 @@ static void
 drop(const char *folder, int n_cards)
 {
     static const char *const rest[] = { "device/mem_info_vram_total",
-                                        "device/mem_info_vram_used", "device",
+                                        "device/mem_info_vram_used",
+                                        "device/gpu_busy_percent",
+                                        "device/hwmon/hwmon3/temp1_input",
+                                        "device/hwmon/hwmon3/power1_average",
+                                        "device/hwmon/hwmon3",
+                                        "device/hwmon",
+                                        "device",
                                         "." };
+    const size_t n_rest = sizeof rest / sizeof rest[0];
     for (int card = 0; card < n_cards; card++)
-        for (size_t i = 0; i < sizeof rest / sizeof rest[0]; i++) {
+        for (size_t i = 0; i < n_rest; i++) {
             char path[512];
             snprintf(path, sizeof path, "%s/card%d/%s", folder, card, rest[i]);
-            if (i == 3)
+            if (i == n_rest - 1)
                 snprintf(path, sizeof path, "%s/card%d", folder, card);
             remove(path);
         }
@@ -72,6 +80,37 @@ amd_by_sysfs(void **state)
 }
 
 static void
+amd_at_work(void **state)
+{
+    char folder[] = "/tmp/hearth-gpu-XXXXXX", path[512];
+    static struct gpu_reading reading;
+    assert_non_null(mkdtemp(folder));
+    put(folder, 0, "mem_info_vram_total", "8000\n");
+    put(folder, 0, "mem_info_vram_used", "2000\n");
+    put(folder, 0, "gpu_busy_percent", "42\n");
+    snprintf(path, sizeof path, "%s/card0/device/hwmon", folder);
+    mkdir(path, 0700);
+    snprintf(path, sizeof path, "%s/card0/device/hwmon/hwmon3", folder);
+    mkdir(path, 0700);
+    put(folder, 0, "hwmon/hwmon3/temp1_input", "61000\n");
+    put(folder, 0, "hwmon/hwmon3/power1_average", "95000000\n");
+    put(folder, 1, "mem_info_vram_total", "1000\n");
+    put(folder, 1, "gpu_busy_percent", "101\n");
+    reading.n_gpus = 0;
+    gpu_read_drm(folder, &reading);
+    drop(folder, 2);
+    assert_int_equal(reading.n_gpus, 2);
+    assert_int_equal(reading.gpus[0].facts.free_bytes, 6000);
+    assert_int_equal(reading.gpus[0].busy_percent, 42);
+    assert_int_equal(reading.gpus[0].temperature_c, 61);
+    assert_int_equal(reading.gpus[0].power_mw, 95000);
+    assert_int_equal(reading.gpus[1].busy_percent, -1);
+    assert_int_equal(reading.gpus[1].temperature_c, INT_MIN);
+    assert_int_equal(reading.gpus[1].power_mw, -1);
+    assert_false(reading.knows_users);
+}
+
+static void
 none_has_a_reason(void **state)
 {
     struct gpu_facts gpus[GPUS_MAX];
@@ -90,6 +129,7 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(amd_by_sysfs),
+        cmocka_unit_test(amd_at_work),
         cmocka_unit_test(none_has_a_reason),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
