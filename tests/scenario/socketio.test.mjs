@@ -9,15 +9,21 @@ import { io } from 'socket.io-client';
 import WebSocket from 'ws';
 import { Hearth, sleep, until, writeModel } from './lib/hearth.mjs';
 
-let hearth;
+let hearth, hasty; // the second waits for nobody
 before(async () => {
-  hearth = await Hearth.start({
-    models: { one: { say: 'a b c' }, two: { say: 'd e f' } },
-    config: 'socketio.ping_interval_ms: 400\nsocketio.ping_timeout_ms: 1500\n' +
-      'socketio.connect_timeout_ms: 1500\nsocketio.max_payload_bytes: 65536\n',
-  });
+  [hearth, hasty] = await Promise.all([
+    Hearth.start({
+      models: { one: { say: 'a b c' }, two: { say: 'd e f' } },
+      config: 'socketio.ping_interval_ms: 1000\nsocketio.ping_timeout_ms: 20000\n' +
+        'socketio.max_payload_bytes: 65536\n',
+    }),
+    Hearth.start({
+      config: 'socketio.ping_interval_ms: 200\nsocketio.ping_timeout_ms: 300\n' +
+        'socketio.connect_timeout_ms: 400\n',
+    }),
+  ]);
 });
-after(() => hearth.stop());
+after(() => Promise.all([hearth.stop(), hasty.stop()]));
 
 // ---- the official client ----
 
@@ -275,13 +281,13 @@ test('keys: in auth, of a scope, wrong, revoked', async () => {
 
 // ---- the wire ----
 
-const url = (query = 'EIO=4&transport=websocket') =>
-  `ws://127.0.0.1:${hearth.port}/llamaproxws/?${query}`;
+const url = (daemon, query = 'EIO=4&transport=websocket') =>
+  `ws://127.0.0.1:${daemon.port}/llamaproxws/?${query}`;
 
 class Wire {
-  static async open({ query, headers, join: joins = true } = {}) {
+  static async open({ query, daemon = hearth, join: joins = true } = {}) {
     const wire = new Wire();
-    wire.ws = new WebSocket(url(query), { headers, perMessageDeflate: true });
+    wire.ws = new WebSocket(url(daemon, query), { perMessageDeflate: true });
     wire.got = [];
     wire.closed = new Promise((resolve) => wire.ws.on('close', (code) => { wire.isClosed = true; resolve(code); }));
     wire.ws.on('error', () => {});
@@ -316,7 +322,7 @@ test('the open packet has five members, and joining gives two ids', async () => 
   const first = await wire.until((text) => text[0] === '0');
   const opened = JSON.parse(first.slice(1));
   assert.deepEqual({ ...opened, sid: '' },
-    { sid: '', upgrades: [], pingInterval: 400, pingTimeout: 1500, maxPayload: 65536 });
+    { sid: '', upgrades: [], pingInterval: 1000, pingTimeout: 20000, maxPayload: 65536 });
   assert.match(opened.sid, /^[\w-]{20}$/);
   wire.send('40{"token":""}');
   const joined = JSON.parse((await wire.until((text) => text.startsWith('40'))).slice(2));
@@ -386,10 +392,12 @@ for (const [name, message] of Object.entries({
   });
 
 test('who does not join in time is closed, and who does not answer', async () => {
-  const idle = await Wire.open({ join: false });
-  const deaf = await Wire.open();
-  deaf.ws.removeAllListeners('message');
-  await Promise.all([idle.closed, deaf.closed]);
+  const idle = await Wire.open({ daemon: hasty, join: false });
+  const mute = new WebSocket(url(hasty));
+  const gone = once(mute, 'close');
+  await once(mute, 'open');
+  mute.send('40');
+  await Promise.all([idle.closed, gone]);
 });
 
 test('pid and offset that are no good make an ordinary client', async () => {
