@@ -10,6 +10,7 @@
 
 #include "api/dialect.h"
 #include "api/handlers.h"
+#include "api/live/live.h"
 #include "api/openapi_internal.h"
 
 enum { CALL_ARENA_BYTES = 4 * 1024 * 1024 };
@@ -24,7 +25,10 @@ api_new(const struct api_options *options)
     api->options = *options;
     list_init(&api->calls);
     api->routes = calloc(n_api_rows, sizeof *api->routes);
-    if (api->routes == NULL) {
+    api->live = live_new(api);
+    if (api->routes == NULL || api->live == NULL) {
+        live_free(api->live);
+        free(api->routes);
         free(api);
         return NULL;
     }
@@ -39,6 +43,7 @@ api_unref(struct api *api)
 {
     if (--api->n_refs > 0)
         return;
+    live_free(api->live);
     free(api->url);
     free(api->routes);
     free(api);
@@ -49,6 +54,7 @@ api_free(struct api *api)
 {
     if (api == NULL)
         return;
+    live_close(api->live);
     api->is_closed = true; /* calls that still wait for a store end it */
     api_unref(api);
 }
@@ -124,6 +130,7 @@ api_refuse(struct str path, int status, const char *message,
 enum place {
     PLACE_GATEWAY,
     PLACE_ROW,
+    PLACE_LIVE,
     PLACE_PAGE,
     PLACE_PREFLIGHT,
     PLACE_WRONG_METHOD,
@@ -209,6 +216,11 @@ locate(struct api *api, const struct http_request *request,
         target->needs = AUTHORITY_NONE;
         return 0;
     }
+    if (live_serves(api->live, request->path)) {
+        target->place = PLACE_LIVE; /* who it is is asked once it joins */
+        target->needs = AUTHORITY_NONE;
+        return 0;
+    }
     if (is_gateways(api, request)) {
         target->place = PLACE_GATEWAY;
         target->needs = inference_authority(request->method, request->path);
@@ -267,18 +279,25 @@ collect_facts(struct http_headers headers, struct auth_request *facts)
     }
 }
 
-static int
-decide(struct api *api, const struct http_request *request,
-       enum authority needs, struct auth_answer *who, struct error *error)
+void
+api_facts(const struct http_request *request, struct auth_request *ret_facts)
 {
-    struct auth_request facts = {
+    *ret_facts = (struct auth_request){
         .is_unix = request->is_unix,
         .peer_uid = request->peer_uid,
         .client = request->client,
         .is_safe_method = is_safe(request->method),
-        .needs = needs,
     };
-    collect_facts(request->headers, &facts);
+    collect_facts(request->headers, ret_facts);
+}
+
+static int
+decide(struct api *api, const struct http_request *request,
+       enum authority needs, struct auth_answer *who, struct error *error)
+{
+    struct auth_request facts;
+    api_facts(request, &facts);
+    facts.needs = needs;
     return auth_decide(api->options.auth, &facts, who, error);
 }
 
@@ -372,6 +391,9 @@ serve(struct api *api, struct http_exchange *exchange, struct target *target,
         call_start(api, exchange, target->row, &target->match, &target->arena,
                    who);
         return; /* the arena went with it */
+    case PLACE_LIVE:
+        live_request(api, exchange, &target->arena, who);
+        return; /* the same */
     case PLACE_PAGE: page_send(api, exchange, who); break;
     case PLACE_PREFLIGHT: answer_preflight(exchange, who); break;
     case PLACE_WRONG_METHOD: answer_wrong_method(api, exchange, who); break;
@@ -402,4 +424,65 @@ api_request(struct api *api, struct http_exchange *exchange)
         return;
     }
     serve(api, exchange, &target, &who);
+}
+
+/* ---- requests from inside ---- */
+
+static void
+refuse_inside(const struct error *error, api_answer_fn *on_answer, void *ctx)
+{
+    struct strbuf body = STRBUF_INIT(8 * KIB);
+    dialect_write(DIALECT_OWN, error_http_status(error->code),
+                  error_wire(error->code), error->message, &body);
+    on_answer(ctx, error_http_status(error->code), strbuf_view(&body));
+    strbuf_release(&body);
+}
+
+/* The row, or NULL with `error`. */
+static const struct api_row *
+find_row(struct api *api, const struct api_question *question,
+         struct arena *arena, struct route_match *match, struct error *error)
+{
+    const unsigned elsewhere =
+        ROW_STREAM | ROW_PLAIN | ROW_WEBSOCKET | ROW_UNCHECKED | ROW_HEADERS;
+    if (routes_match(api->routes, n_api_rows, str_from(question->method),
+                     question->path, arena, match) < 0) {
+        error_set(error, ERR_NO_MEMORY, "there is not enough memory");
+        return NULL;
+    }
+    const struct api_row *row =
+        match->route == NULL ? NULL : &api_rows[match->route->id];
+    if (row != NULL && (row->flags & elsewhere) == 0)
+        return row;
+    error_set(error, ERR_NOT_FOUND, "there is no %s %.*s", question->method,
+              (int)(question->path.n > 200 ? 200 : question->path.n),
+              question->path.p);
+    return NULL;
+}
+
+void
+api_ask(struct api *api, const struct api_question *question,
+        struct auth_request facts, api_answer_fn *on_answer, void *ctx)
+{
+    struct route_match match;
+    struct auth_answer who;
+    struct arena arena;
+    struct error error = { .code = ERR_OK };
+    arena_init(&arena, CALL_ARENA_BYTES);
+    const struct api_row *row = find_row(api, question, &arena, &match, &error);
+    facts.needs = row == NULL ? AUTHORITY_READ : row->needs;
+    facts.is_safe_method = is_safe(str_from(question->method));
+    struct error refusal;
+    bool is_allowed =
+        auth_decide(api->options.auth, &facts, &who, &refusal) == 0;
+    if (row == NULL || !is_allowed) {
+        arena_release(&arena);
+        refuse_inside(is_allowed ? &error : &refusal, on_answer, ctx);
+        return;
+    }
+    if (call_run(api, row, &match, &arena, &who, question, on_answer, ctx) == 0)
+        return;
+    error_set(&error, ERR_TOO_LARGE, "the request is larger than %zu bytes",
+              LIMIT_API_BODY_BYTES);
+    refuse_inside(&error, on_answer, ctx);
 }

@@ -62,6 +62,16 @@ struct api_hooks {
     void (*clear_logs)(void *ctx, api_done_fn *on_done, void *done_ctx);
 };
 
+/* Of the Socket.IO surface; a recovery of 0: none. */
+struct live_options {
+    int64_t ping_interval_ms;
+    int64_t ping_timeout_ms;
+    int64_t connect_timeout_ms;
+    int64_t recovery_ms;
+    int64_t max_payload_bytes;
+    bool is_conformance; /* serve what public test suites need */
+};
+
 struct api_options {
     struct loop *loop;
     struct events *events;
@@ -80,6 +90,7 @@ struct api_options {
     const char *data_dir;  /* the same */
     int64_t started_at_ms; /* Unix time */
     int64_t heartbeat_ms;  /* of live views; 0: 15 s */
+    struct live_options live;
 };
 
 /* NULL when out of memory. */

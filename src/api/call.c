@@ -4,9 +4,20 @@
 #include <assert.h>
 #include <stdlib.h>
 
+void
+call_hand_over(struct call *call, int status, struct str body)
+{
+    api_answer_fn *on_answer = call->on_answer;
+    call->on_answer = NULL;
+    call->is_answered = true;
+    on_answer(call->answer_ctx, status, body);
+}
+
 static void
 call_free(struct call *call)
 {
+    if (call->on_answer != NULL)
+        call_hand_over(call, 0, STR(""));
     list_remove(&call->node);
     json_doc_free(call->doc);
     strbuf_release(&call->body);
@@ -21,6 +32,12 @@ call_ref(struct call *call)
 {
     call->n_refs++;
     return call;
+}
+
+bool
+call_is_open(const struct call *call)
+{
+    return call->exchange != NULL || call->on_answer != NULL;
 }
 
 void
@@ -118,37 +135,79 @@ read_body(struct call *call, const struct http_request *request)
         http_want_body(call->exchange);
 }
 
-void
-call_start(struct api *api, struct http_exchange *exchange,
-           const struct api_row *row, const struct route_match *match,
-           struct arena *arena, const struct auth_answer *who)
+/* Takes the arena; with one reference. NULL when out of memory. */
+static struct call *
+call_new(struct api *api, const struct api_row *row,
+         const struct route_match *match, struct arena *arena,
+         const struct auth_answer *who)
 {
     struct call *call = calloc(1, sizeof *call);
     if (call == NULL) {
         arena_release(arena);
-        http_respond(exchange, 503, (struct http_headers){ NULL, 0 }, NULL,
-                     STR(""));
-        return;
+        return NULL;
     }
     call->api = api;
     api->n_refs++;
-    call->exchange = exchange;
     call->row = row;
-    call->n_refs = 2; /* the exchange's, and ours until the end of this */
+    call->n_refs = 1;
     call->who = *who;
+    call->query = STR("");
     call->n_params = match->n_params;
     for (size_t i = 0; i < match->n_params; i++)
         call->params[i] = match->params[i];
     call->arena = *arena;
     strbuf_init(&call->body, LIMIT_API_BODY_BYTES);
     list_push_back(&api->calls, &call->node);
+    return call;
+}
+
+void
+call_start(struct api *api, struct http_exchange *exchange,
+           const struct api_row *row, const struct route_match *match,
+           struct arena *arena, const struct auth_answer *who)
+{
+    struct call *call = call_new(api, row, match, arena, who);
+    if (call == NULL) {
+        http_respond(exchange, 503, (struct http_headers){ NULL, 0 }, NULL,
+                     STR(""));
+        return;
+    }
+    call_ref(call); /* the exchange's; ours until the end of this */
+    call->exchange = exchange;
     http_set_ops(exchange, &call_ops, call);
     const struct http_request *request = http_request(exchange);
-    if (call_check_query(call)) {
+    call->query = request->query;
+    if ((row->flags & ROW_UNCHECKED) != 0) {
+        row->handle(call);
+    } else if (call_check_query(call)) {
         if (request->has_body)
             read_body(call, request);
         else
             run(call);
     }
     call_unref(call);
+}
+
+int
+call_run(struct api *api, const struct api_row *row,
+         const struct route_match *match, struct arena *arena,
+         const struct auth_answer *who, const struct api_question *question,
+         api_answer_fn *on_answer, void *ctx)
+{
+    struct call *call = call_new(api, row, match, arena, who);
+    if (call == NULL)
+        return -1;
+    char *query = arena_str(&call->arena, question->query);
+    strbuf_add_str(&call->body, question->body);
+    if (query == NULL || strbuf_failed(&call->body)) {
+        call_unref(call);
+        return -1;
+    }
+    call->query = (struct str){ query, question->query.n };
+    call->on_answer = on_answer;
+    call->answer_ctx = ctx;
+    if (call_check_query(call))
+        run(call);
+    call_unref(call);
+    return 0;
 }

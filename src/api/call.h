@@ -14,6 +14,18 @@
 #include "base/arena.h"
 #include "base/limits.h"
 
+/* A request from inside the program, by its path. */
+struct api_question {
+    const char *method; /* "GET" */
+    struct str path;    /* percent-encoded: "/api/models/a%20b" */
+    struct str query;   /* without '?' */
+    struct str body;    /* JSON, or "" */
+};
+
+/* `body`: the envelope, or "" for 204; good until this returns. Status 0: the
+ * program ends before there is an answer. */
+typedef void api_answer_fn(void *ctx, int status, struct str body);
+
 struct api {
     int n_refs;     /* the owner's and one for each call */
     bool is_closed; /* freed by its owner: the modules may be gone */
@@ -22,12 +34,16 @@ struct api {
     struct list calls;    /* every live call */
     int64_t memory_bytes; /* of the machine and its GPUs; 0: not asked yet */
     char *url;            /* or NULL */
+    struct live *live;
 };
 
 struct call {
     struct list node;
     struct api *api;
-    struct http_exchange *exchange; /* NULL: closed */
+    struct http_exchange *exchange; /* NULL: closed, or from inside */
+    api_answer_fn *on_answer;       /* from inside, not answered yet */
+    void *answer_ctx;
+    struct str query; /* good while the call is open */
     const struct api_row *row;
     int n_refs;
     struct auth_answer who;
@@ -54,6 +70,29 @@ struct call {
 void call_start(struct api *api, struct http_exchange *exchange,
                 const struct api_row *row, const struct route_match *match,
                 struct arena *arena, const struct auth_answer *who);
+/* A call without an exchange: `on_answer` is called exactly once, perhaps in
+ * here. Takes the arena. -1: no memory, or a body that is too long; then
+ * nothing is called. */
+int call_run(struct api *api, const struct api_row *row,
+             const struct route_match *match, struct arena *arena,
+             const struct auth_answer *who, const struct api_question *question,
+             api_answer_fn *on_answer, void *ctx);
+/* For reply.c: gives the answer to whoever is inside. */
+void call_hand_over(struct call *call, int status, struct str body);
+/* Whether there is still somebody to answer. */
+bool call_is_open(const struct call *call);
+
+/* Runs the row of the question's path under the authority of `facts`, of which
+ * the method and what is needed are filled in here: what a request over HTTP
+ * would be refused, this is, too, with the same envelope. Rows that stream,
+ * answer plain text or look at the request's headers cannot be asked: they are
+ * not found. `on_answer` is called exactly once, perhaps in here. */
+void api_ask(struct api *api, const struct api_question *question,
+             struct auth_request facts, api_answer_fn *on_answer, void *ctx);
+/* The facts of a request that authority looks at; views into it. */
+void api_facts(const struct http_request *request,
+               struct auth_request *ret_facts);
+
 void api_unref(struct api *api);
 struct call *call_ref(struct call *call);
 void call_unref(struct call *call);

@@ -50,7 +50,7 @@ on_installed(void *ctx, const struct engine_binary *binary,
 {
     struct detection *d = ctx;
     struct call *call = d->call;
-    if (call->exchange != NULL && !call->api->is_closed) {
+    if (call_is_open(call) && !call->api->is_closed) {
         struct json_writer *w = reply_begin(call);
         json_object_begin(w);
         member_text(w, "model_family", d->family);

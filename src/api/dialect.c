@@ -1,6 +1,8 @@
 /* Errors in the language of a path's clients: see dialect.h. */
 #include "api/dialect.h"
 
+#include "api/live/live.h"
+#include "formats/engine_io.h"
 #include "formats/json.h"
 
 /* First segments whose clients speak OpenAI's or llama.cpp's protocol. */
@@ -21,6 +23,8 @@ is_below(struct str path, struct str prefix)
 enum dialect
 dialect_of_path(struct str path)
 {
+    if (live_is_path(path))
+        return DIALECT_ENGINE_IO;
     if (is_below(path, STR("/v1/messages")))
         return DIALECT_ANTHROPIC;
     if (path.n < 2 || path.p[0] != '/')
@@ -124,5 +128,11 @@ dialect_write(enum dialect dialect, int status, const char *code,
     case DIALECT_OWN: write_own(code, message, &w); break;
     case DIALECT_OPENAI: write_openai(type.openai, code, message, &w); break;
     case DIALECT_ANTHROPIC: write_anthropic(type.anthropic, message, &w); break;
+    case DIALECT_ENGINE_IO:
+        engine_io_write_refusal(status == 401 || status == 403
+                                    ? ENGINE_IO_FORBIDDEN
+                                    : ENGINE_IO_BAD_REQUEST,
+                                out);
+        break;
     }
 }

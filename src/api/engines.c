@@ -48,7 +48,7 @@ roll_close_one(struct roll *roll)
     struct call *call = roll->call;
     if (--roll->n_open > 0)
         return;
-    if (call->exchange != NULL) {
+    if (call_is_open(call)) {
         struct engines *engines = call->api->options.engines;
         struct json_writer *w = reply_begin(call);
         json_array_begin(w);

@@ -140,9 +140,9 @@ on_fit(void *ctx, const struct fit_facts *facts,
 {
     struct fit_call *asked = ctx;
     struct call *call = asked->call;
-    if (call->exchange != NULL && error != NULL) {
+    if (call_is_open(call) && error != NULL) {
         reply_error(call, error);
-    } else if (call->exchange != NULL) {
+    } else if (call_is_open(call)) {
         write_fit(asked->model_id, NULL, facts, result, reply_begin(call));
         reply_end(call, 200);
     }
@@ -200,9 +200,9 @@ on_remote_fit(void *ctx, const struct fit_remote *remote,
               const struct error *error)
 {
     struct call *call = ctx;
-    if (call->exchange != NULL && error != NULL) {
+    if (call_is_open(call) && error != NULL) {
         reply_error(call, error);
-    } else if (call->exchange != NULL) {
+    } else if (call_is_open(call)) {
         write_fit(remote->model_id, remote, facts, result, reply_begin(call));
         reply_end(call, 200);
     }

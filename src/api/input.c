@@ -90,7 +90,7 @@ bool
 call_check_query(struct call *call)
 {
     struct field_problems problems = { .n = 0 };
-    struct str rest = http_request(call->exchange)->query;
+    struct str rest = call->query;
     while (rest.n > 0) {
         struct str pair = str_split(&rest, '&');
         if (pair.n == 0)
@@ -104,8 +104,7 @@ call_check_query(struct call *call)
                         call->row->method, call->row->pattern);
             continue;
         }
-        n = http_query_get(http_request(call->exchange)->query, param->name,
-                           value, sizeof value);
+        n = http_query_get(call->query, param->name, value, sizeof value);
         if (n < 0)
             problem_add(&problems, name,
                         "is badly percent-encoded or longer than %d bytes",
@@ -126,10 +125,9 @@ struct str
 query_text(struct call *call, const char *name)
 {
     char value[QUERY_VALUE_BYTES];
-    if (call->exchange == NULL)
+    if (!call_is_open(call))
         return STR("");
-    ptrdiff_t n = http_query_get(http_request(call->exchange)->query, name,
-                                 value, sizeof value);
+    ptrdiff_t n = http_query_get(call->query, name, value, sizeof value);
     if (n <= 0)
         return STR("");
     const char *copy =

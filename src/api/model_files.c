@@ -50,9 +50,9 @@ on_removed(void *ctx, const struct library_files *files,
            const struct error *error)
 {
     struct call *call = ctx;
-    if (call->exchange != NULL && error != NULL) {
+    if (call_is_open(call) && error != NULL) {
         reply_error(call, error);
-    } else if (call->exchange != NULL) {
+    } else if (call_is_open(call)) {
         struct json_writer *w = reply_begin(call);
         json_object_begin(w);
         member_bool(w, "is_deleted", !query_bool(call, "dry_run", false));
@@ -98,9 +98,9 @@ on_moved(void *ctx, const struct model *model, const char *old_path,
          const struct error *error)
 {
     struct call *call = ctx;
-    if (call->exchange != NULL && error != NULL) {
+    if (call_is_open(call) && error != NULL) {
         reply_error(call, error);
-    } else if (call->exchange != NULL) {
+    } else if (call_is_open(call)) {
         struct json_writer *w = reply_begin(call);
         json_object_begin(w);
         member_int(w, "moved_count", 1);
@@ -173,7 +173,7 @@ bulk_end(struct bulk *bulk)
     struct call *call = bulk->call;
     if (strbuf_failed(&bulk->details)) {
         reply_errorf(call, ERR_NO_MEMORY, "out of memory for the answer");
-    } else if (call->exchange != NULL) {
+    } else if (call_is_open(call)) {
         struct json_writer *w = reply_begin(call);
         char message[96];
         snprintf(message, sizeof message, "%zu moved, %zu failed",

@@ -131,7 +131,7 @@ look_done(void *arg)
     struct look *look = arg;
     struct call *call = look->call;
     call->api->memory_bytes = fit_machine_bytes(&look->machine);
-    if (call->exchange != NULL && !call->api->is_closed)
+    if (call_is_open(call) && !call->api->is_closed)
         models_list(call);
     call_unref(call);
 }
@@ -291,7 +291,7 @@ static void
 on_scanned(void *ctx)
 {
     struct call *call = ctx;
-    if (call->exchange != NULL && !call->api->is_closed)
+    if (call_is_open(call) && !call->api->is_closed)
         reply_scan(call, 200);
     call_unref(call);
 }
@@ -319,9 +319,9 @@ static void
 on_changed(void *ctx, const struct model *model, const struct error *error)
 {
     struct call *call = ctx;
-    if (call->exchange != NULL && error != NULL) {
+    if (call_is_open(call) && error != NULL) {
         reply_error(call, error);
-    } else if (call->exchange != NULL) {
+    } else if (call_is_open(call)) {
         reply_model(call, model);
     }
     call_unref(call);

@@ -118,7 +118,7 @@ on_created(void *ctx, struct profile *profile, const struct error *error)
     struct call *call = ctx;
     if (error != NULL)
         reply_error(call, error);
-    else if (call->exchange != NULL)
+    else if (call_is_open(call))
         reply_profile(call, profile, 201);
     call_unref(call);
 }

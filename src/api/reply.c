@@ -38,6 +38,10 @@ void
 reply_raw(struct call *call, int status, const char *type, struct str body,
           const struct http_header *extra)
 {
+    if (call->on_answer != NULL) {
+        call_hand_over(call, status, body);
+        return;
+    }
     if (call->exchange == NULL || call->is_answered ||
         http_has_responded(call->exchange))
         return;

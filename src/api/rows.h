@@ -26,7 +26,9 @@ enum row_flag {
     ROW_BARE = 1 << 2,        /* answers with the data itself, no envelope */
     ROW_CORE_CHECKS = 1 << 3, /* core checks the body, by its own tables */
     ROW_BODY_OPTIONAL = 1 << 4,
-    ROW_WEBSOCKET = 1 << 5 /* answers 101 to a handshake (api/socket.h) */
+    ROW_WEBSOCKET = 1 << 5, /* answers 101 to a handshake (api/socket.h) */
+    ROW_UNCHECKED = 1 << 6, /* the handler looks at query and body itself */
+    ROW_HEADERS = 1 << 7    /* looks at the request's headers */
 };
 
 struct api_row {

@@ -14,7 +14,7 @@ on_updated(void *ctx, const struct error *error)
     struct call *call = ctx;
     if (error != NULL)
         reply_error(call, error);
-    else if (call->exchange != NULL)
+    else if (call_is_open(call))
         settings_show(call);
     call_unref(call);
 }

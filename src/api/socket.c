@@ -152,6 +152,13 @@ socket_begin(struct socket *socket, struct call *call, size_t max_message_bytes,
 }
 
 void
+socket_stop_heartbeat(struct socket *socket)
+{
+    if (!socket->is_ending)
+        timer_stop(&socket->heartbeat);
+}
+
+void
 socket_send(struct socket *socket, struct str text)
 {
     if (socket->call->exchange != NULL)

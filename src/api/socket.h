@@ -31,6 +31,8 @@ bool socket_begin(struct socket *socket, struct call *call,
                   size_t max_message_bytes,
                   void (*on_message)(struct socket *socket, bool is_text,
                                      struct str message));
+/* Leaves the heartbeat to the owner's protocol. */
+void socket_stop_heartbeat(struct socket *socket);
 void socket_send(struct socket *socket, struct str text);
 bool socket_is_behind(const struct socket *socket);
 /* Says goodbye (enum websocket_close); the connection ends when the client

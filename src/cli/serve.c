@@ -13,6 +13,8 @@ static const struct cli_option options[] = {
       "given more than once" },
     { "log-level", 0, "LEVEL", "debug, info, warn or error" },
     { "keep-engines", 0, NULL, "leave engines running when this ends" },
+    { "conformance", 0, NULL,
+      "serve what public test suites of the protocols talk to" },
     { 0 }
 };
 
@@ -20,9 +22,13 @@ static const struct cli_option options[] = {
 static const struct {
     const char *option, *key;
 } keys[] = {
-    { "host", "host" },           { "port", "port" },
-    { "data-dir", "data_dir" },   { "models-dir", "models_dirs" },
-    { "log-level", "log_level" }, { "keep-engines", "keep_engines" },
+    { "host", "host" },
+    { "port", "port" },
+    { "data-dir", "data_dir" },
+    { "models-dir", "models_dirs" },
+    { "log-level", "log_level" },
+    { "keep-engines", "keep_engines" },
+    { "conformance", "conformance" },
 };
 
 static int

@@ -267,6 +267,23 @@ clear_logs(void *ctx, api_done_fn *on_done, void *done_ctx)
     store_clear_logs(daemon->store, on_done, done_ctx);
 }
 
+static struct live_options
+live_options(const struct settings *settings)
+{
+    return (struct live_options){
+        .ping_interval_ms =
+            settings_int(settings, SETTING_ID_SOCKETIO_PING_INTERVAL_MS),
+        .ping_timeout_ms =
+            settings_int(settings, SETTING_ID_SOCKETIO_PING_TIMEOUT_MS),
+        .connect_timeout_ms =
+            settings_int(settings, SETTING_ID_SOCKETIO_CONNECT_TIMEOUT_MS),
+        .recovery_ms = settings_int(settings, SETTING_ID_SOCKETIO_RECOVERY_MS),
+        .max_payload_bytes =
+            settings_int(settings, SETTING_ID_SOCKETIO_MAX_PAYLOAD_BYTES),
+        .is_conformance = settings_bool(settings, SETTING_ID_CONFORMANCE),
+    };
+}
+
 static void
 read_traffic(void *ctx, struct metrics_traffic *ret_traffic)
 {
@@ -343,6 +360,7 @@ open_surfaces(struct daemon *daemon, struct error *error)
         .version = HEARTH_VERSION,
         .data_dir = daemon->data_dir,
         .started_at_ms = daemon->started_at_ms,
+        .live = live_options(daemon->settings),
     };
     daemon->api = api_new(&api);
     if (daemon->api == NULL)

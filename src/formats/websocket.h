@@ -18,6 +18,7 @@ struct websocket;
 enum websocket_close { /* RFC 6455, 7.4.1 */
                        WEBSOCKET_NORMAL = 1000,
                        WEBSOCKET_GOING_AWAY = 1001,
+                       WEBSOCKET_PROTOCOL = 1002,
                        WEBSOCKET_POLICY = 1008,
                        WEBSOCKET_INTERNAL = 1011
 };

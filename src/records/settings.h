@@ -138,7 +138,26 @@ enum setting_flag_bit {
     X(DOWNLOADS_ALLOW_HTTP, "downloads.allow_http", SETTING_LIST, 0, 64, "",   \
       SETTING_FILE_ONLY, "",                                                   \
       "Addresses (HOST or HOST:PORT) that may be private and speak plain "     \
-      "http.")
+      "http.")                                                                 \
+    X(CONFORMANCE, "conformance", SETTING_BOOL, 0, 1, "false",                 \
+      SETTING_RESTART | SETTING_FILE_ONLY, "",                                 \
+      "Serve what public test suites of the protocols talk to.")               \
+    X(SOCKETIO_PING_INTERVAL_MS, "socketio.ping_interval_ms", SETTING_INT, 50, \
+      3600000, "25000", SETTING_RESTART, "",                                   \
+      "How often a Socket.IO client is asked whether it is there.")            \
+    X(SOCKETIO_PING_TIMEOUT_MS, "socketio.ping_timeout_ms", SETTING_INT, 50,   \
+      3600000, "60000", SETTING_RESTART, "",                                   \
+      "How long it may take to answer.")                                       \
+    X(SOCKETIO_MAX_PAYLOAD_BYTES, "socketio.max_payload_bytes", SETTING_INT,   \
+      1024, 104857600, "1048576", SETTING_RESTART, "",                         \
+      "Largest message of a Socket.IO client.")                                \
+    X(SOCKETIO_CONNECT_TIMEOUT_MS, "socketio.connect_timeout_ms", SETTING_INT, \
+      50, 3600000, "45000", SETTING_RESTART, "",                               \
+      "How long a connection may wait before it joins.")                       \
+    X(SOCKETIO_RECOVERY_MS, "socketio.recovery_ms", SETTING_INT, 0, 3600000,   \
+      "120000", SETTING_RESTART, "",                                           \
+      "For how long a client that was cut off is sent what it missed; 0: "     \
+      "not.")
 
 enum setting_id {
 #define X(id, key, type, min, max, def, flags, choices, help) SETTING_ID_##id,

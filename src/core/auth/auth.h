@@ -140,6 +140,10 @@ int auth_key_generate(struct str name, enum key_scope scope,
                       struct api_key *ret_key,
                       char ret_secret[KEY_SECRET_BYTES], struct error *error);
 
+/* A fresh name that nobody can guess: 20 characters that a URL may hold. */
+enum { NONCE_BYTES = 21 };
+int auth_nonce(char ret_nonce[NONCE_BYTES], struct error *error);
+
 /* ---- browser sessions and one-time links ---- */
 
 /* Sessions and links live in memory: they end with the daemon. A session ends

@@ -23,6 +23,19 @@ secret_make(const char *prefix, char ret_secret[KEY_SECRET_BYTES],
     return 0;
 }
 
+int
+auth_nonce(char ret_nonce[NONCE_BYTES], struct error *error)
+{
+    unsigned char random[15];
+    if (sodium_init() < 0)
+        return error_set(error, ERR_INTERNAL,
+                         "the system gives no random numbers");
+    randombytes_buf(random, sizeof random);
+    sodium_bin2base64(ret_nonce, NONCE_BYTES, random, sizeof random,
+                      sodium_base64_VARIANT_URLSAFE_NO_PADDING);
+    return 0;
+}
+
 void
 secret_digest(struct str secret, uint8_t ret_digest[KEY_DIGEST_BYTES])
 {

@@ -1,0 +1,193 @@
+/* The bus, as events that everybody hears. Nothing is written while nobody is
+ * here and nobody may come back. */
+#include "api/live/live_internal.h"
+
+/* What a model is called on this wire; NULL: on its way, which the server's
+ * own event tells. */
+static const char *
+status_of(enum instance_state state)
+{
+    switch (state) {
+    case INSTANCE_READY: return "loaded";
+    case INSTANCE_STARTING:
+    case INSTANCE_LOADING:
+    case INSTANCE_ATTACHING: return "loading";
+    case INSTANCE_STOPPED: return "unloaded";
+    case INSTANCE_FAILED:
+    case INSTANCE_BACKOFF:
+    case INSTANCE_UNHEALTHY: return "error";
+    default: return NULL;
+    }
+}
+
+static void
+tell_model_status(struct live *live, const struct instance_change *change,
+                  const struct instance_view *view)
+{
+    const char *status = status_of(change->to);
+    struct live_message message;
+    if (status == NULL)
+        return;
+    struct json_writer *w =
+        broadcast_begin(live, &message, "models:status", MESSAGE_KEPT);
+    json_object_begin(w);
+    member_text(w, "modelName", view->profile->name);
+    member_text(w, "modelId", view->profile->id);
+    member_text(w, "status", status);
+    if (view->error.code != ERR_OK && strcmp(status, "error") == 0)
+        member_text(w, "error", view->error.message);
+    json_object_end(w);
+    broadcast_end(live, &message);
+}
+
+static void
+tell_state(struct live *live, const struct instance_change *change)
+{
+    struct instance_view view;
+    struct live_message message;
+    if (instances_view(live->api->options.instances, change->profile_id,
+                       &view) < 0 ||
+        view.profile == NULL)
+        return;
+    tell_model_status(live, change, &view);
+    struct json_writer *w =
+        broadcast_begin(live, &message, "servers:status", MESSAGE_KEPT);
+    json_object_begin(w);
+    member_text(w, "from", instance_state_name(change->from));
+    member_text(w, "to", instance_state_name(change->to));
+    member_text(w, "reason", change->reason);
+    json_key(w, "server");
+    server_write(live->api, &view, w);
+    json_object_end(w);
+    broadcast_end(live, &message);
+}
+
+static void
+tell_profile(struct live *live, const char *event,
+             const struct profile *profile)
+{
+    struct live_message message;
+    struct json_writer *w =
+        broadcast_begin(live, &message, event, MESSAGE_KEPT);
+    json_object_begin(w);
+    member_text(w, "profileId", profile->id);
+    json_key(w, "profile");
+    profile_to_json(live->api->options.engines, profile, false, w);
+    json_object_end(w);
+    broadcast_end(live, &message);
+}
+
+static void
+tell_download(struct live *live, const char *event,
+              const struct download *download, enum message_kind kind)
+{
+    struct live_message message;
+    struct json_writer *w = broadcast_begin(live, &message, event, kind);
+    json_object_begin(w);
+    json_key(w, "download");
+    download_write(download, w);
+    json_object_end(w);
+    broadcast_end(live, &message);
+}
+
+static void
+tell_scan(struct live *live, const struct library_progress *progress)
+{
+    struct live_message message;
+    struct json_writer *w =
+        progress->is_running
+            ? broadcast_begin(live, &message, "models:scanning",
+                              MESSAGE_VOLATILE)
+            : broadcast_begin(live, &message, "models:scanned", MESSAGE_KEPT);
+    json_object_begin(w);
+    member_int(w, "scanned", (int64_t)progress->n_found);
+    member_int(w, "updated", (int64_t)progress->n_read);
+    member_int(w, "total", (int64_t)progress->n_found);
+    member_int(w, "errors", (int64_t)progress->n_errors);
+    json_object_end(w);
+    broadcast_end(live, &message);
+}
+
+static void
+tell_log(struct live *live, const struct log_entry *entry)
+{
+    struct live_message message;
+    if (entry->level < LOG_INFO)
+        return;
+    struct json_writer *w =
+        broadcast_begin(live, &message, "logs:entry", MESSAGE_KEPT);
+    json_object_begin(w);
+    json_key(w, "entry");
+    json_object_begin(w);
+    member_text(w, "level", log_level_name(entry->level));
+    member_text(w, "message", entry->message);
+    member_text(w, "source", entry->source);
+    member_int(w, "timestamp", entry->at_ms);
+    json_object_end(w);
+    json_object_end(w);
+    broadcast_end(live, &message);
+}
+
+static void
+tell_settings(struct live *live, const char *key)
+{
+    struct live_message message;
+    struct json_writer *w =
+        broadcast_begin(live, &message, "settings:updated", MESSAGE_KEPT);
+    json_object_begin(w);
+    member_text(w, "key", key);
+    json_key(w, "settings");
+    settings_to_json(live->api->options.settings, w);
+    json_object_end(w);
+    broadcast_end(live, &message);
+}
+
+static void
+on_event(struct subscription *subscription, const struct event *event)
+{
+    struct live *live = LIST_ENTRY(subscription, struct live, subscription);
+    if (!recovery_has_audience(live)) {
+        library_diff_release(live);
+        return;
+    }
+    switch (event->type) {
+    case EVENT_INSTANCE_STATE: tell_state(live, event->payload); break;
+    case EVENT_PROFILE_CREATED:
+        tell_profile(live, "profiles:created", event->payload);
+        break;
+    case EVENT_PROFILE_UPDATED:
+        tell_profile(live, "profiles:updated", event->payload);
+        break;
+    case EVENT_PROFILE_DELETED:
+        tell_profile(live, "profiles:deleted", event->payload);
+        break;
+    case EVENT_DOWNLOAD_CHANGED:
+        tell_download(live, "downloads:updated", event->payload, MESSAGE_KEPT);
+        break;
+    case EVENT_DOWNLOAD_PROGRESS:
+        tell_download(live, "downloads:progress", event->payload,
+                      MESSAGE_VOLATILE);
+        break;
+    case EVENT_LIBRARY_SCAN: tell_scan(live, event->payload); break;
+    case EVENT_LIBRARY_CHANGED: library_diff_await(live); break;
+    case EVENT_METRICS: measured_tell(live, event->payload); break;
+    case EVENT_SETTINGS_CHANGED: tell_settings(live, event->payload); break;
+    case EVENT_LOG: tell_log(live, event->payload); break;
+    default: break;
+    }
+}
+
+void
+broadcasts_start(struct live *live)
+{
+    library_diff_init(live);
+    events_subscribe(live->api->options.events, &live->subscription,
+                     EVENT_ALL & ~EVENT_BIT(INSTANCE_LOG), on_event);
+}
+
+void
+broadcasts_stop(struct live *live)
+{
+    events_unsubscribe(&live->subscription);
+    timer_stop(&live->library_changed);
+}

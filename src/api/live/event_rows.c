@@ -1,0 +1,117 @@
+/* The events that are requests. Each is served by the row of its route, so
+ * that its checks, its authority and its errors are those of REST. */
+#include "api/live/live_internal.h"
+
+#define MODEL_ID  "modelId|model_id|id|modelName|name"
+#define SERVER_ID "serverId|profileId|profile_id|id|name|modelName"
+#define TASK_ID   "taskId|task_id|id"
+
+/* clang-format off */
+const struct event_row event_rows[] = {
+    /* the library */
+    { "models:list", "GET", "/api/models", .wrap = "models" },
+    { "models:get", "GET", "/api/models/{id}", MODEL_ID, .wrap = "model" },
+    { "models:update", "PUT", "/api/models/{id}", MODEL_ID,
+      body_updates, .wrap = "model" },
+    { "models:delete", "DELETE", "/api/models/{id}", MODEL_ID,
+      .shape = shape_deleted },
+    { "models:toggle-favorite", "PUT", "/api/models/{id}", MODEL_ID,
+      body_favourite, .wrap = "model" },
+    { "models:move", "POST", "/api/models/{id}/move", MODEL_ID,
+      body_move },
+    { "models:fit", "GET", "/api/models/{id}/fit", MODEL_ID, .wrap = "fit" },
+    { "models:duplicates", "GET", "/api/models/duplicates",
+      .wrap = "groups" },
+    { "models:scan", "POST", "/api/models/scan", .shape = shape_scanned },
+    { "models:search", "GET", "/api/models/search" },
+    { "models:files", "GET", "/api/hub/models/{id*}", MODEL_ID },
+    { "models:load", "POST", "/api/servers/{id}/start",
+      "modelName|modelId|model_id|id|name", .query = "wait=1",
+      .shape = shape_loaded },
+    { "models:unload", "POST", "/api/servers/{id}/stop",
+      "modelName|modelId|model_id|id|name", .query = "wait=1",
+      .shape = shape_unloaded },
+    { "models:cleanup", "POST", "/api/models/scan", .shape = shape_cleaned },
+    { "models:create" },
+    /* downloads */
+    { "downloads:list", "GET", "/api/models/downloads", .wrap = "downloads" },
+    { "downloads:active", "GET", "/api/models/downloads/active",
+      .wrap = "downloads" },
+    { "downloads:get", "GET", "/api/models/download/{task}", TASK_ID,
+      .wrap = "download" },
+    { "downloads:create", "POST", "/api/models/download", NULL, body_all,
+      .wrap = "download" },
+    { "downloads:pause", "POST", "/api/models/download/{task}/pause", TASK_ID,
+      .wrap = "download" },
+    { "downloads:resume", "POST", "/api/models/download/{task}/resume",
+      TASK_ID, .wrap = "download" },
+    { "downloads:retry", "POST", "/api/models/download/{task}/retry", TASK_ID,
+      .wrap = "download" },
+    { "downloads:cancel", "POST", "/api/models/download/{task}/cancel",
+      TASK_ID, .wrap = "download" },
+    /* profiles and servers */
+    { "profiles:list", "GET", "/api/profiles", .wrap = "profiles" },
+    { "profiles:get", "GET", "/api/profiles/{id}", SERVER_ID,
+      .wrap = "profile" },
+    { "profiles:create", "POST", "/api/profiles", NULL, body_profile,
+      .wrap = "profile" },
+    { "profiles:update", "PUT", "/api/profiles/{id}", SERVER_ID, body_updates,
+      .wrap = "profile" },
+    { "profiles:delete", "DELETE", "/api/profiles/{id}", SERVER_ID,
+      .shape = shape_deleted },
+    { "servers:list", "GET", "/api/servers", .wrap = "servers" },
+    { "servers:get", "GET", "/api/servers/{id}/status", SERVER_ID,
+      .wrap = "server" },
+    { "servers:start", "POST", "/api/servers/{id}/start", SERVER_ID },
+    { "servers:stop", "POST", "/api/servers/{id}/stop", SERVER_ID },
+    { "servers:restart", "POST", "/api/servers/{id}/restart", SERVER_ID },
+    { "servers:health", "GET", "/api/servers/{id}/health", SERVER_ID },
+    /* the program */
+    { "settings:get", "GET", "/api/settings", .wrap = "settings" },
+    { "settings:update", "PUT", "/api/settings", NULL, body_settings,
+      .wrap = "settings" },
+    { "config:get", "GET", "/api/settings", .wrap = "config" },
+    { "config:update", "PUT", "/api/settings", NULL, body_settings,
+      .wrap = "config" },
+    { "logs:get", "GET", "/api/logs", .shape = shape_logs },
+    { "logs:clear", "DELETE", "/api/logs", .shape = shape_cleared },
+    { "metrics:get", "GET", "/api/system/metrics", .shape = shape_metrics },
+    { "metrics:history", "GET", "/api/system/metrics/history",
+      .write_query = query_history, .shape = shape_history },
+    { "metrics:subscribe", .local = local_subscribe },
+    { "metrics:update-interval", .local = local_subscribe },
+    { "metrics:unsubscribe", .local = local_unsubscribe },
+    { "system:info", "GET", "/api/system/info" },
+    { "system:memory", "GET", "/api/system/memory" },
+    { "system:health", "GET", "/health" },
+    { "system:engines", "GET", "/api/system/engines", .wrap = "engines" },
+    { "usage:list", "GET", "/api/usage", .wrap = "requests" },
+    /* no such feature yet */
+    { "logs:read-file" }, { "logs:list-files" }, { "logs:clear-files" },
+    { "logs:read-llama-server" },
+    { "llama:status" }, { "llama:start" }, { "llama:restart" },
+    { "llama:stop" }, { "llama:config" }, { "llama:rescan" },
+    { "llama:start-with-preset" },
+    { "routerConfig:get" }, { "routerConfig:update" },
+    { "routerConfig:reset" },
+    { "loggingConfig:get" }, { "loggingConfig:update" },
+    { "loggingConfig:reset" },
+    { "presets:list" }, { "presets:read" }, { "presets:get-models" },
+    { "presets:save-raw" }, { "presets:save" }, { "presets:create" },
+    { "presets:delete" }, { "presets:validate" }, { "presets:add-model" },
+    { "presets:update-model" }, { "presets:remove-model" },
+    { "presets:get-defaults" }, { "presets:update-defaults" },
+    { "presets:get-models-dir" }, { "presets:get-default-params" },
+};
+/* clang-format on */
+
+const size_t n_event_rows = sizeof event_rows / sizeof *event_rows;
+
+const struct event_row *
+event_row_find(struct str event)
+{
+    for (size_t i = 0; i < n_event_rows; i++)
+        if (str_is(event, event_rows[i].event))
+            return &event_rows[i];
+    return NULL;
+}
