@@ -189,23 +189,13 @@ download_kind(const struct download *d)
     return d->kind;
 }
 
-static bool
-contains_nocase(const char *text, struct str part)
-{
-    struct str whole = str_from(text);
-    for (size_t i = 0; i + part.n <= whole.n; i++)
-        if (str_eq_nocase((struct str){ whole.p + i, part.n }, part))
-            return true;
-    return false;
-}
-
 bool
 download_matches(const struct download *d, struct str text)
 {
-    bool is_match = contains_nocase(d->model_id, text) ||
-                    contains_nocase(d->display_name, text);
+    bool is_match = str_contains_nocase(str_from(d->model_id), text) ||
+                    str_contains_nocase(str_from(d->display_name), text);
     for (size_t i = 0; i < d->n_files && !is_match; i++)
-        is_match = contains_nocase(d->files[i].path, text);
+        is_match = str_contains_nocase(str_from(d->files[i].path), text);
     return is_match;
 }
 
