@@ -141,7 +141,7 @@ void packet_begin(enum socket_io_type type, const char *name_space, int64_t id,
  *
  *     w = message_begin(live, &message, "models:status", MESSAGE_KEPT);
  *     ... one JSON value: an envelope ...
- *     message_to_all(live, &message);
+ *     broadcast_end(), message_to_some() or the like
  */
 enum message_kind {
     MESSAGE_KEPT,    /* replayed to whoever missed it */
@@ -156,12 +156,11 @@ struct live_message {
 struct json_writer *message_begin(struct live *live,
                                   struct live_message *message,
                                   const char *event, enum message_kind kind);
-/* Opens a broadcast's envelope up to its data, and closes it. */
+/* Opens a broadcast's envelope up to its data; closes it and sends it to all. */
 struct json_writer *broadcast_begin(struct live *live,
                                     struct live_message *message,
                                     const char *event, enum message_kind kind);
 void broadcast_end(struct live *live, struct live_message *message);
-void message_to_all(struct live *live, struct live_message *message);
 /* To those alone; not kept. */
 void message_to_some(struct live *live, struct live_message *message,
                      bool (*wants)(struct live_connection *connection));

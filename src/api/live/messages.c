@@ -46,7 +46,7 @@ finish(struct live_message *message)
     return !strbuf_failed(&message->text);
 }
 
-void
+static void
 message_to_all(struct live *live, struct live_message *message)
 {
     bool is_whole = finish(message);

@@ -237,7 +237,7 @@ nvml_read(const struct nvml *nvml, struct gpu_reading *reading)
     }
 }
 
-void
+static void
 gpu_read_nvml(struct gpu_reading *reading, struct error *error)
 {
     struct nvml nvml;

@@ -13,6 +13,5 @@ size_t gpu_list_drm(const char *folder, struct gpu_facts *gpus, size_t n);
  * gpu_busy_percent and hwmon's temp1_input and power1_average, as amdgpu
  * writes them. It does not say who has memory. */
 void gpu_read_drm(const char *folder, struct gpu_reading *reading);
-void gpu_read_nvml(struct gpu_reading *reading, struct error *error);
 
 #endif
