@@ -105,5 +105,8 @@ void process_close_fds(int first);
 /* Gives back what a start has touched and a long quiet life does not need:
  * clean pages of files, which come back from the page cache when used. */
 void process_trim_memory(void);
+/* Gives back what was freed and is kept for the next allocation: after work
+ * that took much at once. Takes a millisecond or so: workers. */
+void process_trim_heap(void);
 
 #endif

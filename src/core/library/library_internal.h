@@ -208,6 +208,7 @@ struct library {
     struct list manage_jobs; /* struct manage_job */
     struct library_progress progress;
     struct timer rescan;
+    struct timer trim;   /* some time after a walk */
     struct watch *watch; /* NULL: not watched */
 };
 

@@ -6,9 +6,10 @@
 #include "base/units.h"
 #include "core/library/library_internal.h"
 #include "io/worker.h"
+#include "platform/process.h"
 #include "platform/system.h"
 
-enum { PROGRESS_MS = 200 };
+enum { PROGRESS_MS = 200, TRIM_AFTER_MS = 1000 };
 
 struct waiter {
     struct list node;
@@ -124,6 +125,28 @@ free_walk(void *arg)
 }
 
 static void
+trim_work(void *arg)
+{
+    (void)arg;
+    process_trim_heap();
+}
+
+static void
+on_trimmed(void *arg)
+{
+    (void)arg;
+}
+
+/* A walk holds every model once more, and all that it read of them. Others
+ * wait for memory meanwhile: not while something may begin. */
+static void
+on_trim(struct timer *timer)
+{
+    struct library *library = LIST_ENTRY(timer, struct library, trim);
+    (void)worker_submit(library->loop, trim_work, on_trimmed, NULL);
+}
+
+static void
 count_errors(struct library *library)
 {
     library->progress.n_errors = 0;
@@ -145,6 +168,7 @@ end_walk(struct library *library, struct walk_job *job)
     count_errors(library);
     tell_progress(library);
     walks_arm(library);
+    (void)timer_start(library->loop, &library->trim, TRIM_AFTER_MS);
     /* In a folder that is watched only now, something may have changed since
      * it was looked through. */
     size_t n_new = 0;
@@ -265,12 +289,14 @@ walks_init(struct library *library)
     list_init(&library->waiters);
     list_init(&library->asked);
     timer_init(&library->rescan, on_rescan);
+    timer_init(&library->trim, on_trim);
 }
 
 void
 walks_detach(struct library *library)
 {
     timer_stop(&library->rescan);
+    timer_stop(&library->trim);
     if (library->job != NULL) {
         atomic_store(&library->job->scan.is_cancelled, true);
         library->job->library = NULL;

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <libproc.h>
+#include <malloc/malloc.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -167,4 +168,10 @@ void
 process_trim_memory(void)
 {
     /* The system takes clean pages back by itself when it needs them. */
+}
+
+void
+process_trim_heap(void)
+{
+    malloc_zone_pressure_relief(NULL, 0);
 }

@@ -4,6 +4,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <malloc.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -310,4 +311,10 @@ process_trim_memory(void)
                     MADV_DONTNEED);
     }
     free(text);
+}
+
+void
+process_trim_heap(void)
+{
+    malloc_trim(0);
 }
