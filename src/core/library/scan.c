@@ -8,6 +8,7 @@
 
 #include "core/digest/digest.h"
 #include "core/library/library_internal.h"
+#include "platform/system.h"
 
 struct collector {
     struct scan *scan;
@@ -350,28 +351,66 @@ walk_root(struct collector *c, struct scan_root *root)
     }
 }
 
-/* Heads of what is new or has changed. */
+/* ---- heads: by several threads, each takes the next model ---- */
+
+enum { READERS_MAX = 4, MODELS_PER_READER = 32 };
+
+struct heads {
+    struct scan *scan;
+    _Atomic size_t next;
+    _Atomic bool is_out_of_memory;
+};
+
+/* False when there is nothing left to do. */
+static bool
+read_next(struct heads *heads)
+{
+    struct scan *scan = heads->scan;
+    size_t i = atomic_fetch_add(&heads->next, 1);
+    if (i >= scan->n_models || atomic_load(&scan->is_cancelled) ||
+        atomic_load(&heads->is_out_of_memory))
+        return false;
+    if (scan->models[i].is_known)
+        return true;
+    if (facts_read(scan->models[i].model) < 0)
+        atomic_store(&heads->is_out_of_memory, true);
+    atomic_fetch_add(&scan->n_read, 1);
+    return true;
+}
+
+static void *
+reader(void *arg)
+{
+    while (read_next(arg))
+        ;
+    return NULL;
+}
+
+/* Heads of what is new or has changed. Where no thread is to be had, this one
+ * reads alone. */
 static void
 read_heads(struct scan *scan)
 {
-    size_t n_to_read = 0;
+    struct heads heads = { .scan = scan };
+    pthread_t threads[READERS_MAX - 1];
+    size_t n_threads = 0, n_to_read = 0;
     for (size_t i = 0; i < scan->n_models; i++)
         n_to_read += !scan->models[i].is_known;
     atomic_store(&scan->n_to_read, n_to_read);
     atomic_store(&scan->n_found, scan->n_models);
-    for (size_t i = 0; i < scan->n_models; i++) {
-        if (atomic_load(&scan->is_cancelled))
-            return;
-        if (scan->models[i].is_known)
-            continue;
-        if (facts_read(scan->models[i].model) < 0) {
-            scan->is_out_of_memory = true;
-            return;
-        }
-        atomic_fetch_add(&scan->n_read, 1);
+    size_t n_wanted = n_to_read / MODELS_PER_READER;
+    size_t n_processors = (size_t)system_processors();
+    while (n_threads < READERS_MAX - 1 && n_threads < n_wanted &&
+           n_threads + 1 < n_processors &&
+           pthread_create(&threads[n_threads], NULL, reader, &heads) == 0)
+        n_threads++;
+    while (read_next(&heads))
         if (scan->on_progress != NULL)
             scan->on_progress(scan->ctx);
-    }
+    for (size_t i = 0; i < n_threads; i++)
+        pthread_join(threads[i], NULL);
+    if (atomic_load(&heads.is_out_of_memory))
+        scan->is_out_of_memory = true;
 }
 
 void

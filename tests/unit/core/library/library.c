@@ -450,6 +450,10 @@ test_a_thousand_models(void **state)
     }
     scan(f);
     assert_int_equal(library_count(f->library), 1000);
+    struct library_progress progress; /* several threads have read */
+    library_progress(f->library, &progress);
+    assert_int_equal(progress.n_read, 1000);
+    assert_int_equal(progress.n_errors, 1000);
     for (size_t i = 0; i < 1000; i++) {
         const struct model *model = library_at(f->library, i);
         assert_ptr_equal(library_find(f->library, str_from(model->name)),
