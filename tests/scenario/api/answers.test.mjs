@@ -181,7 +181,7 @@ test('deleting a running profile stops it first and removes its log', async () =
       .flatMap((entry) => (entry.isDirectory() ? fs.readdirSync(`${hearth.data}/${entry.name}`)
         : [entry.name]))
       .filter((name) => name.includes(data.profile_id));
-    assert.ok(logs().length > 0, 'it has files of its own');
+    await until('it to have files of its own', () => logs().length > 0);
     if (wait) {
       await ask('DELETE', '/api/profiles/brief?wait=1', undefined, 204);
       assert.ok(!isAlive(data.pid));
