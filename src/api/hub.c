@@ -67,9 +67,13 @@ hub_model_is_here(struct api *api, enum hub_source source, struct str id)
     const struct library *library = api->options.library;
     if (api->is_closed || id.n == 0)
         return false;
-    for (size_t i = 0; i < library_count(library); i++)
-        if (is_model_of(library_at(library, i), source, id))
-            return true;
+    for (size_t i = 0; i < library_count(library); i++) {
+        const struct model *model = library_at(library, i), *place;
+        for (size_t k = 0;
+             (place = library_location(library, model, k)) != NULL; k++)
+            if (is_model_of(place, source, id))
+                return true;
+    }
     return false;
 }
 

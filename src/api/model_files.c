@@ -43,29 +43,149 @@ check_unused(struct api *api, const struct model *model, struct error *error)
                      use.profile);
 }
 
+/* ---- which place ---- */
+
+static bool
+is_place(const struct model *place, struct str location)
+{
+    return str_is(location, place->path) || str_is(location, place->id) ||
+           text_list_has(&place->other_paths, location);
+}
+
+/* The place that is meant: where `location` says, else the one that has this
+ * id without standing for the model, else the only one. NULL with `error`. */
+static const struct model *
+choose_place(const struct library *library, const struct model *model,
+             struct str id, struct str location, struct error *error)
+{
+    const struct model *place;
+    bool is_said = location.n > 0;
+    size_t n = 0;
+    for (; (place = library_location(library, model, n)) != NULL; n++)
+        if (is_said ? is_place(place, location)
+                    : n > 0 && str_is(id, place->id))
+            return place;
+    if (is_said)
+        error_field(error, "location",
+                    "\"%.*s\" is no place of %s (see its locations)",
+                    (int)(location.n > 200 ? 200 : location.n), location.p,
+                    model->name);
+    else if (n > 1)
+        error_set(error, ERR_CONFLICT,
+                  "%s lies in %zu places; say which as location (see its "
+                  "locations)",
+                  model->name, n);
+    return is_said || n > 1 ? NULL : model;
+}
+
 /* ---- deleting ---- */
+
+/* One place after the other; what was touched is written as it comes. */
+struct removal {
+    struct call *call;
+    char (*ids)[ID_BYTES];
+    size_t n, at;
+    bool is_dry;
+    int64_t size_bytes;
+    struct strbuf files; /* JSON, without the brackets */
+};
+
+static void
+removal_end(struct removal *removal, const struct error *error)
+{
+    struct call *call = removal->call;
+    bool is_open = call_is_open(call) && !call->api->is_closed;
+    if (is_open && error != NULL && removal->at > 0 && !removal->is_dry) {
+        reply_errorf(call, error->code, "%s (%zu of %zu places are deleted)",
+                     error->message, removal->at, removal->n);
+    } else if (is_open && error != NULL) {
+        reply_error(call, error);
+    } else if (is_open && strbuf_failed(&removal->files)) {
+        reply_errorf(call, ERR_NO_MEMORY, "out of memory for the answer");
+    } else if (is_open) {
+        struct json_writer *w = reply_begin(call);
+        json_object_begin(w);
+        member_bool(w, "is_deleted", !removal->is_dry);
+        json_key(w, "files");
+        json_array_begin(w);
+        if (removal->files.n > 0)
+            json_raw(w, strbuf_view(&removal->files));
+        json_array_end(w);
+        member_int(w, "size_bytes", removal->size_bytes);
+        json_object_end(w);
+        reply_end(call, 200);
+    }
+    strbuf_release(&removal->files);
+    free(removal->ids);
+    free(removal);
+    call_unref(call);
+}
+
+static void removal_next(struct removal *removal);
 
 static void
 on_removed(void *ctx, const struct library_files *files,
            const struct error *error)
 {
-    struct call *call = ctx;
-    if (call_is_open(call) && error != NULL) {
-        reply_error(call, error);
-    } else if (call_is_open(call)) {
-        struct json_writer *w = reply_begin(call);
-        json_object_begin(w);
-        member_bool(w, "is_deleted", !query_bool(call, "dry_run", false));
-        json_key(w, "files");
-        json_array_begin(w);
-        for (size_t i = 0; i < files->n; i++)
-            json_text(w, files->paths[i]);
-        json_array_end(w);
-        member_int(w, "size_bytes", files->size_bytes);
-        json_object_end(w);
-        reply_end(call, 200);
+    struct removal *removal = ctx;
+    if (error != NULL) {
+        removal_end(removal, error);
+        return;
     }
-    call_unref(call);
+    for (size_t i = 0; i < files->n; i++) {
+        struct json_writer w;
+        if (removal->files.n > 0)
+            strbuf_add_byte(&removal->files, ',');
+        json_writer_init(&w, &removal->files);
+        json_text(&w, files->paths[i]);
+    }
+    removal->size_bytes += files->size_bytes;
+    removal->at++;
+    removal_next(removal);
+}
+
+static void
+removal_next(struct removal *removal)
+{
+    struct api *api = removal->call->api;
+    if (removal->at == removal->n || api->is_closed)
+        removal_end(removal, NULL);
+    else
+        library_delete(api->options.library, removal->ids[removal->at],
+                       removal->is_dry, on_removed, removal);
+}
+
+/* The places that are to go: the chosen one, or all of them. Not one while it
+ * is served. -1 with `error`. */
+static int
+choose_places(struct removal *removal, const struct model *model,
+              struct error *error)
+{
+    struct call *call = removal->call;
+    const struct library *library = call->api->options.library;
+    struct str location = query_text(call, "location");
+    const struct model *place = NULL;
+    bool is_all =
+        str_is(location, "all") || (removal->is_dry && location.n == 0);
+    if (!is_all) {
+        place = choose_place(library, model, call->params[0], location, error);
+        if (place == NULL)
+            return -1;
+    }
+    size_t n = library_n_locations(library, model);
+    removal->ids = calloc(n, sizeof *removal->ids);
+    if (removal->ids == NULL)
+        return error_set(error, ERR_NO_MEMORY, "out of memory");
+    /* Backwards: what stands for the model goes last. */
+    for (size_t i = n; i-- > 0;) {
+        const struct model *other = library_location(library, model, i);
+        if (place != NULL && other != place)
+            continue;
+        if (!removal->is_dry && check_unused(call->api, other, error) < 0)
+            return -1;
+        memcpy(removal->ids[removal->n++], other->id, ID_BYTES);
+    }
+    return 0;
 }
 
 void
@@ -75,13 +195,18 @@ models_remove(struct call *call)
     struct error error;
     if (model == NULL)
         return;
-    bool is_dry = query_bool(call, "dry_run", false);
-    if (!is_dry && check_unused(call->api, model, &error) < 0) {
-        reply_error(call, &error);
+    struct removal *removal = calloc(1, sizeof *removal);
+    if (removal == NULL) {
+        reply_errorf(call, ERR_NO_MEMORY, "out of memory");
         return;
     }
-    library_delete(call->api->options.library, model->id, is_dry, on_removed,
-                   call_ref(call));
+    removal->call = call_ref(call);
+    removal->is_dry = query_bool(call, "dry_run", false);
+    strbuf_init(&removal->files, 8 * MIB);
+    if (choose_places(removal, model, &error) < 0)
+        removal_end(removal, &error);
+    else
+        removal_next(removal);
 }
 
 /* ---- moving ---- */
@@ -116,16 +241,19 @@ on_moved(void *ctx, const struct model *model, const char *old_path,
 void
 models_move(struct call *call)
 {
+    struct library *library = call->api->options.library;
     const struct model *model = call_model(call);
     struct error error;
     if (model == NULL)
         return;
-    if (check_unused(call->api, model, &error) < 0) {
+    const struct model *place = choose_place(
+        library, model, call->params[0], input_text(call, "location"), &error);
+    if (place == NULL || check_unused(call->api, place, &error) < 0) {
         reply_error(call, &error);
         return;
     }
-    library_move(call->api->options.library, model->id, asked_category(call),
-                 on_moved, call_ref(call));
+    library_move(library, place->id, asked_category(call), on_moved,
+                 call_ref(call));
 }
 
 /* Several, one after the other: what became of each is written as it comes. */
@@ -212,13 +340,16 @@ bulk_next(struct bulk *bulk)
     size_t n = json_count(json_get(bulk->call->input, "model_ids"));
     for (; bulk->at < n && !api->is_closed; bulk->at++) {
         struct str id = bulk_id(bulk);
-        const struct model *model = library_find(api->options.library, id);
+        struct library *library = api->options.library;
+        const struct model *model = library_find(library, id), *place;
         struct error error;
         if (model == NULL) {
             error_set(&error, ERR_NOT_FOUND, "there is no such model");
-        } else if (check_unused(api, model, &error) == 0) {
-            library_move(api->options.library, model->id,
-                         asked_category(bulk->call), on_bulk_moved, bulk);
+        } else if ((place = choose_place(library, model, id, STR(""),
+                                         &error)) != NULL &&
+                   check_unused(api, place, &error) == 0) {
+            library_move(library, place->id, asked_category(bulk->call),
+                         on_bulk_moved, bulk);
             return;
         }
         add_detail(bulk, id, NULL, &error);

@@ -33,20 +33,34 @@ write_field(const struct model *model, const struct model_field *field,
     }
 }
 
-/* Where else the same bytes lie; each place is a model that can be moved and
- * deleted by itself. */
 static void
-write_copies(const struct library *library, const struct model *model,
-             struct json_writer *out)
+write_location(const struct model *place, struct json_writer *out)
 {
-    json_key(out, "copies");
+    json_object_begin(out);
+    member_text(out, "id", place->id);
+    member_text(out, "name", place->name);
+    member_text(out, "path", place->path);
+    member_text(out, "source", model_source_names[place->source]);
+    member_text(out, "category", model_category_names[place->category]);
+    member_int(out, "modified_at_ms", place->modified_at_ms);
+    json_key(out, "other_paths");
     json_array_begin(out);
-    for (size_t i = 0; i < library_count(library); i++) {
-        const struct model *other = library_at(library, i);
-        if (other != model && model->sha256[0] != '\0' &&
-            strcmp(other->sha256, model->sha256) == 0)
-            json_text(out, other->path);
-    }
+    for (size_t i = 0; i < place->other_paths.n; i++)
+        json_text(out, place->other_paths.at[i]);
+    json_array_end(out);
+    json_object_end(out);
+}
+
+static void
+write_locations(const struct library *library, const struct model *model,
+                struct json_writer *out)
+{
+    const struct model *place;
+    json_key(out, "locations");
+    json_array_begin(out);
+    for (size_t i = 0; (place = library_location(library, model, i)) != NULL;
+         i++)
+        write_location(place, out);
     json_array_end(out);
 }
 
@@ -54,15 +68,21 @@ static void
 write_model(struct api *api, const struct model *model, unsigned left_out,
             struct json_writer *out)
 {
+    const struct library *library = api->options.library;
     struct instance_view view = { .state = INSTANCE_STOPPED };
     instances_view(api->options.instances, model->id, &view);
     json_object_begin(out);
     member_text(out, "id", model->id);
     for (size_t i = 0; i < n_model_fields; i++)
-        if ((model_fields[i].flags & left_out) == 0)
+        if (model_fields[i].offset == offsetof(struct model, category))
+            member_text(out, "category",
+                        model_category_names[library_category(library, model)]);
+        else if ((model_fields[i].flags & left_out) == 0)
             write_field(model, &model_fields[i], out);
+    member_int(out, "n_locations",
+               (int64_t)library_n_locations(library, model));
     if ((left_out & MODEL_DETAIL) == 0)
-        write_copies(api->options.library, model, out);
+        write_locations(library, model, out);
     member_text(out, "state", instance_state_name(view.state));
     json_object_end(out);
 }
@@ -212,54 +232,25 @@ models_show(struct call *call)
 
 /* ---- duplicates ---- */
 
-static int
-by_digest(const void *a, const void *b)
-{
-    const struct model *const *x = a, *const *y = b;
-    int order = strcmp((*x)->sha256, (*y)->sha256);
-    return order != 0 ? order : strcmp((*x)->name, (*y)->name);
-}
-
-static void
-write_group(struct api *api, const struct model *const *models, size_t n,
-            struct json_writer *out)
-{
-    json_object_begin(out);
-    member_text(out, "sha256", models[0]->sha256);
-    member_int(out, "size_bytes", models[0]->size_bytes);
-    json_key(out, "models");
-    json_array_begin(out);
-    for (size_t i = 0; i < n; i++)
-        model_write(api, models[i], out);
-    json_array_end(out);
-    json_object_end(out);
-}
-
 void
 models_duplicates(struct call *call)
 {
-    struct library *library = call->api->options.library;
-    size_t n_all = library_count(library), n = 0;
-    const struct model **models = calloc(n_all + 1, sizeof *models);
-    if (models == NULL) {
-        reply_errorf(call, ERR_NO_MEMORY, "out of memory");
-        return;
-    }
-    for (size_t i = 0; i < n_all; i++)
-        if (library_at(library, i)->sha256[0] != '\0')
-            models[n++] = library_at(library, i);
-    qsort(models, n, sizeof *models, by_digest);
+    const struct library *library = call->api->options.library;
     struct json_writer *w = reply_begin(call);
     json_array_begin(w);
-    for (size_t i = 0, next; i < n; i = next) {
-        next = i + 1;
-        while (next < n && strcmp(models[i]->sha256, models[next]->sha256) == 0)
-            next++;
-        if (next - i > 1)
-            write_group(call->api, &models[i], next - i, w);
+    for (size_t i = 0; i < library_count(library); i++) {
+        const struct model *model = library_at(library, i);
+        if (library_location(library, model, 1) == NULL)
+            continue;
+        json_object_begin(w);
+        member_text(w, "id", model->id);
+        member_text(w, "name", model->name);
+        member_text(w, "sha256", model->sha256);
+        member_int(w, "size_bytes", model->size_bytes);
+        write_locations(library, model, w);
+        json_object_end(w);
     }
     json_array_end(w);
-    free(models);
     reply_end(call, 200);
 }
 

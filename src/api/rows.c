@@ -91,6 +91,8 @@ static const struct query_param models_query[] = {
 
 static const struct query_param delete_model_query[] = {
     { "dry_run", QUERY_BOOL, 0, 0, NULL, "Only say what would be deleted." },
+    { "location", QUERY_TEXT, 0, LIMIT_PATH_BYTES, NULL,
+      "Which place, by path or id, or all; needed when there are several." },
     { NULL },
 };
 
@@ -200,7 +202,7 @@ const struct api_row api_rows[] = {
       "List the library; X-Total-Count says how many fit in all", "200", NULL,
       &schema_models, models_query, 0 },
     { "GET", "/api/models/duplicates", READ, models_duplicates,
-      "Models that are the same byte for byte", "200", NULL,
+      "Models whose bytes lie in several places", "200", NULL,
       &schema_model_groups, NULL, 0 },
     { "GET", "/api/models/scan", READ, models_scan_show,
       "How far a scan of the model folders is", "200", NULL, &schema_scan, NULL,

@@ -359,8 +359,27 @@ const struct schema schema_link = { .type = SCHEMA_OBJECT,
 
 /* ---- the library ---- */
 
+static const struct schema schema_source = { .type = SCHEMA_TEXT,
+                                             .choices = model_source_names };
+static const struct schema schema_category = { .type = SCHEMA_TEXT,
+                                               .choices =
+                                                   model_category_names };
+static const struct schema_field location_fields[] = {
+    { "id", &schema_text, 0, "Of the place; stands for the model, too." },
+    { "name", &schema_text, 0, "By which the model is found, too." },
+    { "path", &schema_text, 0, NULL },
+    { "source", &schema_source, 0, NULL },
+    { "category", &schema_category, 0, NULL },
+    { "modified_at_ms", &schema_int, 0, "Unix time." },
+    { "other_paths", &schema_texts, 0, "Further names of the same file." },
+};
+static const struct schema schema_location = { .type = SCHEMA_OBJECT,
+                                               FIELDS(location_fields) };
+static const struct schema schema_locations = { .type = SCHEMA_ARRAY,
+                                                .of = &schema_location };
 static const struct schema_field model_more[] = {
-    { "copies", &schema_texts, OPT, "Where else the same bytes lie." },
+    { "n_locations", &schema_int, 0, "How many places hold its bytes." },
+    { "locations", &schema_locations, OPT, "The place that is served first." },
     { "state", &schema_state, 0, "Of its own server." },
 };
 const struct schema schema_model = { "Model", SCHEMA_OBJECT, FIELDS(model_more),
@@ -400,11 +419,10 @@ static const struct schema_field model_files_fields[] = {
 };
 const struct schema schema_model_files = { .type = SCHEMA_OBJECT,
                                            FIELDS(model_files_fields) };
-static const struct schema schema_category = { .type = SCHEMA_TEXT,
-                                               .choices =
-                                                   model_category_names };
 static const struct schema_field move_fields[] = {
     { "category", &schema_category, 0, "Where to." },
+    { "location", &schema_text, OPT,
+      "Which place, by path or id; needed when there are several." },
 };
 const struct schema schema_move = { .type = SCHEMA_OBJECT,
                                     FIELDS(move_fields) };
@@ -441,9 +459,11 @@ static const struct schema_field bulk_moved_fields[] = {
 const struct schema schema_bulk_moved = { .type = SCHEMA_OBJECT,
                                           FIELDS(bulk_moved_fields) };
 static const struct schema_field model_group_fields[] = {
+    { "id", &schema_text, 0, "Of the model." },
+    { "name", &schema_text, 0, NULL },
     { "sha256", &schema_text, 0, NULL },
     { "size_bytes", &schema_int, 0, "Of each." },
-    { "models", &schema_models, 0, NULL },
+    { "locations", &schema_locations, 0, "Two or more." },
 };
 static const struct schema schema_model_group = { .type = SCHEMA_OBJECT,
                                                   FIELDS(model_group_fields) };

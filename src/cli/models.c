@@ -70,6 +70,16 @@ run_list(struct cli *cli)
     return rc;
 }
 
+/* Where else its bytes lie. */
+static void
+print_places(const struct json *places)
+{
+    char path[LIMIT_PATH_BYTES];
+    for (size_t i = 1; i < json_count(places); i++)
+        printf("%-18s %s\n", "also_at",
+               text_of(json_at(places, i), "path", "?", path, sizeof path));
+}
+
 static int
 print_one(const struct cli *cli, const struct json *data)
 {
@@ -78,7 +88,9 @@ print_one(const struct cli *cli, const struct json *data)
         return print_json(data);
     for (json_iter_init(&iter, data); json_iter_next(&iter);) {
         char value[2048];
-        if (json_type(iter.value) == JSON_NULL)
+        if (str_is(iter.key, "locations"))
+            print_places(iter.value);
+        if (json_type(iter.value) == JSON_NULL || str_is(iter.key, "locations"))
             continue;
         format_value(iter.value, value, sizeof value);
         if (value[0] == '\0')
@@ -128,8 +140,15 @@ print_removed(const struct cli *cli, const struct json *data)
 static int
 run_rm(struct cli *cli)
 {
-    return ask_one(cli, "DELETE", cli_has(cli, "dry-run") ? "?dry_run=1" : "",
-                   NULL, print_removed);
+    struct strbuf rest = STRBUF_INIT(16 * KIB);
+    const char *at = cli_value(cli, "at");
+    if (at != NULL && cli_has(cli, "all"))
+        return cli_fail(CLI_USAGE, "--at and --all exclude each other");
+    client_add_query(&rest, "dry_run", cli_has(cli, "dry-run") ? "true" : NULL);
+    client_add_query(&rest, "location", cli_has(cli, "all") ? "all" : at);
+    int rc = ask_one(cli, "DELETE", strbuf_text(&rest), NULL, print_removed);
+    strbuf_release(&rest);
+    return rc;
 }
 
 static int
@@ -148,10 +167,20 @@ run_mv(struct cli *cli)
     const char *to = cli->args[1];
     if (strcmp(to, "active") != 0 && strcmp(to, "archive") != 0)
         return cli_fail(CLI_USAGE, "\"%s\" is neither active nor archive", to);
-    return ask_one(cli, "POST", "/move",
-                   strcmp(to, "active") == 0 ? "{\"category\":\"active\"}"
-                                             : "{\"category\":\"archive\"}",
-                   print_moved);
+    struct strbuf body = STRBUF_INIT(16 * KIB);
+    struct json_writer w;
+    json_writer_init(&w, &body);
+    json_object_begin(&w);
+    json_key(&w, "category");
+    json_text(&w, to);
+    if (cli_value(cli, "at") != NULL) {
+        json_key(&w, "location");
+        json_text(&w, cli_value(cli, "at"));
+    }
+    json_object_end(&w);
+    int rc = ask_one(cli, "POST", "/move", strbuf_text(&body), print_moved);
+    strbuf_release(&body);
+    return rc;
 }
 
 static int
@@ -178,12 +207,14 @@ print_dups(const struct cli *cli, const struct json *data)
         puts("No file is here twice.");
     for (size_t i = 0; i < json_count(data); i++) {
         const struct json *group = json_at(data, i);
-        const struct json *models = json_get(group, "models");
+        const struct json *places = json_get(group, "locations");
         char text[LIMIT_PATH_BYTES];
-        printf("%s\n", text_of(group, "sha256", "?", text, sizeof text));
-        for (size_t j = 0; j < json_count(models); j++)
+        printf("%s", text_of(group, "name", "?", text, sizeof text));
+        printf(" (sha256 %s)\n",
+               text_of(group, "sha256", "?", text, sizeof text));
+        for (size_t j = 0; j < json_count(places); j++)
             printf("  %s\n",
-                   text_of(json_at(models, j), "path", "?", text, sizeof text));
+                   text_of(json_at(places, j), "path", "?", text, sizeof text));
     }
     return CLI_OK;
 }
@@ -208,7 +239,13 @@ static const struct cli_option list_options[] = {
     { 0 }
 };
 static const struct cli_option rm_options[] = {
-    { "dry-run", 'n', NULL, "only say what would be deleted" }, { 0 }
+    { "dry-run", 'n', NULL, "only say what would be deleted" },
+    { "at", 0, "PATH", "of several places only this one" },
+    { "all", 0, NULL, "every place that holds the model's bytes" },
+    { 0 }
+};
+static const struct cli_option mv_options[] = {
+    { "at", 0, "PATH", "of several places this one" }, { 0 }
 };
 
 const struct cli_command cli_command_models_list = {
@@ -231,7 +268,7 @@ const struct cli_command cli_command_models_show = {
 };
 const struct cli_command cli_command_models_rm = {
     .name = "models rm",
-    .usage = "MODEL [--dry-run]",
+    .usage = "MODEL [--at PATH | --all] [--dry-run]",
     .summary = "delete a model's files; not while it is served",
     .options = rm_options,
     .flags = CLI_ASKS_DAEMON | CLI_PRINTS_LIST,
@@ -241,8 +278,9 @@ const struct cli_command cli_command_models_rm = {
 };
 const struct cli_command cli_command_models_mv = {
     .name = "models mv",
-    .usage = "MODEL active|archive",
+    .usage = "MODEL active|archive [--at PATH]",
     .summary = "move a model and what belongs to it",
+    .options = mv_options,
     .flags = CLI_ASKS_DAEMON | CLI_PRINTS_LIST,
     .min_args = 2,
     .max_args = 2,

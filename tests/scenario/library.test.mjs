@@ -192,7 +192,7 @@ test("ComfyUI's folders and its extra paths", async () => {
                                 [path.join(extra, 'own'), 'third'],
                                 [path.join(extra, 'own/vae'), 'within']]) {
     fs.mkdirSync(folder, { recursive: true });
-    fs.writeFileSync(path.join(folder, `${name}.ckpt`), 'x');
+    fs.writeFileSync(path.join(folder, `${name}.ckpt`), name);
   }
   fs.writeFileSync(path.join(comfy, 'extra_model_paths.yaml'), `
 a1111:
@@ -320,27 +320,128 @@ test('deleting says first what it would do, and keeps what others need', async (
   assert.ok(!fs.existsSync(ollama.blob));
 });
 
-test('digests come by themselves and show duplicates', async () => {
+// Two files with the same bytes, known as one model.
+async function startWithCopy(hashes = true) {
   const hearth = await start({ models: { a: { say: 'ash adder' } } });
-  fs.copyFileSync(path.join(hearth.models, 'a.gguf'), path.join(hearth.models, 'copy.gguf'));
+  assert.equal((await hearth.api('PUT', '/api/settings', { 'library.hashes': hashes })).status, 200);
+  const copy = path.join(hearth.models, 'copy.gguf');
+  fs.copyFileSync(path.join(hearth.models, 'a.gguf'), copy);
   await scan(hearth);
-  const groups = await until('both digests', async () => {
-    const { data } = await hearth.api('GET', '/api/models/duplicates');
-    return data.length > 0 ? data : null;
-  });
-  assert.deepEqual(groups[0].models.map((model) => model.name), ['a', 'copy']);
-  const digest = sha256(path.join(hearth.models, 'a.gguf'));
-  assert.equal(groups[0].sha256, digest);
-  assert.equal(groups[0].models[0].autov2, digest.slice(0, 10));
+  return { hearth, copy, original: path.join(hearth.models, 'a.gguf') };
+}
+const oneRecord = (hearth) => until('one record', async () => {
+  const models = await list(hearth);
+  return models.length === 1 ? models[0] : null;
+});
+const show = async (hearth, name) => (await hearth.api('GET', `/api/models/${encodeURIComponent(name)}`)).data;
+const paths = (model) => model.locations.map((place) => place.path);
+
+test('copies are one record with several locations', async () => {
+  const { hearth, copy, original } = await startWithCopy();
+  const model = await oneRecord(hearth);
+  const digest = sha256(original);
+  assert.deepEqual([model.name, model.path, model.sha256, model.autov2, model.n_locations],
+    ['a', original, digest, digest.slice(0, 10), 2]);
+  assert.deepEqual((await hearth.api('GET', '/api/models/duplicates')).data,
+    [{ id: model.id, name: 'a', sha256: digest, size_bytes: model.size_bytes, locations: (await show(hearth, 'a')).locations }]);
+  const [first, second] = (await show(hearth, model.id)).locations;
+  assert.deepEqual([first.id, first.path, second.name, second.path], [model.id, original, 'copy', copy]);
+  // Names and ids of a place stand for the model.
+  for (const name of ['copy', second.id]) assert.equal((await show(hearth, name)).id, model.id, name);
+  const chat = async (name) => (await hearth.chat(name)).json().choices[0].message.content;
+  assert.equal(await chat('copy'), await chat('a'));
+  assert.deepEqual((await hearth.request('GET', '/v1/models')).json().data.map((entry) => entry.id), ['a']);
+  assert.deepEqual((await list(hearth, '?q=copy')).map((entry) => entry.name), ['a']);
   await scan(hearth); // what has not changed keeps its digest
-  const [first, copy] = await list(hearth);
-  assert.deepEqual([first.sha256, copy.sha256], [digest, digest]);
-  const copies = async () => (await hearth.api('GET', `/api/models/${first.id}`)).data.copies;
-  assert.deepEqual(await copies(), [copy.path]);
-  assert.equal((await hearth.api('DELETE', `/api/models/${copy.id}`)).status, 200);
-  assert.deepEqual(await copies(), []);
-  assert.ok(fs.existsSync(first.path));
+  assert.deepEqual(paths(await show(hearth, 'a')), [original, copy]);
+});
+
+test('with several locations a change of files says which', async () => {
+  const { hearth, copy, original } = await startWithCopy();
+  const { id } = await oneRecord(hearth);
+  const dry = (await hearth.api('DELETE', `/api/models/${id}?dry_run=1`)).data;
+  assert.deepEqual(dry.files.toSorted(), [original, copy].toSorted());
+  for (const [method, target, body] of [['DELETE', `/api/models/${id}`], ['POST', `/api/models/${id}/move`, { category: 'archive' }]]) {
+    const refused = await hearth.api(method, target, body);
+    assert.equal(refused.status, 409, target);
+    assert.match(refused.error.message, /2 places/);
+    const unknown = method === 'DELETE' ? await hearth.api(method, `${target}?location=/nowhere`)
+      : await hearth.api(method, target, { ...body, location: '/nowhere' });
+    assert.equal(unknown.status, 422);
+    assert.match(JSON.stringify(unknown.error), /location.*\/nowhere/);
+  }
+  assert.ok(fs.existsSync(original) && fs.existsSync(copy));
+  const moved = await hearth.api('POST', `/api/models/${id}/move`, { category: 'archive', location: copy });
+  assert.equal(moved.status, 200);
+  await scan(hearth);
+  const archived = path.join(hearth.models, 'archive', 'copy.gguf');
+  const model = await show(hearth, id);
+  assert.deepEqual([model.category, paths(model)], ['active', [original, archived]]);
+  // The place that stood for the record goes: the record lives on, and keeps its id.
+  assert.equal((await hearth.api('PUT', `/api/models/${id}`, { tags: ['mine'], is_favourite: true })).status, 200);
+  const other = model.locations[1].id;
+  assert.equal((await hearth.api('DELETE', `/api/models/${id}?location=${encodeURIComponent(original)}`)).status, 200);
+  for (const name of [id, other]) {
+    const left = await show(hearth, name);
+    assert.deepEqual([left.id, paths(left), left.tags, left.is_favourite, left.category], [id, [archived], ['mine'], true, 'archive']);
+  }
   assert.deepEqual((await hearth.api('GET', '/api/models/duplicates')).data, []);
+  await hearth.stop({ keep: true });
+  await hearth.spawn();
+  assert.equal((await show(hearth, other)).id, id);
+  assert.equal((await hearth.api('DELETE', `/api/models/${id}`)).status, 200);
+  assert.ok(!fs.existsSync(archived));
+  assert.deepEqual(await list(hearth), []);
+});
+
+test('all locations go together when it is said', async () => {
+  const { hearth, copy, original } = await startWithCopy();
+  const { id } = await oneRecord(hearth);
+  const gone = await hearth.api('DELETE', `/api/models/${id}?location=all`);
+  assert.deepEqual([gone.status, gone.data.files.toSorted()], [200, [original, copy].toSorted()]);
+  assert.ok(!fs.existsSync(original) && !fs.existsSync(copy));
+  await scan(hearth);
+  assert.deepEqual(await list(hearth), []);
+});
+
+test('a record whose first file is taken away lives on at its copy', async () => {
+  const { hearth, copy, original } = await startWithCopy();
+  const { id } = await oneRecord(hearth);
+  const other = (await show(hearth, id)).locations[1].id;
+  await hearth.api('PUT', `/api/models/${id}`, { tags: ['mine'] });
+  fs.renameSync(original, `${original}.away`);
+  await scan(hearth);
+  for (const name of [id, other, 'copy']) {
+    const model = await show(hearth, name);
+    assert.deepEqual([model.id, model.path, model.tags, model.n_locations], [id, copy, ['mine'], 1]);
+  }
+  fs.renameSync(`${original}.away`, original);
+  await scan(hearth);
+  const back = await until('both places', async () => {
+    const model = await show(hearth, id);
+    return model.n_locations === 2 ? model : null;
+  });
+  assert.deepEqual(paths(back).toSorted(), [original, copy].toSorted());
+  fs.writeFileSync(copy, 'other bytes now');
+  await scan(hearth);
+  assert.deepEqual((await list(hearth)).map((model) => model.n_locations), [1, 1]);
+});
+
+test('an engine of a copy ends its work when that becomes part of another record', async () => {
+  const { hearth } = await startWithCopy(false);
+  assert.equal((await list(hearth)).length, 2);
+  await hearth.chat('copy');
+  const running = hearth.chat('copy', { max_tokens: 200, ignore_eos: true });
+  assert.equal((await hearth.api('PUT', '/api/settings', { 'library.hashes': true })).status, 200);
+  await oneRecord(hearth);
+  assert.ok((await running).json().choices[0].message.content.length > 0);
+  await hearth.chat('copy');
+  const servers = await until('one engine', async () => {
+    const { data } = await hearth.api('GET', '/api/servers');
+    const up = data.filter((server) => server.state === 'ready');
+    return up.length === 1 && up[0].profile_name === 'a' ? up : null;
+  });
+  assert.equal(servers.length, 1);
 });
 
 test('how far a scan is comes as events', async () => {

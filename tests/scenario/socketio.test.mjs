@@ -209,6 +209,16 @@ test('a model is deleted, and a scan finds another', async () => {
   assert.equal((await ask(a, 'models:list')).data.models.length, 1);
 });
 
+test('a model is archived and brought back', async () => {
+  const socket = await join();
+  const { id, path: before } = (await ask(socket, 'models:list')).data.models[0];
+  const there = await ask(socket, 'models:move', { modelId: id, to: 'archive' });
+  assert.deepEqual([there.success, there.data.moved_count], [true, 1], JSON.stringify(there));
+  const back = await ask(socket, 'models:move', { modelId: id, category: 'active', location: there.data.new_path });
+  assert.equal(back.data.new_path, before, JSON.stringify(back));
+  assert.equal((await ask(socket, 'models:move', { modelId: id, to: 'attic' })).error.code, 'invalid');
+});
+
 test('a model is loaded and unloaded', { skip: !process.env.HEARTH_LLAMA_SERVER }, async () => {
   const [a, b] = [await join(), await join()];
   const loaded = await ask(a, 'models:load', { modelName: 'one' });

@@ -173,10 +173,12 @@ size_t
 library_diff_count_gone(const struct live *live)
 {
     size_t n = 0;
-    for (size_t i = 0; i < live->n_models; i++)
-        if (library_find(live->api->options.library,
-                         str_from(live->models[i].id)) == NULL)
-            n++;
+    for (size_t i = 0; i < live->n_models; i++) {
+        const char *id = live->models[i].id;
+        const struct model *model =
+            library_find(live->api->options.library, str_from(id));
+        n += model == NULL || strcmp(model->id, id) != 0;
+    }
     return n;
 }
 

@@ -36,30 +36,34 @@ body_settings(const struct json *request, struct json_writer *w)
     write_member_or_all(request, has_config ? "config" : "settings", w);
 }
 
-/* {name: request[member]}, or {} so that REST says what is missing. */
+/* `name`: request[member]; nothing when it is not there: REST says so. */
 static void
 write_one(const struct json *request, const char *member, const char *name,
           struct json_writer *w)
 {
     const struct json *value = json_get(request, member);
-    json_object_begin(w);
-    if (value != NULL) {
-        json_key(w, name);
-        json_value(w, value);
-    }
-    json_object_end(w);
+    if (value == NULL)
+        return;
+    json_key(w, name);
+    json_value(w, value);
 }
 
 void
 body_favourite(const struct json *request, struct json_writer *w)
 {
+    json_object_begin(w);
     write_one(request, "favorite", "is_favourite", w);
+    json_object_end(w);
 }
 
 void
 body_move(const struct json *request, struct json_writer *w)
 {
-    write_one(request, "to", "to", w);
+    bool has_category = json_get(request, "category") != NULL;
+    json_object_begin(w);
+    write_one(request, has_category ? "category" : "to", "category", w);
+    write_one(request, "location", "location", w);
+    json_object_end(w);
 }
 
 /* ---- answers ---- */

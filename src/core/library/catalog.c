@@ -97,9 +97,13 @@ catalog_init(struct catalog *catalog, struct model **models, size_t n)
     int result = -1;
     if (catalog->models != NULL && names != NULL)
         result = fill(catalog, names, n);
+    if (result == 0)
+        result = copies_init(catalog);
     free(names);
-    if (result < 0)
+    if (result < 0) {
+        catalog->n = 0; /* the models are the caller's */
         catalog_release(catalog);
+    }
     return result;
 }
 
@@ -109,6 +113,7 @@ catalog_release(struct catalog *catalog)
     for (size_t i = 0; i < catalog->n; i++)
         model_free(catalog->models[i]);
     free(catalog->models);
+    copies_release(catalog);
     map_release(&catalog->by_id);
     map_release(&catalog->by_name);
     *catalog = (struct catalog){ .n = 0 };

@@ -74,8 +74,12 @@ keep_digest(struct library *library, const struct hash_job *job)
     if (model_set_text(&model->sha256, str_from(hex)) < 0 ||
         model_set_text(&model->autov2, (struct str){ hex, AUTOV2_DIGITS }) < 0)
         return;
-    const struct model *changed = model;
-    library_changed(library, &changed, 1);
+    struct model *before = copies_note(&library->catalog, model);
+    struct model *record = catalog_record(&library->catalog, model);
+    if (before != NULL)
+        (void)copies_adopt(record, record == model ? before : model);
+    const struct model *changed[] = { model, record };
+    library_changed(library, changed, record == model ? 1 : 2);
 }
 
 static void

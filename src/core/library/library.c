@@ -149,33 +149,49 @@ library_free(struct library *library)
 size_t
 library_count(const struct library *library)
 {
-    return library->catalog.n;
+    return library->catalog.n_records;
 }
 
 const struct model *
 library_at(const struct library *library, size_t i)
 {
-    return i < library->catalog.n ? library->catalog.models[i] : NULL;
+    return i < library->catalog.n_records ? library->catalog.records[i] : NULL;
+}
+
+/* The record that lives on after this place of it went. */
+static struct model *
+find_after(const struct library *library, struct str id)
+{
+    LIST_FOR(node, &library->gone)
+    {
+        const struct model *model = LIST_ENTRY(node, struct gone, node)->model;
+        if (str_is(id, model->id))
+            return catalog_same(&library->catalog, model);
+    }
+    return NULL;
 }
 
 const struct model *
 library_find(const struct library *library, struct str id_or_name)
 {
-    const struct model *model = map_get(&library->catalog.by_id, id_or_name);
+    struct model *model = map_get(&library->catalog.by_id, id_or_name);
     if (model == NULL)
         model = map_get(&library->catalog.by_name, id_or_name);
-    return model != NULL ? model
-                         : catalog_find_origin(&library->catalog, id_or_name);
+    if (model == NULL && str_starts_with(id_or_name, STR("model_")))
+        model = find_after(library, id_or_name);
+    if (model == NULL)
+        model = catalog_find_origin(&library->catalog, id_or_name);
+    return model == NULL ? NULL : catalog_record(&library->catalog, model);
 }
 
 const struct model *
 library_find_path(const struct library *library, const char *path)
 {
     for (size_t i = 0; i < library->catalog.n; i++) {
-        const struct model *model = library->catalog.models[i];
+        struct model *model = library->catalog.models[i];
         if (strcmp(model->path, path) == 0 ||
             text_list_has(&model->other_paths, str_from(path)))
-            return model;
+            return catalog_record(&library->catalog, model);
     }
     return NULL;
 }
@@ -226,20 +242,43 @@ library_rename_all(struct library *library)
     return 0;
 }
 
+/* The record lives on at another place: its id goes there. The id that the
+ * place had leads to it, as that of a place that is gone. */
+static void
+hand_on(struct library *library, const struct model *forgotten,
+        struct model *heir)
+{
+    struct model *gone = model_copy(heir);
+    memcpy(heir->id, forgotten->id, sizeof heir->id);
+    heir->created_at_ms = forgotten->created_at_ms;
+    (void)copies_adopt(heir, forgotten);
+    const struct model *changed[] = { heir, gone };
+    if (gone != NULL)
+        gone->gone_at_ms = loop_wall_ms();
+    store_put_models(library->store, changed, gone == NULL ? 1 : 2, NULL, NULL);
+    if (gone != NULL && gone_add(library, gone) < 0)
+        model_free(gone);
+}
+
 void
 library_forget(struct library *library, const char *id)
 {
     struct catalog catalog, before = library->catalog;
     struct model **models = calloc(before.n + 1, sizeof *models);
     struct model *forgotten = library_get(library, id);
+    const struct model *next =
+        forgotten == NULL ? NULL : catalog_location(&before, forgotten, 1);
     size_t n = 0;
     for (size_t i = 0; models != NULL && i < before.n; i++)
         if (before.models[i] != forgotten)
             models[n++] = before.models[i];
+    if (next != NULL && catalog_record(&before, forgotten) == forgotten)
+        hand_on(library, forgotten, library_get(library, next->id));
+    else
+        store_delete_model(library->store, id, NULL, NULL);
     bool is_done = forgotten != NULL && models != NULL &&
                    catalog_init(&catalog, models, n) == 0;
     free(models);
-    store_delete_model(library->store, id, NULL, NULL);
     if (!is_done)
         return; /* the next scan finds that it is gone */
     library->catalog = catalog;

@@ -8,6 +8,11 @@
  * projector of another one (they belong to it), a second name of the same
  * file, and links that lead out of the folders.
  *
+ * A model is one record, whatever the number of places that hold its bytes:
+ * copies are known by their digest, and become one record once that is
+ * computed. The place that was known first stands for it; when its file goes,
+ * the record lives on at the next one.
+ *
  * An id is minted once. A file is known again by its path, by device and
  * inode (renamed, moved), by size and head (moved to another disk), or by a
  * digest. What was known at the last end is there right after library_new(),
@@ -22,6 +27,7 @@
  *     facts.c     what a header, a sidecar or a name tells
  *     identity.c  found models -> known ones
  *     catalog.c   names, and finding by them
+ *     copies.c    places with the same bytes: one record
  *     origins.c   where a model comes from, and finding it by that
  *     query.c     filter, sort, page
  *     manage.c    move, delete
@@ -89,19 +95,34 @@ struct library_progress {
 void library_progress(const struct library *library,
                       struct library_progress *ret_progress);
 
-/* Those that are there, by name. */
+/* The records of what is there, by name. */
 size_t library_count(const struct library *library);
 const struct model *library_at(const struct library *library, size_t i);
 /* By id, by name, or by what it was pulled as: ORG/NAME[:VARIANT][@REVISION]
- * or a URL. NULL: there is none. */
+ * or a URL; any of these of any of its places. NULL: there is none. */
 const struct model *library_find(const struct library *library,
                                  struct str id_or_name);
-/* The model whose first file it is (or a further name of that), or NULL. */
+/* The model whose first file it is (or a further name or a copy of that), or
+ * NULL. */
 const struct model *library_find_path(const struct library *library,
                                       const char *path);
 /* Notes what a model was downloaded by, where its store does not tell. */
 void library_add_origin(struct library *library, const char *id,
                         struct str origin);
+
+/* ---- places (copies.c) ---- */
+
+/* The i-th place that holds the bytes of the model, the one that stands for
+ * it first; NULL behind the last. A place is a struct model with an id of its
+ * own: library_find() takes that for the whole model, library_delete() and
+ * library_move() for the place. */
+const struct model *library_location(const struct library *library,
+                                     const struct model *model, size_t i);
+size_t library_n_locations(const struct library *library,
+                           const struct model *model);
+/* Archived is what has no active place. */
+enum model_category library_category(const struct library *library,
+                                     const struct model *model);
 
 /* ---- questions (query.c) ---- */
 
@@ -144,14 +165,14 @@ struct library_files {
 };
 typedef void library_files_fn(void *ctx, const struct library_files *files,
                               const struct error *error);
-/* Deletes the model's files with its sidecars and second names, on a worker;
+/* Deletes a place's files with its sidecars and second names, on a worker;
  * with `is_dry` it only says which. Of a folder all goes that is no other
  * model's; a blob of another program's store that something else refers to
  * stays. Callers make sure that no engine runs it. */
 void library_delete(struct library *library, const char *id, bool is_dry,
                     library_files_fn *on_done, void *ctx);
 
-/* Moves a model with its sidecars to the archive or back. `new_path` is what
+/* Moves a place with its sidecars to the archive or back. `new_path` is what
  * it is now, `existing` a path that is in the way (ERR_CONFLICT). */
 typedef void library_moved_fn(void *ctx, const struct model *model,
                               const char *old_path, const struct error *error);

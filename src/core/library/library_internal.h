@@ -157,8 +157,8 @@ struct catalog;
 /* By ORG/NAME[:VARIANT][@REVISION], or by the origin as it stands; or NULL.
  * Of several: the one in use, the variant that the hub would choose, the
  * latest. */
-const struct model *catalog_find_origin(const struct catalog *catalog,
-                                        struct str name);
+struct model *catalog_find_origin(const struct catalog *catalog,
+                                  struct str name);
 
 /* ---- identity.c ---- */
 
@@ -171,15 +171,39 @@ int identity_match(const struct found_model *found, size_t n,
 /* ---- catalog.c: models and how to find them; no I/O ---- */
 
 struct catalog {
-    struct model **models; /* by name; owned */
+    struct model **models; /* every place, by name; owned */
     size_t n;
-    struct map by_id, by_name;
+    struct map by_id, by_name; /* of places */
+    struct model **records;    /* copies.c: one of each group, by name */
+    size_t n_records;
+    struct model **by_digest; /* copies.c: by digest, then by id */
+    size_t n_by_digest;
 };
 
 /* Takes the models over, in any order, and names them. -1 when out of
  * memory: then they are still the caller's. */
 int catalog_init(struct catalog *catalog, struct model **models, size_t n);
 void catalog_release(struct catalog *catalog);
+
+/* ---- copies.c: places that hold the same bytes are one record ---- */
+
+/* catalog_init() and catalog_release() call these. -1: out of memory. */
+int copies_init(struct catalog *catalog);
+void copies_release(struct catalog *catalog);
+/* A digest became known. The record that had it before, or NULL. */
+struct model *copies_note(struct catalog *catalog, struct model *model);
+/* The record that has the bytes of this model, which may be gone; or NULL. */
+struct model *catalog_same(const struct catalog *catalog,
+                           const struct model *model);
+/* The record that a place belongs to: itself when it is the only one. */
+struct model *catalog_record(const struct catalog *catalog,
+                             struct model *place);
+/* The places of a record, itself first; NULL behind the last. */
+const struct model *catalog_location(const struct catalog *catalog,
+                                     const struct model *record, size_t i);
+/* The record takes what the user said of the place, where it has nothing or
+ * may have more. -1: out of memory, some of it may be taken. */
+int copies_adopt(struct model *record, const struct model *place);
 
 /* ---- the owner (library.c) and its changes (manage.c, hashes.c) ---- */
 
@@ -219,14 +243,15 @@ struct gone {
 
 /* Something that the user should know and no caller can be told. */
 void library_log_problem(struct library *library, const char *message);
-/* The model, to be changed; NULL when it is not there. */
+/* The place with this id, to be changed; NULL when it is not there. */
 struct model *library_get(struct library *library, const char *id);
 /* Stores these and tells that the library has changed. */
 void library_changed(struct library *library, const struct model *const *models,
                      size_t n);
 /* Renames everything after a path changed. -1: out of memory, nothing done. */
 int library_rename_all(struct library *library);
-/* A model whose files were deleted: the record goes. */
+/* A place whose files were deleted goes; if others hold the same bytes, the
+ * record lives on there. */
 void library_forget(struct library *library, const char *id);
 
 /* ---- roots.c ---- */

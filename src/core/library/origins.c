@@ -245,16 +245,16 @@ is_better(int rank, const struct model *model, int best_rank,
     return best != NULL && model->created_at_ms > best->created_at_ms;
 }
 
-const struct model *
+struct model *
 catalog_find_origin(const struct catalog *catalog, struct str name)
 {
-    const struct model *best = NULL;
+    struct model *best = NULL;
     const struct wish wish = wish_of(name);
     if (str_contains(name, STR("://")))
         name = before_query(name); /* as downloads note it */
     int best_rank = 0;             /* does not suit */
     for (size_t i = 0; i < catalog->n; i++) {
-        const struct model *model = catalog->models[i];
+        struct model *model = catalog->models[i];
         if (text_list_has(&model->origins, name))
             return model;
         int rank = best_of_origins(model, &wish);

@@ -16,11 +16,16 @@ has_word(const char *text, struct str word)
 }
 
 static bool
-has_word_anywhere(const struct model *model, struct str word)
+has_word_anywhere(const struct catalog *catalog, const struct model *model,
+                  struct str word)
 {
-    if (has_word(model->name, word) || has_word(model->title, word) ||
-        has_word(model->path, word) || has_word(model->architecture, word))
+    const struct model *place;
+    if (has_word(model->title, word) || has_word(model->architecture, word))
         return true;
+    for (size_t i = 0; (place = catalog_location(catalog, model, i)) != NULL;
+         i++)
+        if (has_word(place->name, word) || has_word(place->path, word))
+            return true;
     for (size_t i = 0; i < model->tags.n; i++)
         if (has_word(model->tags.at[i], word))
             return true;
@@ -28,11 +33,12 @@ has_word_anywhere(const struct model *model, struct str word)
 }
 
 static bool
-has_words(const struct model *model, struct str words)
+has_words(const struct catalog *catalog, const struct model *model,
+          struct str words)
 {
     while (words.n > 0) {
         struct str word = str_split(&words, ' ');
-        if (word.n > 0 && !has_word_anywhere(model, word))
+        if (word.n > 0 && !has_word_anywhere(catalog, model, word))
             return false;
     }
     return true;
@@ -51,16 +57,29 @@ is_of(int value, int wanted)
 }
 
 static bool
-fits(const struct model *model, const struct library_query *query)
+is_from(const struct catalog *catalog, const struct model *model, int source)
 {
+    const struct model *place;
+    for (size_t i = 0; (place = catalog_location(catalog, model, i)) != NULL;
+         i++)
+        if (is_of((int)place->source, source))
+            return true;
+    return false;
+}
+
+static bool
+fits(const struct library *library, const struct model *model,
+     const struct library_query *query)
+{
+    const struct catalog *catalog = &library->catalog;
     return is_of((int)model->kind, query->kind) &&
-           is_of((int)model->source, query->source) &&
-           is_of((int)model->category, query->category) &&
+           is_from(catalog, model, query->source) &&
+           is_of((int)library_category(library, model), query->category) &&
            is_of(model->is_favourite, query->favourite) &&
            is_wanted(model->architecture, query->architecture) &&
            is_wanted(model->quantization, query->quantization) &&
            (query->tag.n == 0 || text_list_has(&model->tags, query->tag)) &&
-           has_words(model, query->text);
+           has_words(catalog, model, query->text);
 }
 
 struct entry {
@@ -110,8 +129,9 @@ library_select(const struct library *library, const struct library_query *query,
                const struct model ***ret_models, size_t *ret_n)
 {
     const struct catalog *catalog = &library->catalog;
-    struct entry *entries = calloc(catalog->n + 1, sizeof *entries);
-    const struct model **models = calloc(catalog->n + 1, sizeof *models);
+    struct entry *entries = calloc(catalog->n_records + 1, sizeof *entries);
+    const struct model **models =
+        calloc(catalog->n_records + 1, sizeof *models);
     if (entries == NULL || models == NULL) {
         free(entries);
         free(models);
@@ -119,9 +139,9 @@ library_select(const struct library *library, const struct library_query *query,
     }
     const struct model_field *field = sort_field(query->sort);
     size_t n = 0;
-    for (size_t i = 0; i < catalog->n; i++)
-        if (fits(catalog->models[i], query))
-            entries[n++] = (struct entry){ catalog->models[i], i, field,
+    for (size_t i = 0; i < catalog->n_records; i++)
+        if (fits(library, catalog->records[i], query))
+            entries[n++] = (struct entry){ catalog->records[i], i, field,
                                            query->is_descending ? -1 : 1 };
     if (query->is_descending || field != &model_fields[0])
         qsort(entries, n, sizeof *entries, by_field);

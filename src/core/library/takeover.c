@@ -126,6 +126,62 @@ takeover_init(struct takeover *t)
                           t->n_records, t->matches);
 }
 
+/* Whether the record was found under a folder that could not be read whole:
+ * a disk that was unplugged must not end engines. */
+static bool
+is_out_of_sight(const struct scan *scan, const struct model *record)
+{
+    for (size_t i = 0; i < scan->n_roots; i++)
+        if (strcmp(scan->roots[i].path, record->root) == 0)
+            return scan->roots[i].is_incomplete &&
+                   (!scan->roots[i].is_optional ||
+                    scan->roots[i].resolved != NULL);
+    return false;
+}
+
+/* ---- records that live on at a copy ---- */
+
+/* The record that this place belongs to, when the place that stands for it is
+ * gone: then it is the record from now on. NULL: nothing changes. */
+static struct model *
+inheritance(const struct takeover *t, const struct map *matched, size_t i)
+{
+    const struct found_model *found = &t->scan->models[i];
+    struct model *place = t->matches[i];
+    if (place == NULL || place->gone_at_ms != 0 ||
+        (!found->is_known && !is_same_file(found->model, place)))
+        return NULL;
+    struct model *record = catalog_record(&t->library->catalog, place);
+    return record == place || is_out_of_sight(t->scan, record) ||
+                   map_get(matched, str_from(record->id)) != NULL
+               ? NULL
+               : record;
+}
+
+static int
+pass_on_records(struct takeover *t)
+{
+    const struct catalog *catalog = &t->library->catalog;
+    struct map matched;
+    int result = 0;
+    if (catalog->n_records == catalog->n)
+        return 0; /* there is no copy */
+    map_init(&matched);
+    for (size_t i = 0; result == 0 && i < t->scan->n_models; i++)
+        if (t->matches[i] != NULL)
+            result =
+                map_put(&matched, str_from(t->matches[i]->id), t->matches[i]);
+    for (size_t i = 0; result == 0 && i < t->scan->n_models; i++) {
+        struct model *record = inheritance(t, &matched, i);
+        if (record == NULL)
+            continue;
+        t->matches[i] = record;
+        result = map_put(&matched, str_from(record->id), record);
+    }
+    map_release(&matched);
+    return result;
+}
+
 static int
 take_found(struct takeover *t)
 {
@@ -144,19 +200,6 @@ take_found(struct takeover *t)
         found->model = NULL;
     }
     return 0;
-}
-
-/* Whether the record was found under a folder that could not be read whole:
- * a disk that was unplugged must not end engines. */
-static bool
-is_out_of_sight(const struct scan *scan, const struct model *record)
-{
-    for (size_t i = 0; i < scan->n_roots; i++)
-        if (strcmp(scan->roots[i].path, record->root) == 0)
-            return scan->roots[i].is_incomplete &&
-                   (!scan->roots[i].is_optional ||
-                    scan->roots[i].resolved != NULL);
-    return false;
 }
 
 static int
@@ -265,7 +308,8 @@ takeover_apply(struct library *library, struct scan *scan)
     struct takeover t = { .library = library, .scan = scan };
     struct catalog catalog;
     bool is_done = !scan->is_out_of_memory && takeover_init(&t) == 0 &&
-                   take_found(&t) == 0 && keep_out_of_sight(&t) == 0 &&
+                   pass_on_records(&t) == 0 && take_found(&t) == 0 &&
+                   keep_out_of_sight(&t) == 0 &&
                    catalog_init(&catalog, t.models, t.n_models) == 0;
     if (is_done)
         t.n_models = 0; /* the catalog's now */

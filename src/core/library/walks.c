@@ -164,7 +164,7 @@ end_walk(struct library *library, struct walk_job *job)
         .finished_at_ms = loop_wall_ms(),
     };
     takeover_apply(library, &job->scan);
-    library->progress.n_found = library->catalog.n;
+    library->progress.n_found = library->catalog.n_records;
     count_errors(library);
     tell_progress(library);
     walks_arm(library);

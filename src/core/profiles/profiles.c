@@ -166,8 +166,11 @@ on_library_changed(struct subscription *subscription, const struct event *event)
     }
     for (at = 0; (slot = map_next(&before, &at)) != NULL;) {
         struct profile *profile = slot->value;
-        if (library_find(profiles->options.library, str_from(profile->id)) ==
-            NULL)
+        const struct model *model =
+            library_find(profiles->options.library, str_from(profile->id));
+        /* Of a copy that became part of another record, too: requests for it
+         * go to that one. */
+        if (model == NULL || strcmp(model->id, profile->id) != 0)
             events_publish(profiles->options.events, EVENT_PROFILE_DELETED,
                            profile->id, profile);
         profile_unref(profile);
