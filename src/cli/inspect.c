@@ -10,27 +10,6 @@
 
 enum { FRONT_BYTES = 9 };
 
-/* ---- the file ---- */
-
-static int
-read_file(void *ctx, uint64_t offset, void *ret_bytes, size_t n,
-          struct error *error)
-{
-    uint8_t *to = ret_bytes;
-    while (n > 0) {
-        ptrdiff_t got = file_read_part(ctx, offset, to, n, error);
-        if (got < 0)
-            return -1;
-        if (got == 0)
-            return error_set(error, ERR_INVALID,
-                             "it became shorter while it was read");
-        to += got;
-        offset += (uint64_t)got;
-        n -= (size_t)got;
-    }
-    return 0;
-}
-
 static bool
 has_ending(const char *path, const char *const *endings)
 {
@@ -85,7 +64,7 @@ run(struct cli *cli)
     struct error error;
     struct inspected file = {
         .path = path,
-        .source = { .read = read_file, .ctx = (void *)(uintptr_t)path },
+        .source = { .read = file_read_exactly, .ctx = (void *)(uintptr_t)path },
         .is_json = cli_has(cli, "json"),
     };
     if (folder_facts(path, &facts) == 0 && facts.is_folder)

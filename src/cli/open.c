@@ -6,6 +6,7 @@
 #include "cli/daemon_client.h"
 #include "cli/print.h"
 #include "platform/process.h"
+#include "platform/system.h"
 
 /* Whichever of these is there opens it; the browser goes on without us. */
 static void
@@ -46,11 +47,9 @@ run(struct cli *cli)
     if (url[0] == '\0')
         return cli_fail(CLI_FAILED, "the daemon gave no link");
     puts(url);
-    bool has_screen = cli_environment(cli, "DISPLAY") != NULL ||
+    bool has_screen = system_has_own_screen() ||
+                      cli_environment(cli, "DISPLAY") != NULL ||
                       cli_environment(cli, "WAYLAND_DISPLAY") != NULL;
-#ifdef __APPLE__
-    has_screen = true;
-#endif
     if (!cli_has(cli, "print") && has_screen && isatty(STDOUT_FILENO))
         open_browser(url);
     return CLI_OK;

@@ -1,6 +1,7 @@
 /* Worker jobs on libuv's thread pool. */
 #include "io/worker.h"
 
+#include <pthread.h>
 #include <stdlib.h>
 
 struct worker_job {
@@ -42,4 +43,33 @@ worker_submit(struct loop *loop, void (*work)(void *arg),
         return -1;
     }
     return 0;
+}
+
+struct helper {
+    pthread_t thread;
+    void (*work)(void *arg);
+    void *arg;
+};
+
+static void *
+help(void *arg)
+{
+    const struct helper *helper = arg;
+    helper->work(helper->arg);
+    return NULL;
+}
+
+void
+worker_side_by_side(size_t n_more, void (*work)(void *arg), void *arg)
+{
+    struct helper helpers[WORKER_MORE_MAX];
+    size_t n = 0;
+    for (; n < n_more && n < WORKER_MORE_MAX; n++) {
+        helpers[n] = (struct helper){ .work = work, .arg = arg };
+        if (pthread_create(&helpers[n].thread, NULL, help, &helpers[n]) != 0)
+            break;
+    }
+    work(arg);
+    for (size_t i = 0; i < n; i++)
+        pthread_join(helpers[i].thread, NULL);
 }

@@ -13,4 +13,10 @@ struct worker_job;
 int worker_submit(struct loop *loop, void (*work)(void *arg),
                   void (*done)(void *arg), void *arg);
 
+/* Runs `work(arg)` here and on up to `n_more` threads beside this one, and
+ * returns when all of them have. Where no thread is to be had, there are fewer.
+ * For work that is shared out by an atomic counter; any thread. */
+enum { WORKER_MORE_MAX = 15 };
+void worker_side_by_side(size_t n_more, void (*work)(void *arg), void *arg);
+
 #endif

@@ -24,6 +24,11 @@ int file_read(const char *path, struct strbuf *out, struct error *error);
  * -1. */
 ptrdiff_t file_read_part(const char *path, uint64_t offset, void *ret_bytes,
                          size_t n, struct error *error);
+/* Reads exactly `n` bytes at `offset`, or -1; a file that ends before is
+ * ERR_INVALID. `path` is a char *: so it can be what a reader of formats/ asks
+ * (struct byte_source). */
+int file_read_exactly(void *path, uint64_t offset, void *ret_bytes, size_t n,
+                      struct error *error);
 /* What changes when a file is replaced or written to. 0, or -1 when it is
  * not there. One system call. */
 struct file_stamp {

@@ -30,6 +30,8 @@ int system_self_path(char *ret_path, size_t size, struct error *error);
  * more. Where the system has no such thing, nothing happens. */
 void system_io_idle(bool is_idle);
 
+/* Whether there is a screen even where no variable says so. */
+bool system_has_own_screen(void);
 int system_processors(void);       /* that we may run on; >= 1 */
 int64_t system_memory_bytes(void); /* installed, -1: unknown */
 int system_host_name(char *ret_name, size_t size);

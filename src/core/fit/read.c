@@ -21,32 +21,15 @@ struct ask {
 };
 
 static int
-read_file(void *ctx, uint64_t offset, void *ret_bytes, size_t n,
-          struct error *error)
-{
-    char *to = ret_bytes;
-    while (n > 0) {
-        ptrdiff_t got = file_read_part(ctx, offset, to, n, error);
-        if (got < 0)
-            return -1;
-        if (got == 0)
-            return error_set(error, ERR_INVALID, "the file is cut short");
-        to += got;
-        offset += (uint64_t)got;
-        n -= (size_t)got;
-    }
-    return 0;
-}
-
-static int
 open_source(char *path, struct byte_source *ret_source, struct error *error)
 {
     struct folder_facts facts;
     if (folder_facts(path, &facts) < 0 || facts.is_folder)
         return error_set(error, ERR_NOT_FOUND, "%s is not there", path);
-    *ret_source = (struct byte_source){
-        .read = read_file, .ctx = path, .size_bytes = (uint64_t)facts.size_bytes
-    };
+    *ret_source =
+        (struct byte_source){ .read = file_read_exactly,
+                              .ctx = path,
+                              .size_bytes = (uint64_t)facts.size_bytes };
     return 0;
 }
 

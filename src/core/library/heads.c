@@ -10,26 +10,6 @@
 
 /* ---- a file as a source of bytes ---- */
 
-static int
-read_file(void *ctx, uint64_t offset, void *ret_bytes, size_t n,
-          struct error *error)
-{
-    char *to = ret_bytes;
-    while (n > 0) {
-        ptrdiff_t got = file_read_part(ctx, offset, to, n, error);
-        if (got < 0)
-            return -1;
-        if (got == 0)
-            return error_set(error, ERR_INVALID,
-                             "the file ends at byte %llu: it is cut short",
-                             (unsigned long long)offset);
-        to += got;
-        offset += (uint64_t)got;
-        n -= (size_t)got;
-    }
-    return 0;
-}
-
 /* 0, or -1 when there is no such file. */
 static int
 open_source(char *path, struct byte_source *ret_source)
@@ -37,9 +17,10 @@ open_source(char *path, struct byte_source *ret_source)
     struct folder_facts facts;
     if (folder_facts(path, &facts) < 0 || facts.is_folder)
         return -1;
-    *ret_source = (struct byte_source){
-        .read = read_file, .ctx = path, .size_bytes = (uint64_t)facts.size_bytes
-    };
+    *ret_source =
+        (struct byte_source){ .read = file_read_exactly,
+                              .ctx = path,
+                              .size_bytes = (uint64_t)facts.size_bytes };
     return 0;
 }
 

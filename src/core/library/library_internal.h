@@ -81,7 +81,7 @@ struct scan {
     /* Set by others while it runs. */
     _Atomic bool is_cancelled;
     _Atomic size_t n_found, n_to_read, n_read;
-    void (*on_progress)(void *ctx); /* same thread; may be NULL */
+    void (*on_progress)(void *ctx); /* one thread; may be NULL */
     void *ctx;
 };
 

@@ -8,6 +8,7 @@
 
 #include "core/digest/digest.h"
 #include "core/library/library_internal.h"
+#include "io/worker.h"
 #include "platform/system.h"
 
 struct collector {
@@ -358,7 +359,7 @@ enum { READERS_MAX = 4, MODELS_PER_READER = 32 };
 struct heads {
     struct scan *scan;
     _Atomic size_t next;
-    _Atomic bool is_out_of_memory;
+    _Atomic bool is_out_of_memory, has_teller;
 };
 
 /* False when there is nothing left to do. */
@@ -378,37 +379,35 @@ read_next(struct heads *heads)
     return true;
 }
 
-static void *
+/* One of them tells how far they are. */
+static void
 reader(void *arg)
 {
-    while (read_next(arg))
-        ;
-    return NULL;
+    struct heads *heads = arg;
+    const struct scan *scan = heads->scan;
+    bool tells =
+        !atomic_exchange(&heads->has_teller, true) && scan->on_progress != NULL;
+    while (read_next(heads))
+        if (tells)
+            scan->on_progress(scan->ctx);
 }
 
-/* Heads of what is new or has changed. Where no thread is to be had, this one
- * reads alone. */
+/* Heads of what is new or has changed. */
 static void
 read_heads(struct scan *scan)
 {
     struct heads heads = { .scan = scan };
-    pthread_t threads[READERS_MAX - 1];
-    size_t n_threads = 0, n_to_read = 0;
+    size_t n_to_read = 0;
     for (size_t i = 0; i < scan->n_models; i++)
         n_to_read += !scan->models[i].is_known;
     atomic_store(&scan->n_to_read, n_to_read);
     atomic_store(&scan->n_found, scan->n_models);
-    size_t n_wanted = n_to_read / MODELS_PER_READER;
+    size_t n_more = n_to_read / MODELS_PER_READER;
     size_t n_processors = (size_t)system_processors();
-    while (n_threads < READERS_MAX - 1 && n_threads < n_wanted &&
-           n_threads + 1 < n_processors &&
-           pthread_create(&threads[n_threads], NULL, reader, &heads) == 0)
-        n_threads++;
-    while (read_next(&heads))
-        if (scan->on_progress != NULL)
-            scan->on_progress(scan->ctx);
-    for (size_t i = 0; i < n_threads; i++)
-        pthread_join(threads[i], NULL);
+    if (n_more > n_processors - 1)
+        n_more = n_processors - 1;
+    worker_side_by_side(n_more < READERS_MAX ? n_more : READERS_MAX - 1, reader,
+                        &heads);
     if (atomic_load(&heads.is_out_of_memory))
         scan->is_out_of_memory = true;
 }

@@ -51,6 +51,12 @@ system_self_path(char *ret_path, size_t size, struct error *error)
     return 0;
 }
 
+bool
+system_has_own_screen(void)
+{
+    return true;
+}
+
 int64_t
 system_memory_bytes(void)
 {

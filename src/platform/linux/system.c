@@ -54,6 +54,12 @@ system_self_path(char *ret_path, size_t size, struct error *error)
     return 0;
 }
 
+bool
+system_has_own_screen(void)
+{
+    return false; /* DISPLAY or WAYLAND_DISPLAY says so */
+}
+
 int64_t
 system_memory_bytes(void)
 {

@@ -136,6 +136,26 @@ file_read_part(const char *path, uint64_t offset, void *ret_bytes, size_t n,
 }
 
 int
+file_read_exactly(void *path, uint64_t offset, void *ret_bytes, size_t n,
+                  struct error *error)
+{
+    char *to = ret_bytes;
+    while (n > 0) {
+        ptrdiff_t got = file_read_part(path, offset, to, n, error);
+        if (got < 0)
+            return -1;
+        if (got == 0)
+            return error_set(error, ERR_INVALID,
+                             "the file ends at byte %llu: it is cut short",
+                             (unsigned long long)offset);
+        to += got;
+        offset += (uint64_t)got;
+        n -= (size_t)got;
+    }
+    return 0;
+}
+
+int
 file_stamp(const char *path, struct file_stamp *ret_stamp)
 {
     struct stat info;

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "base/map.h"
+#include "platform/stat_times_internal.h"
 
 struct place {
     char *path;
@@ -70,12 +71,9 @@ is_seen(struct state *s, const struct stat *facts)
 static int64_t
 modified_at_ms(const struct stat *facts)
 {
-#ifdef __APPLE__
-    const struct timespec *time = &facts->st_mtimespec;
-#else
-    const struct timespec *time = &facts->st_mtim;
-#endif
-    return (int64_t)time->tv_sec * 1000 + time->tv_nsec / 1000000;
+    struct timespec times[2];
+    stat_times(facts, times);
+    return (int64_t)times[1].tv_sec * 1000 + times[1].tv_nsec / 1000000;
 }
 
 /* A name that is nothing but a suffix (".gguf") begins with a dot, and is

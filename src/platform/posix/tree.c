@@ -12,6 +12,7 @@
 
 #include "base/limits.h"
 #include "base/str.h"
+#include "platform/stat_times_internal.h"
 #include "platform/system.h"
 
 enum { COPY_BYTES = 1 << 20, DEPTH_MAX = 32 };
@@ -125,12 +126,8 @@ copy_bytes(int from, int to)
 static int
 copy_open(int from, int to, const struct stat *facts)
 {
-#ifdef __APPLE__
-    const struct timespec times[2] = { facts->st_atimespec,
-                                       facts->st_mtimespec };
-#else
-    const struct timespec times[2] = { facts->st_atim, facts->st_mtim };
-#endif
+    struct timespec times[2];
+    stat_times(facts, times);
     if (copy_bytes(from, to) != 0 || futimens(to, times) != 0)
         return -1;
     return fsync(to);
