@@ -5,7 +5,8 @@
  * OpenAI's (id, object, created, owned_by), Anthropic's (type, display_name,
  * created_at; has_more, first_id, last_id around them) and of llama.cpp's
  * router (aliases, tags, status{value, failed, exit_code}). Each profile and
- * each library model that no profile of the same name hides is in it once. */
+ * each library model that no profile of the same name hides is in it once, by
+ * the name of each place that holds its bytes. */
 #include <stdlib.h>
 
 #include "base/limits.h"
@@ -75,11 +76,11 @@ write_moment(struct json_writer *w, int64_t at_ms)
 
 static void
 write_model(struct gateway *gateway, const struct profile *profile,
-            struct json_writer *w)
+            const char *name, struct json_writer *w)
 {
     json_object_begin(w);
     json_key(w, "id");
-    json_text(w, profile->name);
+    json_text(w, name);
     json_key(w, "object");
     json_text(w, "model");
     json_key(w, "type");
@@ -91,7 +92,7 @@ write_model(struct gateway *gateway, const struct profile *profile,
     json_key(w, "owned_by");
     json_text(w, "hearth");
     json_key(w, "display_name");
-    json_text(w, profile->name);
+    json_text(w, name);
     json_key(w, "aliases");
     json_array_begin(w);
     for (size_t i = 0; i < profile->n_aliases; i++)
@@ -114,12 +115,28 @@ struct listing {
 };
 
 static void
-list_one(struct listing *listing, const struct profile *profile)
+list_one(struct listing *listing, const struct profile *profile,
+         const char *name)
 {
-    write_model(listing->gateway, profile, listing->w);
+    write_model(listing->gateway, profile, name, listing->w);
     if (listing->first == NULL)
-        listing->first = profile->name;
-    listing->last = profile->name;
+        listing->first = name;
+    listing->last = name;
+}
+
+static void
+list_places(struct listing *listing, const struct model *model)
+{
+    const struct gateway_options *options = &listing->gateway->options;
+    const struct model *place;
+    for (size_t i = 0;
+         (place = library_location(options->library, model, i)) != NULL; i++) {
+        const struct profile *profile =
+            profiles_resolve(options->profiles, str_from(place->name));
+        /* Another profile may have taken the name: it is listed above. */
+        if (profile != NULL && profile->source == PROFILE_SOURCE_LIBRARY)
+            list_one(listing, profile, place->name);
+    }
 }
 
 static void
@@ -127,16 +144,12 @@ write_all(struct listing *listing)
 {
     struct profiles *profiles = listing->gateway->options.profiles;
     struct library *library = listing->gateway->options.library;
-    for (size_t i = 0; i < profiles_count(profiles); i++)
-        list_one(listing, profiles_at(profiles, i));
-    for (size_t i = 0; i < library_count(library); i++) {
-        const struct model *model = library_at(library, i);
-        const struct profile *profile =
-            profiles_resolve(profiles, str_from(model->name));
-        /* Another profile may have taken the name: it is listed above. */
-        if (profile != NULL && profile->source == PROFILE_SOURCE_LIBRARY)
-            list_one(listing, profile);
+    for (size_t i = 0; i < profiles_count(profiles); i++) {
+        const struct profile *profile = profiles_at(profiles, i);
+        list_one(listing, profile, profile->name);
     }
+    for (size_t i = 0; i < library_count(library); i++)
+        list_places(listing, library_at(library, i));
 }
 
 void
@@ -192,7 +205,7 @@ models_answer_one(struct gateway *gateway, struct http_exchange *exchange,
     struct strbuf body = STRBUF_INIT(LIST_BYTES);
     struct json_writer w;
     json_writer_init(&w, &body);
-    write_model(gateway, profile, &w);
+    write_model(gateway, profile, profile->name, &w);
     answer_json(exchange, 200, allow_origin, strbuf_view(&body));
     strbuf_release(&body);
 }

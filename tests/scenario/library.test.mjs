@@ -350,7 +350,7 @@ test('copies are one record with several locations', async () => {
   for (const name of ['copy', second.id]) assert.equal((await show(hearth, name)).id, model.id, name);
   const chat = async (name) => (await hearth.chat(name)).json().choices[0].message.content;
   assert.equal(await chat('copy'), await chat('a'));
-  assert.deepEqual((await hearth.request('GET', '/v1/models')).json().data.map((entry) => entry.id), ['a']);
+  assert.deepEqual((await hearth.request('GET', '/v1/models')).json().data.map((entry) => entry.id), ['a', 'copy']);
   assert.deepEqual((await list(hearth, '?q=copy')).map((entry) => entry.name), ['a']);
   await scan(hearth); // what has not changed keeps its digest
   assert.deepEqual(paths(await show(hearth, 'a')), [original, copy]);

@@ -169,7 +169,10 @@ on_event(struct subscription *subscription, const struct event *event)
                       MESSAGE_VOLATILE);
         break;
     case EVENT_LIBRARY_SCAN: tell_scan(live, event->payload); break;
-    case EVENT_LIBRARY_CHANGED: library_diff_await(live); break;
+    case EVENT_LIBRARY_CHANGED:
+        if (!library_diff_tell(live, event->subject))
+            library_diff_await(live);
+        break;
     case EVENT_METRICS: measured_tell(live, event->payload); break;
     case EVENT_SETTINGS_CHANGED: tell_settings(live, event->payload); break;
     case EVENT_LOG: tell_log(live, event->payload); break;

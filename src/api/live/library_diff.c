@@ -1,7 +1,8 @@
 /* The bus says that the library changed; clients want to hear which model.
  * While somebody is here, a digest of each model's record is kept, by which the
  * next look tells what is new, changed or gone. More than a few at once are told
- * as one list. A large library is looked at seldom. */
+ * as one list. A large library is looked at seldom; what a user changed in one
+ * model is told at once, for the bus says which one that is. */
 #include <stdlib.h>
 
 #include "api/live/live_internal.h"
@@ -167,6 +168,23 @@ on_timer(struct timer *timer)
     live->models = now;
     live->n_models = n_now;
     live->has_models = true;
+}
+
+bool
+library_diff_tell(struct live *live, const char *id)
+{
+    const struct model *model =
+        library_find(live->api->options.library, str_from(id));
+    struct live_model *before = find(live->models, live->n_models, id);
+    struct strbuf text = STRBUF_INIT(4 * MIB);
+    if (!live->has_models || before == NULL || model == NULL)
+        return false;
+    uint64_t hash = digest(live->api, model, &text);
+    strbuf_release(&text);
+    if (hash != before->hash)
+        tell_model(live, "models:updated", id);
+    before->hash = hash;
+    return true;
 }
 
 size_t

@@ -224,6 +224,8 @@ void library_diff_start(struct live *live);
 void library_diff_init(struct live *live);
 /* Something changed: soon tells what is new, changed or gone. */
 void library_diff_await(struct live *live);
+/* Tells now what changed in the one model; false: it is not known, await. */
+bool library_diff_tell(struct live *live, const char *id);
 /* How many that clients know are gone, and not told of yet. */
 size_t library_diff_count_gone(const struct live *live);
 void library_diff_release(struct live *live);

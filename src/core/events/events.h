@@ -21,7 +21,7 @@
     X(PROFILE_DELETED,    "profile.deleted")   /* struct profile */         \
     X(INSTANCE_STATE,     "instance.state")    /* struct instance_change */ \
     X(INSTANCE_LOG,       "instance.log")      /* struct instance_line */   \
-    X(LIBRARY_CHANGED,    "model.changed")     /* NULL */                   \
+    X(LIBRARY_CHANGED,    "model.changed")     /* NULL; no subject: any */  \
     X(LIBRARY_SCAN,       "model.scan")  /* struct library_progress */      \
     X(DOWNLOAD_CHANGED,   "download.changed")  /* struct download */        \
     X(DOWNLOAD_PROGRESS,  "download.progress") /* struct download */        \

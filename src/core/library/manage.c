@@ -38,8 +38,8 @@ on_stored(void *ctx, const struct error *error)
     struct model *model = library_get(update->library, update->model->id);
     if (error == NULL && model != NULL) {
         copy_users_fields(model, update->model);
-        events_publish(update->library->events, EVENT_LIBRARY_CHANGED, "",
-                       NULL);
+        events_publish(update->library->events, EVENT_LIBRARY_CHANGED,
+                       model->id, NULL);
     }
     if (update->on_done != NULL)
         update->on_done(update->ctx, error == NULL ? update->model : NULL,
