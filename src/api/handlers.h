@@ -99,6 +99,7 @@ void downloads_do_resume(struct call *call);
 void downloads_do_retry(struct call *call);
 void downloads_do_cancel(struct call *call);
 void downloads_do_priority(struct call *call);
+void downloads_do_limit(struct call *call);
 void history_list(struct call *call);
 void history_remove(struct call *call);
 void history_clear(struct call *call);

@@ -61,6 +61,7 @@ write_names(const struct download *d, struct json_writer *out)
     member(out, "kind", d->kind);
     member(out, "target", d->target);
     member_number(out, "limit_bytes_per_s", d->limit_bytes_per_s);
+    member(out, "limit_hours", d->limit_hours);
 }
 
 /* ---- for people ---- */
@@ -261,6 +262,19 @@ read_names(const struct json *root, struct download *d)
     return -1;
 }
 
+/* Tasks of an earlier version have no hours. */
+static int
+read_limit(const struct json *root, struct download *d)
+{
+    int64_t bytes_per_s;
+    struct str hours = STR("");
+    const struct json *value = json_get(root, "limit_hours");
+    if (!json_as_int(json_get(root, "limit_bytes_per_s"), &bytes_per_s) ||
+        (json_type(value) != JSON_NULL && !json_as_text(value, &hours)))
+        return -1;
+    return download_take_limit(d, bytes_per_s, hours, NULL);
+}
+
 static int
 read_all(const struct json *root, struct download *d)
 {
@@ -269,8 +283,7 @@ read_all(const struct json *root, struct download *d)
     if (read_names(root, d) < 0 || json_type(files) != JSON_ARRAY ||
         n > DOWNLOAD_FILES_MAX ||
         !json_as_bool(json_get(root, "is_cache"), &d->is_cache) ||
-        !json_as_int(json_get(root, "limit_bytes_per_s"),
-                     &d->limit_bytes_per_s) ||
+        read_limit(root, d) < 0 ||
         !json_as_int(json_get(root, "started_at_ms"), &d->started_at_ms) ||
         !json_as_int(json_get(root, "completed_at_ms"), &d->completed_at_ms))
         return -1;

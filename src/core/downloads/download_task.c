@@ -355,6 +355,14 @@ next_file(struct download *d)
 }
 
 void
+download_apply_limit(struct download *d)
+{
+    bandwidth_set(&d->bandwidth, downloads_is_within(d->limit_hours)
+                                     ? d->limit_bytes_per_s
+                                     : 0);
+}
+
+void
 download_run(struct download *d)
 {
     d->is_busy = true;
@@ -364,7 +372,7 @@ download_run(struct download *d)
     d->error = (struct error){ .code = ERR_OK };
     if (d->started_at_ms == 0)
         d->started_at_ms = loop_wall_ms();
-    bandwidth_set(&d->bandwidth, d->limit_bytes_per_s);
+    download_apply_limit(d);
     download_set_state(d, DOWNLOAD_RESOLVING);
     download_set_state(d, DOWNLOAD_DOWNLOADING);
     next_file(d);

@@ -122,6 +122,23 @@ downloads_set_priority(struct downloads *downloads, struct str id,
 }
 
 int
+downloads_set_limit(struct downloads *downloads, struct str id,
+                    int64_t bytes_per_s, struct str hours, struct error *error)
+{
+    struct download *d = find_staying(downloads, id, error);
+    if (d == NULL)
+        return -1;
+    if (download_has_ended(d))
+        return cannot(d, "limit", error);
+    if (download_take_limit(d, bytes_per_s, hours, error) < 0)
+        return -1;
+    download_apply_limit(d);
+    download_store(d);
+    events_publish(downloads->options.events, EVENT_DOWNLOAD_CHANGED, d->id, d);
+    return 0;
+}
+
+int
 downloads_forget(struct downloads *downloads, struct str id,
                  struct error *error)
 {
