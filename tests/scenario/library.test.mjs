@@ -320,6 +320,32 @@ test('deleting says first what it would do, and keeps what others need', async (
   assert.ok(!fs.existsSync(ollama.blob));
 });
 
+test('hearth models list: what each flag leaves, and in which order', async () => {
+  const { dir, home } = prepare();
+  putHub(home, 'some-org/tiny-GGUF', 'hub.gguf', { say: 'hub heron', arch: 'qwen3' });
+  const hearth = await start({ dir, models: { a: { say: 'ash adder', type: 'F32' }, b: { say: 'birch bear', type: 'Q8_0' },
+                                              z: { say: 'zinnia zebra', type: 'F32', layers: 6 } } });
+  fs.mkdirSync(path.join(hearth.models, 'loras'));
+  fs.writeFileSync(path.join(hearth.models, 'loras/style.safetensors'), 'x');
+  await scan(hearth);
+  const ids = Object.fromEntries((await list(hearth)).map((model) => [model.name, model.id]));
+  assert.equal((await hearth.api('PUT', `/api/models/${ids.b}`, { tags: ['tree'] })).status, 200);
+  assert.equal((await hearth.api('POST', `/api/models/${ids.a}/move`, { category: 'archive' })).status, 200);
+  const command = (...args) => JSON.parse(execFileSync(HEARTH, ['models', 'list', ...args, '--json', '--data-dir', hearth.data],
+                                                       { encoding: 'utf8' })).map((model) => model.name);
+  const rows = [
+    [[], ['a', 'b', 'hub', 'style', 'z']], [['b'], ['b', 'hub']], [['--kind', 'lora'], ['style']],
+    [['--arch', 'qwen3'], ['hub']], [['--quant', 'Q8_0'], ['b']], [['--tag', 'tree'], ['b']],
+    [['--source', 'huggingface'], ['hub']], [['--category', 'archive'], ['a']],
+    [['--kind', 'llm', '--category', 'active', '--order', 'desc'], ['z', 'hub', 'b']],
+    [['--kind', 'llm', '--sort', 'size_bytes', '--order', 'desc', '--limit', '1'], ['z']],
+  ];
+  for (const [args, expected] of rows) assert.deepEqual(command(...args), expected, args.join(' '));
+  for (const args of [['--kind', 'nothing'], ['--sort', 'inode'], ['--order', 'up'], ['--limit', '0'],
+                      ['--category', 'attic'], ['--source', 'moon']])
+    assert.throws(() => command(...args), (error) => error.status !== 0 && error.stderr.includes(args[0].slice(2)), args.join(' '));
+});
+
 test('digests come by themselves and show duplicates', async () => {
   const hearth = await start({ models: { a: { say: 'ash adder' } } });
   fs.copyFileSync(path.join(hearth.models, 'a.gguf'), path.join(hearth.models, 'copy.gguf'));
