@@ -211,6 +211,23 @@ test('a limit of its own, at its hours; changed while it runs, kept over a resta
   }
 });
 
+test('what has come whole is neither paused nor cancelled, and says why', () => withSettings('', async (daemon) => {
+  const bytes = bytesOf('arriving', 8 * MIB), file = path.join(daemon.models, 'arriving.bin');
+  const { task_id } = await order(daemon, { url: origin.file('/arriving', bytes, SLOW), filename: 'arriving.bin' });
+  await follow(daemon, task_id, (task) => task.downloaded_bytes > MIB, { file, bytes });
+  // The library has so much to read that there is time to ask.
+  for (let i = 0; i < 4000; i++) fs.writeFileSync(path.join(daemon.models, `busy-${i}.gguf`), 'GGUF and no more');
+  const task = await follow(daemon, task_id, ({ status, files }) => status !== 'downloading' && files[0].status === 'completed');
+  assert.equal(task.status, 'verifying');
+  for (const verb of ['pause', 'cancel']) {
+    const answer = await daemon.api('POST', `/api/models/download/${task_id}/${verb}`);
+    assert.equal(answer.status, 409, JSON.stringify(answer));
+    assert.match(answer.error.message, new RegExp(`cannot ${verb} .* all its files have come.*delete the model`));
+  }
+  assert.equal((await ended(daemon, task_id, { file, bytes })).status, 'completed');
+  assert.ok(checkPlace(file, bytes));
+}));
+
 test('nothing of a cancelled one stays on the disk', () => withSettings('', async (daemon) => {
   const bytes = bytesOf('rest', 24 * MIB), file = path.join(daemon.models, 'rest.bin');
   const { task_id } = await order(daemon, { url: origin.file('/rest', bytes, SLOW), filename: 'rest.bin' });
