@@ -164,6 +164,7 @@ download_write_body(const struct download *d, struct json_writer *out)
     member(out, "sidecar", d->sidecar);
     json_key(out, "is_cache");
     json_bool(out, d->is_cache);
+    member_number(out, "made_bytes", (int64_t)d->made_bytes);
     member_number(out, "started_at_ms", d->started_at_ms);
     member_number(out, "completed_at_ms", d->completed_at_ms);
     write_error(&d->error, out);
@@ -275,6 +276,16 @@ read_limit(const struct json *root, struct download *d)
     return download_take_limit(d, bytes_per_s, hours, NULL);
 }
 
+/* Within the folder; nothing where it is missing: then folders stay. */
+static void
+read_made(const struct json *root, struct download *d)
+{
+    int64_t made;
+    if (json_as_int(json_get(root, "made_bytes"), &made) && made > 0 &&
+        made <= (int64_t)(strlen(d->target) + sizeof "/blobs" - 1))
+        d->made_bytes = (size_t)made;
+}
+
 static int
 read_all(const struct json *root, struct download *d)
 {
@@ -288,6 +299,7 @@ read_all(const struct json *root, struct download *d)
         !json_as_int(json_get(root, "completed_at_ms"), &d->completed_at_ms))
         return -1;
     read_error(json_get(root, "error"), &d->error);
+    read_made(root, d);
     d->files = calloc(n + 1, sizeof *d->files);
     if (d->files == NULL)
         return -1;

@@ -176,6 +176,8 @@ take_view(struct download *d)
     transfer_view(d->transfer, &view);
     if (view.phase == TRANSFER_OPENING)
         return;
+    if (d->is_cache)
+        d->made_bytes = view.made_bytes;
     file->downloaded_bytes = view.downloaded_bytes;
     file->seen_bytes = view.size_bytes > 0 ? (uint64_t)view.size_bytes : 0;
     bool is_checking = view.phase == TRANSFER_CHECKING;
@@ -323,6 +325,8 @@ transfer(struct download *d)
         .git_blob = git_blob_of(d, file),
         .known_sha256 = earlier == NULL ? "" : earlier->sha256,
         .known_etag = earlier == NULL ? "" : earlier->etag,
+        .clears_folders = d->is_cache,
+        .made_bytes = d->made_bytes,
         .n_connections = options->n_connections,
         .stall_ms = options->stall_ms,
         .max_bytes = options->max_file_bytes,

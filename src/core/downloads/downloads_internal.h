@@ -58,6 +58,9 @@ struct download {
     enum hub_source source;
     char *model_id, *revision, *ref, *variant, *display_name, *kind;
     char *target; /* folder */
+    /* So many bytes of it and "/blobs" name the first folder that was made for
+     * it; 0: none, or a folder of the user's, where such a one stays. */
+    size_t made_bytes;
     char *sidecar;
     bool is_cache;   /* target is Hugging Face's cache folder of the model */
     bool is_renamed; /* the user named its file; known until it has a place */
