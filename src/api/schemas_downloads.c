@@ -188,8 +188,10 @@ static const struct schema_field recommended_fields[] = {
 static const struct schema schema_recommended = { .type = SCHEMA_OBJECT,
                                                   FIELDS(recommended_fields) };
 static const struct schema_field support_fields[] = {
-    { "supported", &schema_bool, 0, "mlx-openai-server is installed." },
-    { "installed_version", &schema_text, NUL, NULL },
+    { "supported", &schema_bool, 0,
+      "mlx-openai-server is installed, with an mlx-lm that loads the family." },
+    { "installed_version", &schema_text, NUL,
+      "Of the mlx-lm that mlx-openai-server would use, where it tells." },
     { "required_version", &schema_text, NUL,
       "Of mlx-lm, where the family needs a newer one than the first." },
     { "error", &schema_text, NUL, NULL },
