@@ -412,6 +412,12 @@ static const struct schema_field moved_fields[] = {
     { "moved_count", &schema_int, 0, NULL },
     { "old_path", &schema_text, 0, NULL },
     { "new_path", &schema_text, 0, NULL },
+    { "moved_names", &schema_texts, 0,
+      "Hard links to the file in its folder, which went along." },
+    { "relinked_names", &schema_texts, 0,
+      "Links to it, which lead to the new path now." },
+    { "left_names", &schema_texts, 0,
+      "Further names that are as they were: the file is still there, too." },
     { "message", &schema_text, 0, NULL },
 };
 const struct schema schema_moved = { .type = SCHEMA_OBJECT,
@@ -426,6 +432,7 @@ static const struct schema_field move_detail_fields[] = {
     { "id", &schema_text, 0, NULL },
     { "status", &schema_text, 0, "moved or failed" },
     { "new_path", &schema_text, OPT, NULL },
+    { "left_names", &schema_texts, OPT, "Further names that stay." },
     { "error", &schema_text, OPT, NULL },
 };
 static const struct schema schema_move_detail = { .type = SCHEMA_OBJECT,

@@ -268,6 +268,7 @@ test('models move to the archive and back with what belongs to them', async () =
   assert.equal(moved.status, 200, JSON.stringify(moved));
   const archive = path.join(hearth.models, 'archive/loras');
   assert.equal(moved.data.moved_count, 1);
+  assert.deepEqual([moved.data.moved_names, moved.data.relinked_names, moved.data.left_names], [[], [], []]);
   assert.equal(moved.data.new_path, fs.realpathSync(path.join(archive, 'a.gguf')));
   assert.deepEqual(fs.readdirSync(archive).sort(), ['a.civitai.info', 'a.gguf', 'a.preview.png']);
   assert.deepEqual(fs.readdirSync(loras), []);

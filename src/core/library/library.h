@@ -151,10 +151,22 @@ typedef void library_files_fn(void *ctx, const struct library_files *files,
 void library_delete(struct library *library, const char *id, bool is_dry,
                     library_files_fn *on_done, void *ctx);
 
-/* Moves a model with its sidecars to the archive or back. `new_path` is what
- * it is now, `existing` a path that is in the way (ERR_CONFLICT). */
+/* What a move touched beside the model's files, as it was before; borrowed. */
+struct library_moved {
+    const char *old_path;
+    struct text_list moved;    /* hard links in its folder: went along */
+    struct text_list relinked; /* links, wherever: lead to the new path now */
+    struct text_list left;     /* the rest: hard links that another folder or
+                                * file system keeps, links that cannot be
+                                * changed */
+};
+/* Moves a model with its sidecars to the archive or back. Its second names
+ * must neither bring it back (a hard link is the file, and where it lies is
+ * where the model is) nor lead nowhere (a link). ERR_CONFLICT when a path is
+ * in the way; `model` is NULL then. */
 typedef void library_moved_fn(void *ctx, const struct model *model,
-                              const char *old_path, const struct error *error);
+                              const struct library_moved *moved,
+                              const struct error *error);
 void library_move(struct library *library, const char *id,
                   enum model_category category, library_moved_fn *on_done,
                   void *ctx);
