@@ -367,7 +367,14 @@ const struct schema schema_model = { "Model", SCHEMA_OBJECT, FIELDS(model_more),
                                      .record = RECORD_MODEL };
 const struct schema schema_models = { .type = SCHEMA_ARRAY,
                                       .of = &schema_model };
+static const char *const scan_states[] = { "queued", "running", "completed",
+                                           NULL };
+static const struct schema schema_scan_state = { .type = SCHEMA_TEXT,
+                                                 .choices = scan_states };
 static const struct schema_field scan_fields[] = {
+    { "task_id", &schema_text, 0, "For /ws/scan/{task}." },
+    { "status", &schema_scan_state, 0,
+      "queued: the numbers are those of the scan before it." },
     { "is_running", &schema_bool, 0, NULL },
     { "n_models", &schema_int, 0, NULL },
     { "n_read", &schema_int, 0, "Heads that were read." },

@@ -4,10 +4,12 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import crypto from 'node:crypto';
+import { once } from 'node:events';
 import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { after, test } from 'node:test';
+import { WebSocket } from 'ws';
 import { HEARTH, Hearth, until, writeModel } from './lib/hearth.mjs';
 
 const started = [];
@@ -385,6 +387,45 @@ test('how far a scan is comes as events', async () => {
   stop.abort();
   const { is_running, n_models, n_errors } = JSON.parse(told[1]).data;
   assert.deepEqual([is_running, n_models, n_errors], [false, 2, 1]);
+});
+
+// A scan over a WebSocket, to its end: what came, and the close code.
+async function watchScan(hearth, id) {
+  const socket = new WebSocket(`ws+unix:${hearth.socket}:/ws/scan/${id}`, { headers: { Host: 'localhost' } });
+  const records = [];
+  socket.on('message', (text) => records.push(JSON.parse(text)));
+  const [code] = await once(socket, 'close');
+  return { records, code };
+}
+
+test('a scan is followed over a WebSocket to its end', async () => {
+  const hearth = await start({ models: { a: { say: 'ash adder' } } });
+  for (let i = 0; i < 3000; i++) fs.writeFileSync(path.join(hearth.models, `m-${i}.gguf`), 'bad');
+  const first = await hearth.api('POST', '/api/models/scan?wait=false');
+  assert.equal(first.status, 202, JSON.stringify(first));
+  const second = await hearth.api('POST', '/api/models/scan?wait=false');
+  assert.equal(second.status, 202);
+  const views = await Promise.all([first, second].map(({ data }) => watchScan(hearth, data.task_id)));
+  for (const [i, { records, code }] of views.entries()) {
+    const id = [first, second][i].data.task_id;
+    assert.equal(code, 1000);
+    assert.ok(records.every(({ type, data }) => type === 'progress' && data.task_id === id), JSON.stringify(records));
+    const { status, is_running, n_models, n_errors } = records.at(-1).data;
+    assert.deepEqual([status, is_running, n_models, n_errors], ['completed', false, 3001, 3000]);
+    assert.ok(records.slice(0, -1).every(({ data }) => data.status !== 'completed'));
+  }
+  const shown = (await hearth.api('GET', '/api/models/scan')).data;
+  assert.equal(shown.status, 'completed');
+  const late = await watchScan(hearth, shown.task_id); // the last one can still be asked for
+  assert.deepEqual([late.code, late.records.map(({ data }) => data.status)], [1000, ['completed']]);
+  const numbers = /^scan-([0-9]+)$/.exec(shown.task_id);
+  assert.ok(numbers, shown.task_id);
+  for (const id of ['nothing', 'scan-', 'scan-0', 'scan--1', `scan-0${numbers[1]}`, `scan-${Number(numbers[1]) + 9}`]) {
+    const socket = new WebSocket(`ws+unix:${hearth.socket}:/ws/scan/${id}`, { headers: { Host: 'localhost' } });
+    const [, answer] = await once(socket, 'unexpected-response');
+    assert.equal(answer.statusCode, 404, id);
+    answer.destroy();
+  }
 });
 
 test('what changes in a folder is seen without asking', async () => {

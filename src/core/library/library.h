@@ -73,12 +73,14 @@ int library_configure(struct library *library,
 /* Searches on a worker, then publishes EVENT_LIBRARY_CHANGED if anything
  * differs and calls back. Asked for while a search runs, one more follows it
  * (for all who ask meanwhile): whatever is there when a scan is asked for is
- * known when its call-back comes. */
-void library_scan(struct library *library, void (*on_done)(void *ctx),
-                  void *ctx);
+ * known when its call-back comes. Returns the number of the scan that will
+ * know; numbers rise, over restarts, too. */
+int64_t library_scan(struct library *library, void (*on_done)(void *ctx),
+                     void *ctx);
 
 /* How far the scan that runs is; else of the last one. */
 struct library_progress {
+    int64_t number; /* 0: there was none yet */
     bool is_running;
     size_t n_found; /* models */
     size_t n_read;  /* heads that were read */
