@@ -104,6 +104,8 @@ static const struct query_param delete_model_query[] = {
     { "cache_type_v", QUERY_CHOICE, 0, 0, fit_cache_types, "f16" },       \
     { "gpu_layers", QUERY_INT, 0, FIT_LAYERS_MAX + 1, NULL,               \
       "Blocks, and the output, on GPUs (as many as fit)." },              \
+    { "mmproj", QUERY_BOOL, 0, 0, NULL,                                   \
+      "Count the projector, too (whether a profile names it as mmproj)." }, \
     { NULL }
 /* clang-format on */
 static const struct query_param fit_query[] = { FIT_PARAMS };
