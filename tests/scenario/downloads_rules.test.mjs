@@ -216,7 +216,7 @@ test('what has come whole is neither paused nor cancelled, and says why', () => 
   const { task_id } = await order(daemon, { url: origin.file('/arriving', bytes, SLOW), filename: 'arriving.bin' });
   await follow(daemon, task_id, (task) => task.downloaded_bytes > MIB, { file, bytes });
   // The library has so much to read that there is time to ask.
-  for (let i = 0; i < 4000; i++) fs.writeFileSync(path.join(daemon.models, `busy-${i}.gguf`), 'GGUF and no more');
+  for (let i = 0; i < 4000; i++) fs.writeFileSync(path.join(daemon.models, `busy-${i}.gguf`), `GGUF and no more ${i}`);
   const task = await follow(daemon, task_id, ({ status, files }) => status !== 'downloading' && files[0].status === 'completed');
   assert.equal(task.status, 'verifying');
   for (const verb of ['pause', 'cancel']) {

@@ -400,7 +400,7 @@ async function watchScan(hearth, id) {
 
 test('a scan is followed over a WebSocket to its end', async () => {
   const hearth = await start({ models: { a: { say: 'ash adder' } } });
-  for (let i = 0; i < 3000; i++) fs.writeFileSync(path.join(hearth.models, `m-${i}.gguf`), 'bad');
+  for (let i = 0; i < 3000; i++) fs.writeFileSync(path.join(hearth.models, `m-${i}.gguf`), `bad ${i}`);
   const first = await hearth.api('POST', '/api/models/scan?wait=false');
   assert.equal(first.status, 202, JSON.stringify(first));
   const second = await hearth.api('POST', '/api/models/scan?wait=false');
