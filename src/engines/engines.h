@@ -67,7 +67,7 @@ struct engine_manifest {
     const char *const *binaries; /* tried in order on PATH */
     const char *install_hint;
     /* Of a program in Python: the distribution that does its work, whose
-     * version matters beside its own, "mlx-lm"; or "". */
+     * version matters beside its own, "mlx-lm"; "" or NULL: none. */
     const char *python_package;
     const char *const *version_args;
     const char *const *help_args;

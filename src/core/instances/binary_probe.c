@@ -154,7 +154,8 @@ ask_package(struct entry *entry, const char *package)
     };
     char python[PYTHON_PATH_BYTES];
     struct strbuf out = STRBUF_INIT(ANSWER_BYTES);
-    if (package[0] != '\0' && python_of(entry->binary.path, python) == 0 &&
+    if (package != NULL && package[0] != '\0' &&
+        python_of(entry->binary.path, python) == 0 &&
         ask(python, args, &out) == 0)
         (void)engine_parse_version(strbuf_view(&out), &entry->arena,
                                    &entry->binary.package_version);
