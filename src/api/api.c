@@ -24,6 +24,7 @@ api_new(const struct api_options *options)
     api->n_refs = 1;
     api->options = *options;
     list_init(&api->calls);
+    event_ring_init(&api->ring, api);
     api->routes = calloc(n_api_rows, sizeof *api->routes);
     api->live = live_new(api);
     if (api->routes == NULL || api->live == NULL) {
@@ -55,6 +56,7 @@ api_free(struct api *api)
     if (api == NULL)
         return;
     live_close(api->live);
+    event_ring_release(&api->ring);
     api->is_closed = true; /* calls that still wait for a store end it */
     api_unref(api);
 }

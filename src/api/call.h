@@ -10,6 +10,7 @@
 #define API_CALL_H
 
 #include "api/api.h"
+#include "api/event_ring.h"
 #include "api/rows.h"
 #include "base/arena.h"
 #include "base/limits.h"
@@ -35,6 +36,7 @@ struct api {
     int64_t memory_bytes; /* of the machine and its GPUs; 0: not asked yet */
     char *url;            /* or NULL */
     struct live *live;
+    struct event_ring ring;
 };
 
 struct call {

@@ -25,22 +25,40 @@ write_options(struct str id, struct json_writer *out)
     json_object_end(out);
 }
 
+/* Both versions are mlx-lm's, which loads the model. */
 static void
 write_support(const char *family, const struct engine_binary *binary,
               const struct error *error, const struct engine_manifest *manifest,
               struct json_writer *out)
 {
-    bool has_version =
-        binary != NULL && binary->version != NULL && *binary->version != '\0';
+    const char *required = mlx_required_version(family);
+    const char *installed = binary == NULL || binary->package_version[0] == '\0'
+                                ? NULL
+                                : binary->package_version;
+    bool reaches =
+        required == NULL ||
+        (installed != NULL &&
+         mlx_version_reaches(str_from(installed), str_from(required)));
+    char reason[256];
+    snprintf(reason, sizeof reason,
+             "models of the family %s need mlx-lm %s or later; installed: %s",
+             family == NULL ? "" : family, required == NULL ? "" : required,
+             installed == NULL ? "none that its Python tells of" : installed);
     json_key(out, "version_support");
     json_object_begin(out);
-    member_bool(out, "supported", binary != NULL);
-    member_text(out, "installed_version", has_version ? binary->version : NULL);
-    member_text(out, "required_version", mlx_required_version(family));
-    member_text(out, "error", binary == NULL ? error->message : NULL);
-    member_text(out, "upgrade_command",
-                binary == NULL && manifest != NULL ? manifest->install_hint
-                                                   : NULL);
+    member_bool(out, "supported", binary != NULL && reaches);
+    member_text(out, "installed_version", installed);
+    member_text(out, "required_version", required);
+    member_text(out, "error",
+                binary == NULL ? error->message
+                : reaches      ? NULL
+                               : reason);
+    if (binary == NULL)
+        member_text(out, "upgrade_command",
+                    manifest == NULL ? NULL : manifest->install_hint);
+    else
+        member_text(out, "upgrade_command",
+                    reaches ? NULL : "pip install -U mlx-lm");
     json_object_end(out);
 }
 

@@ -118,6 +118,16 @@ read_request(struct call *call, struct hub_request *request)
 }
 
 static bool
+is_priority(int64_t priority, struct error *error)
+{
+    if (priority >= -1000 && priority <= 1000)
+        return true;
+    error_field(error, "priority", "must be from -1000 to 1000, not %lld",
+                (long long)priority);
+    return false;
+}
+
+static bool
 read_order(struct call *call, struct download_order *order)
 {
     struct error error;
@@ -125,15 +135,13 @@ read_order(struct call *call, struct download_order *order)
         .target = input_text(call, "target"),
         .priority = input_int(call, "priority"),
         .limit_bytes_per_s = input_int(call, "limit_bytes_per_s"),
+        .limit_hours = input_text(call, "limit_hours"),
     };
-    if (order->limit_bytes_per_s < 0)
-        error_field(&error, "limit_bytes_per_s", "must be 0 or more, not %lld",
-                    (long long)order->limit_bytes_per_s);
-    else if (order->priority < -1000 || order->priority > 1000)
-        error_field(&error, "priority", "must be from -1000 to 1000, not %lld",
-                    (long long)order->priority);
-    else
-        return true;
+    if (downloads_check_limit(order->limit_bytes_per_s, order->limit_hours,
+                              &error) == 0) {
+        if (is_priority(order->priority, &error))
+            return true;
+    }
     reply_error(call, &error);
     return false;
 }
@@ -376,15 +384,33 @@ downloads_do_priority(struct call *call)
 {
     struct error error;
     int64_t priority = input_int(call, "priority");
-    if (priority < -1000 || priority > 1000)
-        error_field(&error, "priority", "must be from -1000 to 1000, not %lld",
-                    (long long)priority);
-    else if (downloads_set_priority(call->api->options.downloads,
-                                    call->params[0], priority, &error) == 0) {
+    if (is_priority(priority, &error) &&
+        downloads_set_priority(call->api->options.downloads, call->params[0],
+                               priority, &error) == 0)
         downloads_show(call);
+    else
+        reply_error(call, &error);
+}
+
+/* What is not given stays; no limit has no hours. */
+void
+downloads_do_limit(struct call *call)
+{
+    struct error error;
+    const struct download *d = call_download(call);
+    if (d == NULL)
         return;
-    }
-    reply_error(call, &error);
+    int64_t bytes_per_s = download_limit(d);
+    struct str hours = download_limit_hours(d);
+    if (json_as_int(json_get(call->input, "limit_bytes_per_s"), &bytes_per_s) &&
+        bytes_per_s == 0)
+        hours = STR("");
+    json_as_text(json_get(call->input, "limit_hours"), &hours);
+    if (downloads_set_limit(call->api->options.downloads, call->params[0],
+                            bytes_per_s, hours, &error) == 0)
+        downloads_show(call);
+    else
+        reply_error(call, &error);
 }
 
 void

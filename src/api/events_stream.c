@@ -1,6 +1,8 @@
 /* GET /api/events: the bus as a live view. A snapshot first (profiles,
- * servers, library), then every change with its number; the last event says
- * why the stream ended.
+ * servers, library), then every change with its id; the last event says why
+ * the stream ended. A client that comes back with Last-Event-ID is told
+ * "resumed" instead, and what it missed (event_ring.h); a snapshot if that is
+ * not kept any more.
  *
  * The lines of engines (instance.log) come only when `types` names them. A
  * reader that is behind loses log events first and is told how many; one
@@ -104,6 +106,27 @@ write_payload(struct api *api, const struct event *event,
     }
 }
 
+void
+event_write(struct api *api, const struct event *event, struct json_writer *out)
+{
+    json_object_begin(out);
+    member_text(out, "type", event_type_name(event->type));
+    member_int(out, "at_ms", event->at_ms);
+    member_text(out, "subject", event->subject);
+    json_key(out, "data");
+    write_payload(api, event, out);
+    json_object_end(out);
+}
+
+static void
+send_event(struct watcher *watcher, uint64_t seq, enum event_type type,
+           struct str data)
+{
+    char id[EVENT_ID_BYTES];
+    event_ring_write_id(&watcher->sse.call->api->ring, seq, id);
+    sse_event(&watcher->sse, id, event_type_name(type), data);
+}
+
 static void
 on_event(struct subscription *subscription, const struct event *event)
 {
@@ -117,21 +140,19 @@ on_event(struct subscription *subscription, const struct event *event)
         end_watcher(watcher, "the reader did not keep up");
         return;
     }
+    struct api *api = watcher->sse.call->api;
+    const struct ring_entry *kept = event_ring_newest(&api->ring, event->seq);
+    if (kept != NULL) { /* the ring was told first */
+        send_event(watcher, kept->seq, kept->type,
+                   (struct str){ kept->text, kept->n });
+        return;
+    }
     struct strbuf data = STRBUF_INIT(SNAPSHOT_BYTES_MAX);
     struct json_writer w;
     json_writer_init(&w, &data);
-    json_object_begin(&w);
-    member_text(&w, "type", event_type_name(event->type));
-    member_int(&w, "at_ms", event->at_ms);
-    member_text(&w, "subject", event->subject);
-    json_key(&w, "data");
-    write_payload(watcher->sse.call->api, event, &w);
-    json_object_end(&w);
-    char id[24];
-    snprintf(id, sizeof id, "%" PRIu64, event->seq);
+    event_write(api, event, &w);
     if (!strbuf_failed(&data))
-        sse_event(&watcher->sse, id, event_type_name(event->type),
-                  strbuf_view(&data));
+        send_event(watcher, event->seq, event->type, strbuf_view(&data));
     strbuf_release(&data);
 }
 
@@ -188,11 +209,35 @@ send_snapshot(struct watcher *watcher)
         model_write(api, library_at(library, i), &w);
     json_array_end(&w);
     json_object_end(&w);
+    char id[EVENT_ID_BYTES];
+    event_ring_write_id(&api->ring, api->options.events->next_seq - 1, id);
     if (!strbuf_failed(&data))
-        sse_event(&watcher->sse, NULL, "snapshot", strbuf_view(&data));
+        sse_event(&watcher->sse, id, "snapshot", strbuf_view(&data));
     else
         end_watcher(watcher, "there is not enough memory for a snapshot");
     strbuf_release(&data);
+}
+
+/* What was told since then. False: that is not known any more. */
+static bool
+send_missed(struct watcher *watcher, struct str last_id, uint32_t types)
+{
+    const struct event_ring *ring = &watcher->sse.call->api->ring;
+    const struct ring_entry *entry = NULL;
+    uint64_t seq;
+    int64_t n = 0;
+    char data[64];
+    if (!event_ring_reaches(ring, last_id, &seq))
+        return false;
+    while ((entry = event_ring_next(ring, entry, seq)) != NULL)
+        n += (types & UINT32_C(1) << entry->type) != 0;
+    snprintf(data, sizeof data, "{\"missed\":%" PRId64 "}", n);
+    sse_event(&watcher->sse, NULL, "resumed", str_from(data));
+    while ((entry = event_ring_next(ring, entry, seq)) != NULL)
+        if ((types & UINT32_C(1) << entry->type) != 0)
+            send_event(watcher, entry->seq, entry->type,
+                       (struct str){ entry->text, entry->n });
+    return true;
 }
 
 /* The bits of ?types=; names that do not exist are 422. */
@@ -233,6 +278,9 @@ events_follow(struct call *call)
         reply_errorf(call, ERR_NO_MEMORY, "there is not enough memory");
         return;
     }
+    struct str last_id = http_headers_get(http_request(call->exchange)->headers,
+                                          "last-event-id");
+    event_ring_open(&call->api->ring);
     if (!sse_begin(&watcher->sse, call))
         return;
     call->state = watcher;
@@ -246,5 +294,6 @@ events_follow(struct call *call)
     if (interval_s > 0 && call->api->options.metrics != NULL)
         metrics_watch_start(call->api->options.metrics, &watcher->measuring,
                             interval_s * SECOND_MS);
-    send_snapshot(watcher);
+    if (!send_missed(watcher, last_id, types))
+        send_snapshot(watcher);
 }

@@ -53,18 +53,23 @@ write_device(const struct fit_device *device, struct json_writer *out)
 }
 
 static void
-write_projector_note(int64_t n_bytes, struct json_writer *out)
+write_projector_note(int64_t n_bytes, bool is_counted, struct json_writer *out)
 {
-    char note[200];
+    char note[240];
     snprintf(note, sizeof note,
-             "Its projector (%.0f MiB) is not counted: it is loaded only for a "
-             "profile whose options name it as mmproj.",
+             is_counted
+                 ? "Its projector (%.0f MiB) is counted with its weights; what "
+                   "it computes with depends on the picture."
+                 : "Its projector (%.0f MiB) is not counted: engines load it "
+                   "only for a profile whose options name it as mmproj, and "
+                   "none does. mmproj=true counts it.",
              (double)n_bytes / MIB);
     json_text(out, note);
 }
 
 static void
-write_notes(const struct fit_facts *facts, struct json_writer *out)
+write_notes(const struct fit_facts *facts, const struct fit_result *result,
+            struct json_writer *out)
 {
     json_key(out, "notes");
     json_array_begin(out);
@@ -77,7 +82,8 @@ write_notes(const struct fit_facts *facts, struct json_writer *out)
         json_text(out, "llama-server keeps prompts in RAM as it is used, up "
                        "to its --cache-ram; that is not counted.");
     if (facts->projector_bytes > 0)
-        write_projector_note(facts->projector_bytes, out);
+        write_projector_note(facts->projector_bytes,
+                             result->parts[FIT_PROJECTOR] > 0, out);
     json_array_end(out);
 }
 
@@ -129,7 +135,7 @@ write_fit(const char *model_id, const struct fit_remote *remote,
     for (size_t d = 0; d < result->n_devices; d++)
         write_device(&result->devices[d], out);
     json_array_end(out);
-    write_notes(facts, out);
+    write_notes(facts, result, out);
     write_remote(remote, out);
     json_object_end(out);
 }
@@ -169,7 +175,28 @@ query_options(struct call *call)
         .type_k = query_type(call, "cache_type_k"),
         .type_v = query_type(call, "cache_type_v"),
         .gpu_layers = query_int(call, "gpu_layers", -1),
+        .has_projector = query_bool(call, "mmproj", false),
     };
+}
+
+/* Whether a profile gives the model's projector to its engine. */
+static bool
+is_projector_used(const struct profiles *profiles, const struct model *model)
+{
+    bool is_used = false;
+    if (model->mmproj_path[0] == '\0')
+        return false;
+    for (size_t i = 0; i < profiles_count(profiles) && !is_used; i++) {
+        const struct profile *profile = profiles_at(profiles, i);
+        struct str path = STR("");
+        struct json_doc *doc =
+            json_parse(str_from(profile->options_json), NULL);
+        if (doc != NULL)
+            json_as_text(json_get(json_root(doc), "mmproj"), &path);
+        is_used = str_is(path, model->mmproj_path);
+        json_doc_free(doc);
+    }
+    return is_used;
 }
 
 void
@@ -179,7 +206,10 @@ models_fit(struct call *call)
     struct error error;
     if (model == NULL)
         return;
-    const struct fit_options options = query_options(call);
+    struct fit_options options = query_options(call);
+    if (query_text(call, "mmproj").n == 0)
+        options.has_projector =
+            is_projector_used(call->api->options.profiles, model);
     struct fit_call *asked = arena_alloc(&call->arena, sizeof *asked);
     if (asked == NULL) {
         reply_errorf(call, ERR_NO_MEMORY, "out of memory");

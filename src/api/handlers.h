@@ -2,6 +2,8 @@
 #ifndef API_HANDLERS_H
 #define API_HANDLERS_H
 
+#include <inttypes.h>
+
 #include "api/call.h"
 
 /* profiles.c */
@@ -99,6 +101,7 @@ void downloads_do_resume(struct call *call);
 void downloads_do_retry(struct call *call);
 void downloads_do_cancel(struct call *call);
 void downloads_do_priority(struct call *call);
+void downloads_do_limit(struct call *call);
 void history_list(struct call *call);
 void history_remove(struct call *call);
 void history_clear(struct call *call);
@@ -107,6 +110,7 @@ void history_again(struct call *call);
 /* download_views.c */
 void downloads_follow(struct call *call);
 void downloads_follow_socket(struct call *call);
+void scan_follow_socket(struct call *call);
 
 /* events_stream.c */
 void events_follow(struct call *call);
@@ -149,6 +153,13 @@ void model_write(struct api *api, const struct model *model,
                  struct json_writer *out);
 /* The model that `{id}` names, or NULL when it has answered 404. */
 const struct model *call_model(struct call *call);
+/* Tasks of scans, as they are named outside. */
+#define SCAN_ID_PREFIX "scan-"
+#define SCAN_ID_FORMAT SCAN_ID_PREFIX "%" PRId64
+enum { SCAN_ID_BYTES = 32 };
+/* As the scan of that number sees it: it may be still to come. */
+void scan_write_of(int64_t number, const struct library_progress *progress,
+                   struct json_writer *out);
 void scan_write(const struct library_progress *progress,
                 struct json_writer *out);
 void log_entry_write(const struct log_entry *entry, struct json_writer *out);

@@ -219,8 +219,19 @@ asked_category(const struct call *call)
 }
 
 static void
-on_moved(void *ctx, const struct model *model, const char *old_path,
-         const struct error *error)
+write_names(const char *key, const struct text_list *names,
+            struct json_writer *out)
+{
+    json_key(out, key);
+    json_array_begin(out);
+    for (size_t i = 0; i < names->n; i++)
+        json_text(out, names->at[i]);
+    json_array_end(out);
+}
+
+static void
+on_moved(void *ctx, const struct model *model,
+         const struct library_moved *moved, const struct error *error)
 {
     struct call *call = ctx;
     if (call_is_open(call) && error != NULL) {
@@ -229,8 +240,11 @@ on_moved(void *ctx, const struct model *model, const char *old_path,
         struct json_writer *w = reply_begin(call);
         json_object_begin(w);
         member_int(w, "moved_count", 1);
-        member_text(w, "old_path", old_path);
+        member_text(w, "old_path", moved->old_path);
         member_text(w, "new_path", model == NULL ? "" : model->path);
+        write_names("moved_names", &moved->moved, w);
+        write_names("relinked_names", &moved->relinked, w);
+        write_names("left_names", &moved->left, w);
         member_text(w, "message", comfy_hint);
         json_object_end(w);
         reply_end(call, 200);
@@ -267,7 +281,7 @@ static void bulk_next(struct bulk *bulk);
 
 static void
 add_detail(struct bulk *bulk, struct str id, const struct model *model,
-           const struct error *error)
+           const struct library_moved *moved, const struct error *error)
 {
     struct json_writer w;
     if (bulk->details.n > 0)
@@ -281,6 +295,8 @@ add_detail(struct bulk *bulk, struct str id, const struct model *model,
         member_text(&w, "error", error->message);
     else
         member_text(&w, "new_path", model == NULL ? "" : model->path);
+    if (error == NULL && moved->left.n > 0)
+        write_names("left_names", &moved->left, &w);
     json_object_end(&w);
     bulk->n_moved += error == NULL;
     bulk->n_failed += error != NULL;
@@ -323,12 +339,11 @@ bulk_end(struct bulk *bulk)
 }
 
 static void
-on_bulk_moved(void *ctx, const struct model *model, const char *old_path,
-              const struct error *error)
+on_bulk_moved(void *ctx, const struct model *model,
+              const struct library_moved *moved, const struct error *error)
 {
-    (void)old_path;
     struct bulk *bulk = ctx;
-    add_detail(bulk, bulk_id(bulk), model, error);
+    add_detail(bulk, bulk_id(bulk), model, moved, error);
     bulk->at++;
     bulk_next(bulk);
 }
@@ -352,7 +367,7 @@ bulk_next(struct bulk *bulk)
                          on_bulk_moved, bulk);
             return;
         }
-        add_detail(bulk, id, NULL, &error);
+        add_detail(bulk, id, NULL, NULL, &error);
     }
     bulk_end(bulk);
 }

@@ -259,7 +259,22 @@ models_duplicates(struct call *call)
 void
 scan_write(const struct library_progress *progress, struct json_writer *out)
 {
+    scan_write_of(progress->number, progress, out);
+}
+
+void
+scan_write_of(int64_t number, const struct library_progress *progress,
+              struct json_writer *out)
+{
+    char id[SCAN_ID_BYTES];
+    snprintf(id, sizeof id, SCAN_ID_FORMAT, number);
+    bool is_waiting = number > progress->number;
     json_object_begin(out);
+    member_text(out, "task_id", id);
+    member_text(out, "status",
+                is_waiting             ? "queued"
+                : progress->is_running ? "running"
+                                       : "completed");
     member_bool(out, "is_running", progress->is_running);
     member_int(out, "n_models", (int64_t)progress->n_found);
     member_int(out, "n_read", (int64_t)progress->n_read);
@@ -270,11 +285,12 @@ scan_write(const struct library_progress *progress, struct json_writer *out)
 }
 
 static void
-reply_scan(struct call *call, int status)
+reply_scan(struct call *call, int status, int64_t number)
 {
     struct library_progress progress;
     library_progress(call->api->options.library, &progress);
-    scan_write(&progress, reply_begin(call));
+    scan_write_of(number > 0 ? number : progress.number, &progress,
+                  reply_begin(call));
     reply_end(call, status);
 }
 
@@ -283,14 +299,14 @@ on_scanned(void *ctx)
 {
     struct call *call = ctx;
     if (call_is_open(call) && !call->api->is_closed)
-        reply_scan(call, 200);
+        reply_scan(call, 200, 0);
     call_unref(call);
 }
 
 void
 models_scan_show(struct call *call)
 {
-    reply_scan(call, 200);
+    reply_scan(call, 200, 0);
 }
 
 void
@@ -300,8 +316,7 @@ models_scan(struct call *call)
         library_scan(call->api->options.library, on_scanned, call_ref(call));
         return;
     }
-    library_scan(call->api->options.library, NULL, NULL);
-    reply_scan(call, 202);
+    reply_scan(call, 202, library_scan(call->api->options.library, NULL, NULL));
 }
 
 /* ---- what the user says ---- */

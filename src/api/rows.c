@@ -106,6 +106,8 @@ static const struct query_param delete_model_query[] = {
     { "cache_type_v", QUERY_CHOICE, 0, 0, fit_cache_types, "f16" },       \
     { "gpu_layers", QUERY_INT, 0, FIT_LAYERS_MAX + 1, NULL,               \
       "Blocks, and the output, on GPUs (as many as fit)." },              \
+    { "mmproj", QUERY_BOOL, 0, 0, NULL,                                   \
+      "Count the projector, too (whether a profile names it as mmproj)." }, \
     { NULL }
 /* clang-format on */
 static const struct query_param fit_query[] = { FIT_PARAMS };
@@ -262,9 +264,15 @@ const struct api_row api_rows[] = {
     { "POST", "/api/models/download/{task}/priority", CONTROL,
       downloads_do_priority, "Change the place in the queue", "200",
       &schema_priority, &schema_download, NULL, 0 },
+    { "POST", "/api/models/download/{task}/limit", CONTROL, downloads_do_limit,
+      "Change how fast it may be, and when", "200", &schema_limit,
+      &schema_download, NULL, 0 },
     { "GET", "/ws/download/{task}", READ, downloads_follow_socket,
       "Follow a download over a WebSocket", "101", NULL, NULL, NULL,
       ROW_WEBSOCKET },
+    { "GET", "/ws/scan/{task}", READ, scan_follow_socket,
+      "Follow a scan of the model folders over a WebSocket", "101", NULL, NULL,
+      NULL, ROW_WEBSOCKET },
     { "GET", "/api/history", READ, history_list,
       "Downloads that have ended, newest first", "200", NULL, &schema_downloads,
       history_query, 0 },

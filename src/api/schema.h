@@ -88,7 +88,7 @@ extern const struct schema schema_model_patch, schema_model_files;
 extern const struct schema schema_move, schema_moved;
 extern const struct schema schema_bulk_move, schema_bulk_moved;
 extern const struct schema schema_model_groups, schema_fit;
-extern const struct schema schema_download_order, schema_priority;
+extern const struct schema schema_download_order, schema_priority, schema_limit;
 extern const struct schema schema_download, schema_downloads;
 extern const struct schema schema_hub_found, schema_hub_files;
 extern const struct schema schema_token, schema_token_owner, schema_detected;

@@ -386,7 +386,14 @@ const struct schema schema_model = { "Model", SCHEMA_OBJECT, FIELDS(model_more),
                                      .record = RECORD_MODEL };
 const struct schema schema_models = { .type = SCHEMA_ARRAY,
                                       .of = &schema_model };
+static const char *const scan_states[] = { "queued", "running", "completed",
+                                           NULL };
+static const struct schema schema_scan_state = { .type = SCHEMA_TEXT,
+                                                 .choices = scan_states };
 static const struct schema_field scan_fields[] = {
+    { "task_id", &schema_text, 0, "For /ws/scan/{task}." },
+    { "status", &schema_scan_state, 0,
+      "queued: the numbers are those of the scan before it." },
     { "is_running", &schema_bool, 0, NULL },
     { "n_models", &schema_int, 0, NULL },
     { "n_read", &schema_int, 0, "Heads that were read." },
@@ -430,6 +437,12 @@ static const struct schema_field moved_fields[] = {
     { "moved_count", &schema_int, 0, NULL },
     { "old_path", &schema_text, 0, NULL },
     { "new_path", &schema_text, 0, NULL },
+    { "moved_names", &schema_texts, 0,
+      "Hard links to the file in its folder, which went along." },
+    { "relinked_names", &schema_texts, 0,
+      "Links to it, which lead to the new path now." },
+    { "left_names", &schema_texts, 0,
+      "Further names that are as they were: the file is still there, too." },
     { "message", &schema_text, 0, NULL },
 };
 const struct schema schema_moved = { .type = SCHEMA_OBJECT,
@@ -444,6 +457,7 @@ static const struct schema_field move_detail_fields[] = {
     { "id", &schema_text, 0, NULL },
     { "status", &schema_text, 0, "moved or failed" },
     { "new_path", &schema_text, OPT, NULL },
+    { "left_names", &schema_texts, OPT, "Further names that stay." },
     { "error", &schema_text, OPT, NULL },
 };
 static const struct schema schema_move_detail = { .type = SCHEMA_OBJECT,

@@ -45,6 +45,8 @@ static const struct schema_field order_fields[] = {
     { "target", &schema_long_text, OPT,
       "Absolute folder, below a model folder." },
     { "limit_bytes_per_s", &schema_int, OPT, "0: none." },
+    { "limit_hours", &schema_long_text, OPT,
+      "When that limit holds, local time: 08:00-22:30; empty: always." },
     { "priority", &schema_int, OPT, "Higher ones go first; 0." },
     { "dry_run", &schema_bool, OPT, "Only say what would be downloaded." },
 };
@@ -56,6 +58,14 @@ static const struct schema_field priority_fields[] = {
 };
 const struct schema schema_priority = { .type = SCHEMA_OBJECT,
                                         FIELDS(priority_fields) };
+
+static const struct schema_field limit_fields[] = {
+    { "limit_bytes_per_s", &schema_int, OPT, "0: none." },
+    { "limit_hours", &schema_long_text, OPT,
+      "When it holds, local time: 08:00-22:30; empty: always." },
+};
+const struct schema schema_limit = { .type = SCHEMA_OBJECT,
+                                     FIELDS(limit_fields) };
 
 /* ---- records ---- */
 
@@ -95,6 +105,7 @@ static const struct schema_field download_fields[] = {
     { "kind", &schema_text, 0, NULL },
     { "target", &schema_text, 0, "The folder." },
     { "limit_bytes_per_s", &schema_int, OPT, NULL },
+    { "limit_hours", &schema_text, OPT, "Empty: always." },
     { "priority", &schema_int, OPT, NULL },
     { "progress", &schema_int, OPT, "Percent; 100 only at the end." },
     { "downloaded_bytes", &schema_int, OPT, NULL },
@@ -177,8 +188,10 @@ static const struct schema_field recommended_fields[] = {
 static const struct schema schema_recommended = { .type = SCHEMA_OBJECT,
                                                   FIELDS(recommended_fields) };
 static const struct schema_field support_fields[] = {
-    { "supported", &schema_bool, 0, "mlx-openai-server is installed." },
-    { "installed_version", &schema_text, NUL, NULL },
+    { "supported", &schema_bool, 0,
+      "mlx-openai-server is installed, with an mlx-lm that loads the family." },
+    { "installed_version", &schema_text, NUL,
+      "Of the mlx-lm that mlx-openai-server would use, where it tells." },
     { "required_version", &schema_text, NUL,
       "Of mlx-lm, where the family needs a newer one than the first." },
     { "error", &schema_text, NUL, NULL },

@@ -174,3 +174,28 @@ cli_int(const struct cli *cli, const char *option, int64_t min, int64_t max,
     *ret_value = value;
     return 0;
 }
+
+int
+cli_rate(const char *what, const char *text, int64_t *ret_bytes_per_s)
+{
+    static const char units[] = "kmgt";
+    struct str number = str_from(text);
+    double value = 0;
+    int64_t factor = 1;
+    if (number.n > 1) {
+        char last = (char)(number.p[number.n - 1] | 0x20);
+        const char *unit = strchr(units, last);
+        if (unit != NULL && *unit != '\0') {
+            factor = (int64_t)1 << (10 * (unit - units + 1));
+            number.n--;
+        }
+    }
+    if (str_to_double(number, &value) != 0 || value * (double)factor < 1 ||
+        value * (double)factor > 1e12)
+        return cli_fail(CLI_USAGE,
+                        "%s: \"%s\" is no rate like 500k, 10M or 1.5G (bytes "
+                        "per second)",
+                        what, text);
+    *ret_bytes_per_s = (int64_t)(value * (double)factor);
+    return CLI_OK;
+}

@@ -70,6 +70,10 @@ const char *cli_environment(const struct cli *cli, const char *name);
 int cli_int(const struct cli *cli, const char *option, int64_t min, int64_t max,
             int64_t *ret_value);
 
+/* "10M", "500k", "1.5G", "800000": bytes per second, powers of 1024. CLI_OK,
+ * or CLI_USAGE with the complaint printed, which names `what`. */
+int cli_rate(const char *what, const char *text, int64_t *ret_bytes_per_s);
+
 /* The option tables that a command's flags add, for help and parsing:
  * table by table, until NULL. */
 const struct cli_option *cli_options(const struct cli_command *command,

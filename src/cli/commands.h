@@ -21,6 +21,7 @@
     X(downloads_resume)  \
     X(downloads_retry)   \
     X(downloads_cancel)  \
+    X(downloads_limit)   \
     X(models_list)       \
     X(models_show)       \
     X(models_rm)         \

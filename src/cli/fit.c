@@ -99,6 +99,8 @@ add_options(struct cli *cli, struct strbuf *target)
     for (size_t i = 0; i < sizeof passed / sizeof passed[0]; i++)
         client_add_query(target, passed[i].query,
                          cli_value(cli, passed[i].option));
+    if (cli_has(cli, "mmproj"))
+        client_add_query(target, "mmproj", "true");
 }
 
 /* ORG/NAME[:VARIANT][@REVISION], as hearth pull has it. */
@@ -184,6 +186,7 @@ static const struct cli_option options[] = {
     { "cache-type-k", 0, "TYPE", "of cached keys: f16, q8_0, q4_0, ..." },
     { "cache-type-v", 0, "TYPE", "of cached values" },
     { "gpu-layers", 'g', "N", "blocks on GPUs (as many as fit)" },
+    { "mmproj", 0, NULL, "count its projector, too, as for pictures" },
     { "variant", 0, "NAME", "on Hugging Face: this quantization" },
     { "file", 0, "PATH", "on Hugging Face: this file" },
     { "revision", 0, "REV", "on Hugging Face: branch, tag or commit" },

@@ -158,6 +158,10 @@ print_moved(const struct cli *cli, const struct json *data)
     if (cli_has(cli, "json"))
         return print_json(data);
     printf("%s\n", text_of(data, "new_path", "moved", path, sizeof path));
+    const struct json *left = json_get(data, "left_names");
+    for (size_t i = 0; i < json_count(left); i++)
+        fprintf(stderr, "another name of it stays: %s\n",
+                format_value(json_at(left, i), path, sizeof path));
     return CLI_OK;
 }
 

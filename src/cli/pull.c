@@ -38,32 +38,6 @@ is_url(struct str text)
     return str_contains(text, STR("://")); /* of any kind: the daemon says */
 }
 
-/* "10M", "500k", "1.5G", "800000": bytes per second, powers of 1024. */
-static int
-rate_of(const char *text, int64_t *ret_bytes_per_s)
-{
-    static const char units[] = "kmgt";
-    struct str number = str_from(text);
-    double value = 0;
-    int64_t factor = 1;
-    if (number.n > 1) {
-        char last = (char)(number.p[number.n - 1] | 0x20);
-        const char *unit = strchr(units, last);
-        if (unit != NULL && *unit != '\0') {
-            factor = (int64_t)1 << (10 * (unit - units + 1));
-            number.n--;
-        }
-    }
-    if (str_to_double(number, &value) != 0 || value * (double)factor < 1 ||
-        value * (double)factor > 1e12)
-        return cli_fail(CLI_USAGE,
-                        "--limit-rate: \"%s\" is no rate like 500k, 10M or "
-                        "1.5G (bytes per second)",
-                        text);
-    *ret_bytes_per_s = (int64_t)(value * (double)factor);
-    return CLI_OK;
-}
-
 /* MODEL is a URL, or ORG/NAME[:VARIANT][@REVISION] of Hugging Face, or with
  * --source civitai a number. */
 static void
@@ -116,8 +90,10 @@ write_request(const struct cli *cli, struct strbuf *body)
     struct json_writer out;
     const char *rate = cli_value(cli, "limit-rate");
     int64_t bytes_per_s = 0, priority = 0;
-    if (rate != NULL && rate_of(rate, &bytes_per_s) != CLI_OK)
+    if (rate != NULL && cli_rate("--limit-rate", rate, &bytes_per_s) != CLI_OK)
         return CLI_USAGE;
+    if (rate == NULL && cli_has(cli, "limit-hours"))
+        return cli_fail(CLI_USAGE, "--limit-hours: --limit-rate is missing");
     if (cli_int(cli, "priority", -100, 100, &priority) != 0)
         return CLI_USAGE;
     json_writer_init(&out, body);
@@ -129,6 +105,7 @@ write_request(const struct cli *cli, struct strbuf *body)
         json_key(&out, "limit_bytes_per_s");
         json_int(&out, bytes_per_s);
     }
+    add_text(&out, "limit_hours", str_from(cli_value(cli, "limit-hours")));
     if (cli_has(cli, "priority")) {
         json_key(&out, "priority");
         json_int(&out, priority);
@@ -335,6 +312,7 @@ static const struct cli_option options[] = {
     { "to", 0, "DIR", "into this folder instead of the usual place" },
     { "name", 0, "FILE", "of a URL: keep it under this name" },
     { "limit-rate", 0, "RATE", "at most so many bytes per second: 10M" },
+    { "limit-hours", 0, "HOURS", "only at these: 08:00-22:30, local time" },
     { "priority", 'p', "N", "higher ones go first (-100 to 100)" },
     { "dry-run", 'n', NULL, "only say what would be downloaded" },
     { "no-wait", 0, NULL, "print the task's id and go" },

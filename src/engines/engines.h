@@ -66,6 +66,9 @@ struct engine_manifest {
     const char *title;
     const char *const *binaries; /* tried in order on PATH */
     const char *install_hint;
+    /* Of a program in Python: the distribution that does its work, whose
+     * version matters beside its own, "mlx-lm"; "" or NULL: none. */
+    const char *python_package;
     const char *const *version_args;
     const char *const *help_args;
     /* Template after the binary. ${host} ${port} ${model} ${name} are
@@ -112,8 +115,9 @@ const struct engine_manifest *engines_at(const struct engines *engines,
 /* What an installed binary said of itself. */
 struct engine_binary {
     const char *path;
-    const char *version;      /* "" unknown */
-    const char *const *flags; /* sorted, NULL-terminated; NULL: not known */
+    const char *version;         /* "" unknown */
+    const char *package_version; /* of its python_package; "" unknown */
+    const char *const *flags;    /* sorted, NULL-terminated; NULL: not known */
 };
 /* Reads flags out of --help output and the version out of --version
  * output; everything lives in the arena. */

@@ -296,7 +296,10 @@ read_errors(struct reader *r, const struct json *json,
         check_members(r, row, members);
         errors[i].contains = read_text(r, row, "contains", "");
         errors[i].advice = read_text(r, row, "advice", "");
-        errors[i].code = error_from_wire(read_text(r, row, "code", ""));
+        const char *code = read_text(r, row, "code", "");
+        if (code == NULL) /* out of memory */
+            break;
+        errors[i].code = error_from_wire(code);
         if (errors[i].code == ERR_COUNT)
             fail(r, "code", "the name of an error");
         if (!r->failed && errors[i].contains[0] == '\0')
@@ -346,13 +349,13 @@ read_manifest(struct reader *r, const struct json *json,
               struct engine_manifest *m)
 {
     static const char *const members[] = {
-        "name",         "title",      "binaries",   "install_hint",
-        "version_args", "help_args",  "argv",       "options",
-        "ready_path",   "probe",      "serves",     "model_field",
-        "model_name",   "key",        "is_router",  "needs_model",
-        "model_ids",    "model_file", "value_form", "skips_listener_check",
-        "slots",        "stop",       "errors",     "env",
-        NULL,
+        "name",           "title",      "binaries",   "install_hint",
+        "version_args",   "help_args",  "argv",       "options",
+        "ready_path",     "probe",      "serves",     "model_field",
+        "model_name",     "key",        "is_router",  "needs_model",
+        "model_ids",      "model_file", "value_form", "skips_listener_check",
+        "slots",          "stop",       "errors",     "env",
+        "python_package", NULL,
     };
     check_members(r, json, members);
     m->name = read_text(r, json, "name", NULL);
@@ -361,6 +364,7 @@ read_manifest(struct reader *r, const struct json *json,
     m->title = read_text(r, json, "title", m->name);
     m->binaries = texts_or_none(read_texts(r, json, "binaries"));
     m->install_hint = read_text(r, json, "install_hint", "");
+    m->python_package = read_text(r, json, "python_package", "");
     m->version_args = texts_or_none(read_texts(r, json, "version_args"));
     m->help_args = texts_or_none(read_texts(r, json, "help_args"));
     m->argv = texts_or_none(read_texts(r, json, "argv"));

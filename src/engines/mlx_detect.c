@@ -240,6 +240,32 @@ mlx_required_version(const char *family)
     return NULL;
 }
 
+/* The next number of a version; `rest` goes behind it and its dot. */
+static int64_t
+take_number(struct str *rest)
+{
+    int64_t number = 0;
+    size_t n = 0;
+    for (; n < rest->n && rest->p[n] >= '0' && rest->p[n] <= '9'; n++)
+        number =
+            number < 1000000000 ? 10 * number + (rest->p[n] - '0') : number;
+    bool is_more = n > 0 && n < rest->n && rest->p[n] == '.';
+    *rest = (struct str){ rest->p + n + is_more, rest->n - n - is_more };
+    return number;
+}
+
+bool
+mlx_version_reaches(struct str version, struct str required)
+{
+    while (required.n > 0) {
+        int64_t have = take_number(&version), need = take_number(&required);
+        if (have != need)
+            return have > need;
+    }
+    /* "rc1", "a2", "b1" and "dev0" come before; ".post1" and "+local" do not. */
+    return version.n == 0 || memchr("abrcd", version.p[0], 5) == NULL;
+}
+
 /* ---- size ---- */
 
 /* Eighths of a byte for each parameter. */

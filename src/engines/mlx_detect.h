@@ -24,6 +24,10 @@ const char *mlx_family(struct str model_type, const struct str *architectures,
  * an unknown family, too. */
 const char *mlx_required_version(const char *family);
 
+/* Whether a version ("0.28.4", "0.28.4rc1") is that one or a later one; one
+ * that is being prepared comes before the one it will be. */
+bool mlx_version_reaches(struct str version, struct str required);
+
 /* Bytes of the weights as the name tells them ("30B", "4bit"), overhead
  * included; 0 when the name tells no size. */
 uint64_t mlx_estimated_bytes(struct str model);

@@ -11,13 +11,15 @@
 
 #include "base/strbuf.h"
 
-enum { REASON_MAX_BYTES = 123 };
+enum { REASON_MAX_BYTES = 123, CODE_BYTES = 2 };
 
 struct websocket {
     struct websocket_options options;
     struct wslay_event_context *context;
     struct str input;
     struct strbuf *held; /* output goes here while it is not NULL */
+    char closing[CODE_BYTES + REASON_MAX_BYTES]; /* of the close frame */
+    size_t n_closing, n_to_close; /* bytes that came, that will come */
     bool has_failed;
 };
 
@@ -66,17 +68,47 @@ on_received(wslay_event_context_ptr context,
         (struct str){ (const char *)message->msg, message->msg_length });
 }
 
+static void
+close_for(wslay_event_context_ptr context, uint16_t code)
+{
+    wslay_event_queue_close(context, code, NULL, 0);
+    wslay_event_shutdown_read(context);
+}
+
 /* The library takes a close frame of one byte for one without a code; it is
  * a fault (RFC 6455, 5.5.1). */
 static void
 on_frame(wslay_event_context_ptr context,
          const struct wslay_event_on_frame_recv_start_arg *frame, void *user)
 {
-    (void)user;
-    if (frame->opcode != WSLAY_CONNECTION_CLOSE || frame->payload_length != 1)
+    struct websocket *ws = user;
+    bool is_close = frame->opcode == WSLAY_CONNECTION_CLOSE;
+    ws->n_closing = 0;
+    ws->n_to_close = is_close && frame->payload_length <= sizeof ws->closing
+                         ? (size_t)frame->payload_length
+                         : 0;
+    if (is_close && frame->payload_length == 1)
+        close_for(context, WSLAY_CODE_PROTOCOL_ERROR);
+}
+
+/* Of a reason that comes in pieces the library does not see that it ends
+ * within a character (RFC 6455, 5.5.1 and 8.1). */
+static void
+on_piece(wslay_event_context_ptr context,
+         const struct wslay_event_on_frame_recv_chunk_arg *piece, void *user)
+{
+    struct websocket *ws = user;
+    if (piece->data_length == 0 ||
+        piece->data_length > ws->n_to_close - ws->n_closing)
+        return; /* not of a close frame */
+    memcpy(ws->closing + ws->n_closing, piece->data, piece->data_length);
+    ws->n_closing += piece->data_length;
+    if (ws->n_closing != ws->n_to_close || ws->n_to_close <= CODE_BYTES)
         return;
-    wslay_event_queue_close(context, WSLAY_CODE_PROTOCOL_ERROR, NULL, 0);
-    wslay_event_shutdown_read(context);
+    const struct str reason = { ws->closing + CODE_BYTES,
+                                ws->n_closing - CODE_BYTES };
+    if (!str_is_utf8(reason))
+        close_for(context, WSLAY_CODE_INVALID_FRAME_PAYLOAD_DATA);
 }
 
 struct websocket *
@@ -86,6 +118,7 @@ websocket_new(const struct websocket_options *options)
         .recv_callback = on_want_input,
         .send_callback = on_output,
         .on_frame_recv_start_callback = on_frame,
+        .on_frame_recv_chunk_callback = on_piece,
         .on_msg_recv_callback = on_received,
     };
     struct websocket *ws = calloc(1, sizeof *ws);

@@ -39,5 +39,12 @@ struct file_stamp {
 int file_stamp(const char *path, struct file_stamp *ret_stamp);
 /* Makes the folder and those above it that are missing, with `mode`. */
 int file_make_folders(const char *path, int mode, struct error *error);
+/* The same; *ret_made is how many bytes of `path` name the first folder that
+ * this call made, 0 when all were there. */
+int file_make_folders_noting(const char *path, int mode, size_t *ret_made,
+                             struct error *error);
+/* Removes the folder and those above it as long as they are empty, up to the
+ * one that the first `made` bytes of `path` name. True when `path` went. */
+bool file_remove_empty_folders(const char *path, size_t made);
 
 #endif

@@ -171,6 +171,63 @@ test('hours that are none are refused', () => withSettings('', async (daemon) =>
   assert.equal(answer.status, 200, JSON.stringify(answer));
 }));
 
+test('a limit of its own, at its hours; changed while it runs, kept over a restart', async () => {
+  const daemon = await Hearth.start({ config: config([origin], '') });
+  try {
+    const { now, other } = hours();
+    const bytes = bytesOf('own hours', 4 * MIB);
+    // Outside its hours nothing slows it: with the limit it would be 17 minutes.
+    await fetches(daemon, origin.file('/own-other', bytes), 'own-other.bin', bytes,
+                  { limit_bytes_per_s: 4096, limit_hours: other });
+    const slow = await order(daemon, { url: origin.file('/own-now', bytes), filename: 'own-now.bin',
+                                       limit_bytes_per_s: 4096, limit_hours: now });
+    const route = `/api/models/download/${slow.task_id}`;
+    const show = async () => (await daemon.api('GET', route)).data;
+    await new Promise((resolve) => setTimeout(resolve, 1500));
+    let task = await show();
+    assert.equal(task.status, 'downloading');
+    assert.ok(task.downloaded_bytes < MIB, `${task.downloaded_bytes} bytes`);
+    assert.deepEqual([task.limit_bytes_per_s, task.limit_hours], [4096, now]);
+    await daemon.stop({ keep: true });
+    await daemon.spawn();
+    task = await show();
+    assert.deepEqual([task.limit_bytes_per_s, task.limit_hours], [4096, now]);
+    for (const [body, field] of [[{ limit_hours: '8-' }, 'limit_hours'], [{ limit_hours: '25:00-01:00' }, 'limit_hours'],
+                                 [{ limit_bytes_per_s: -1 }, 'limit_bytes_per_s'],
+                                 [{ limit_bytes_per_s: 0, limit_hours: now }, 'limit_hours']]) {
+      const answer = await daemon.api('POST', `${route}/limit`, body);
+      assert.deepEqual([answer.status, answer.error.details[0].field], [422, field], JSON.stringify([body, answer]));
+      const url = { url: origin.url('/own-now'), limit_bytes_per_s: MIB, ...body };
+      const refused = await daemon.api('POST', '/api/download', url);
+      assert.deepEqual([refused.status, refused.error.details[0].field], [422, field], JSON.stringify([url, refused]));
+    }
+    const changed = await daemon.api('POST', `${route}/limit`, { limit_hours: other });
+    assert.deepEqual([changed.status, changed.data.limit_bytes_per_s, changed.data.limit_hours], [200, 4096, other]);
+    task = await ended(daemon, slow.task_id);
+    assert.equal(task.status, 'completed', JSON.stringify(task.error));
+    assert.equal((await daemon.api('POST', `${route}/limit`, { limit_bytes_per_s: 1 })).status, 409, 'it has ended');
+  } finally {
+    await daemon.stop();
+  }
+});
+
+test('what has come whole is neither paused nor cancelled, and says why', () => withSettings('', async (daemon) => {
+  const bytes = bytesOf('arriving', 8 * MIB), file = path.join(daemon.models, 'arriving.bin');
+  const { task_id } = await order(daemon, { url: origin.file('/arriving', bytes, SLOW), filename: 'arriving.bin' });
+  await follow(daemon, task_id, (task) => task.downloaded_bytes > MIB, { file, bytes });
+  // The library has so much to read that there is time to ask.
+  for (let i = 0; i < 4000; i++) fs.writeFileSync(path.join(daemon.models, `busy-${i}.gguf`), `GGUF and no more ${i}`);
+  const task = await follow(daemon, task_id, ({ status, files }) => status !== 'downloading' && files[0].status === 'completed');
+  assert.equal(task.status, 'verifying');
+  for (const verb of ['pause', 'cancel']) {
+    const answer = await daemon.api('POST', `/api/models/download/${task_id}/${verb}`);
+    assert.equal(answer.status, 409, JSON.stringify(answer));
+    assert.match(answer.error.message, new RegExp(`cannot ${verb} .* all its files have come.*delete the model`));
+  }
+  assert.equal((await ended(daemon, task_id, { file, bytes })).status, 'completed');
+  assert.ok(checkPlace(file, bytes));
+}));
+
 test('nothing of a cancelled one stays on the disk', () => withSettings('', async (daemon) => {
   const bytes = bytesOf('rest', 24 * MIB), file = path.join(daemon.models, 'rest.bin');
   const { task_id } = await order(daemon, { url: origin.file('/rest', bytes, SLOW), filename: 'rest.bin' });

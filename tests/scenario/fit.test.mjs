@@ -202,6 +202,20 @@ test('all parts count, and a projector is told', async () => {
   const { notes, ...beside } = bare(await fit());
   assert.match(notes.at(-1), /projector \(3 MiB\) is not counted/);
   assert.deepEqual({ ...beside, notes: whole.notes }, bare(whole));
+  // It is counted where it is asked for, and where a profile has its engine load it.
+  const n = fs.statSync(path.join(hearth.models, 'mmproj-probe-F16.gguf')).size;
+  const part = ({ parts }) => parts.find((one) => one.name === 'projector').bytes;
+  const counted = await fit({ mmproj: 'true' });
+  assert.deepEqual([part(counted), counted.total_bytes], [n, whole.total_bytes + n]);
+  assert.match(counted.notes.at(-1), /projector \(3 MiB\) is counted/);
+  assert.equal(part(beside), 0);
+  const [found] = (await hearth.api('GET', '/api/models?q=probe')).data;
+  const made = await hearth.api('POST', '/api/profiles', { name: 'sees', model_path: found.path, options: { mmproj: found.mmproj_path } });
+  assert.equal(made.status, 201, JSON.stringify(made));
+  assert.equal(part(await fit()), n);
+  assert.equal(part(await fit({ mmproj: 'false' })), 0);
+  assert.equal((await hearth.api('DELETE', `/api/profiles/${made.data.id}`)).status, 204);
+  assert.equal(part(await fit()), 0);
 });
 
 test('the largest context fits, and the next one does not', async () => {

@@ -2,6 +2,7 @@
 // hub says no, and that a token goes nowhere else.
 import assert from 'node:assert/strict';
 import fs from 'node:fs';
+import os from 'node:os';
 import path from 'node:path';
 import { after, before, test } from 'node:test';
 import { Hearth, until } from './lib/hearth.mjs';
@@ -431,4 +432,39 @@ test('options for an MLX model: its configuration says its family', async () => 
   assert.equal(named.recommended_options.message_converter, 'qwen3_coder');
   const unknown = await get('/api/models/detect-options/Mistral-7B');
   assert.equal(unknown.model_family, null);
+});
+
+// An mlx-openai-server of its own version, and the Python that runs it.
+function fakeServer(dir, mlxVersion) {
+  const python = path.join(dir, 'python3'), server = path.join(dir, 'mlx-openai-server');
+  fs.mkdirSync(dir);
+  fs.writeFileSync(python, `#!/bin/sh
+if [ "$1" = -c ]; then [ "$3" = mlx-lm ] && [ -n "${mlxVersion}" ] && echo "${mlxVersion}"; exit; fi
+echo "mlx-openai-server, version 1.5.0"
+`, { mode: 0o755 });
+  fs.writeFileSync(server, `#!${python}\n`, { mode: 0o755 });
+  return server;
+}
+
+test("what is installed and what is required are versions of the same package", async () => {
+  const dir = fs.mkdtempSync(path.join(os.tmpdir(), 'hearth-mlx-'));
+  const rows = [
+    ['0.28.1', { supported: false, installed_version: '0.28.1', error: /mlx-lm 0\.28\.4 or later; installed: 0\.28\.1/,
+                 upgrade_command: 'pip install -U mlx-lm' }],
+    ['0.29.0', { supported: true, installed_version: '0.29.0', error: null, upgrade_command: null }],
+    ['', { supported: false, installed_version: null, error: /installed: none/, upgrade_command: 'pip install -U mlx-lm' }],
+  ];
+  for (const [version, expected] of rows) {
+    const server = fakeServer(path.join(dir, `v${version}`), version);
+    const own = await start({}, `engines: {mlx-openai-server: {path: ${JSON.stringify(server)}}}\n`);
+    const ask = async (id) => (await own.api('GET', `/api/models/detect-options/${id}`)).data.version_support;
+    const { error, ...found } = await ask('some-org/MiniMax-M2.1-3bit');
+    const { error: reason, ...rest } = expected;
+    assert.deepEqual(found, { ...rest, required_version: '0.28.4' });
+    if (reason) assert.match(error, reason); else assert.equal(error, null);
+    const other = await ask('mlx-org/Qwen3-8B-4bit'); // any version will do
+    assert.deepEqual([other.supported, other.required_version, other.error], [true, null, null]);
+    await own.stop();
+  }
+  fs.rmSync(dir, { recursive: true });
 });

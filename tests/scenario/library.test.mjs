@@ -4,10 +4,12 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import crypto from 'node:crypto';
+import { once } from 'node:events';
 import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { after, test } from 'node:test';
+import { WebSocket } from 'ws';
 import { HEARTH, Hearth, until, writeModel } from './lib/hearth.mjs';
 
 const started = [];
@@ -268,6 +270,7 @@ test('models move to the archive and back with what belongs to them', async () =
   assert.equal(moved.status, 200, JSON.stringify(moved));
   const archive = path.join(hearth.models, 'archive/loras');
   assert.equal(moved.data.moved_count, 1);
+  assert.deepEqual([moved.data.moved_names, moved.data.relinked_names, moved.data.left_names], [[], [], []]);
   assert.equal(moved.data.new_path, fs.realpathSync(path.join(archive, 'a.gguf')));
   assert.deepEqual(fs.readdirSync(archive).sort(), ['a.civitai.info', 'a.gguf', 'a.preview.png']);
   assert.deepEqual(fs.readdirSync(loras), []);
@@ -318,6 +321,32 @@ test('deleting says first what it would do, and keeps what others need', async (
   assert.equal(two.name, 'whale:two');
   assert.equal((await hearth.api('DELETE', `/api/models/${two.id}`)).status, 200);
   assert.ok(!fs.existsSync(ollama.blob));
+});
+
+test('hearth models list: what each flag leaves, and in which order', async () => {
+  const { dir, home } = prepare();
+  putHub(home, 'some-org/tiny-GGUF', 'hub.gguf', { say: 'hub heron', arch: 'qwen3' });
+  const hearth = await start({ dir, models: { a: { say: 'ash adder', type: 'F32' }, b: { say: 'birch bear', type: 'Q8_0' },
+                                              z: { say: 'zinnia zebra', type: 'F32', layers: 6 } } });
+  fs.mkdirSync(path.join(hearth.models, 'loras'));
+  fs.writeFileSync(path.join(hearth.models, 'loras/style.safetensors'), 'x');
+  await scan(hearth);
+  const ids = Object.fromEntries((await list(hearth)).map((model) => [model.name, model.id]));
+  assert.equal((await hearth.api('PUT', `/api/models/${ids.b}`, { tags: ['tree'] })).status, 200);
+  assert.equal((await hearth.api('POST', `/api/models/${ids.a}/move`, { category: 'archive' })).status, 200);
+  const command = (...args) => JSON.parse(execFileSync(HEARTH, ['models', 'list', ...args, '--json', '--data-dir', hearth.data],
+                                                       { encoding: 'utf8' })).map((model) => model.name);
+  const rows = [
+    [[], ['a', 'b', 'hub', 'style', 'z']], [['b'], ['b', 'hub']], [['--kind', 'lora'], ['style']],
+    [['--arch', 'qwen3'], ['hub']], [['--quant', 'Q8_0'], ['b']], [['--tag', 'tree'], ['b']],
+    [['--source', 'huggingface'], ['hub']], [['--category', 'archive'], ['a']],
+    [['--kind', 'llm', '--category', 'active', '--order', 'desc'], ['z', 'hub', 'b']],
+    [['--kind', 'llm', '--sort', 'size_bytes', '--order', 'desc', '--limit', '1'], ['z']],
+  ];
+  for (const [args, expected] of rows) assert.deepEqual(command(...args), expected, args.join(' '));
+  for (const args of [['--kind', 'nothing'], ['--sort', 'inode'], ['--order', 'up'], ['--limit', '0'],
+                      ['--category', 'attic'], ['--source', 'moon']])
+    assert.throws(() => command(...args), (error) => error.status !== 0 && error.stderr.includes(args[0].slice(2)), args.join(' '));
 });
 
 // Two files with the same bytes, known as one model.
@@ -459,6 +488,45 @@ test('how far a scan is comes as events', async () => {
   stop.abort();
   const { is_running, n_models, n_errors } = JSON.parse(told[1]).data;
   assert.deepEqual([is_running, n_models, n_errors], [false, 2, 1]);
+});
+
+// A scan over a WebSocket, to its end: what came, and the close code.
+async function watchScan(hearth, id) {
+  const socket = new WebSocket(`ws+unix:${hearth.socket}:/ws/scan/${id}`, { headers: { Host: 'localhost' } });
+  const records = [];
+  socket.on('message', (text) => records.push(JSON.parse(text)));
+  const [code] = await once(socket, 'close');
+  return { records, code };
+}
+
+test('a scan is followed over a WebSocket to its end', async () => {
+  const hearth = await start({ models: { a: { say: 'ash adder' } } });
+  for (let i = 0; i < 3000; i++) fs.writeFileSync(path.join(hearth.models, `m-${i}.gguf`), `bad ${i}`);
+  const first = await hearth.api('POST', '/api/models/scan?wait=false');
+  assert.equal(first.status, 202, JSON.stringify(first));
+  const second = await hearth.api('POST', '/api/models/scan?wait=false');
+  assert.equal(second.status, 202);
+  const views = await Promise.all([first, second].map(({ data }) => watchScan(hearth, data.task_id)));
+  for (const [i, { records, code }] of views.entries()) {
+    const id = [first, second][i].data.task_id;
+    assert.equal(code, 1000);
+    assert.ok(records.every(({ type, data }) => type === 'progress' && data.task_id === id), JSON.stringify(records));
+    const { status, is_running, n_models, n_errors } = records.at(-1).data;
+    assert.deepEqual([status, is_running, n_models, n_errors], ['completed', false, 3001, 3000]);
+    assert.ok(records.slice(0, -1).every(({ data }) => data.status !== 'completed'));
+  }
+  const shown = (await hearth.api('GET', '/api/models/scan')).data;
+  assert.equal(shown.status, 'completed');
+  const late = await watchScan(hearth, shown.task_id); // the last one can still be asked for
+  assert.deepEqual([late.code, late.records.map(({ data }) => data.status)], [1000, ['completed']]);
+  const numbers = /^scan-([0-9]+)$/.exec(shown.task_id);
+  assert.ok(numbers, shown.task_id);
+  for (const id of ['nothing', 'scan-', 'scan-0', 'scan--1', `scan-0${numbers[1]}`, `scan-${Number(numbers[1]) + 9}`]) {
+    const socket = new WebSocket(`ws+unix:${hearth.socket}:/ws/scan/${id}`, { headers: { Host: 'localhost' } });
+    const [, answer] = await once(socket, 'unexpected-response');
+    assert.equal(answer.statusCode, 404, id);
+    answer.destroy();
+  }
 });
 
 test('what changes in a folder is seen without asking', async () => {

@@ -166,8 +166,37 @@ test('a small file that is not what the hub says is not taken', async () => {
   assert.notEqual(code, 0);
   assert.match(err, /checksum is wrong: Git's/);
   const blobs = path.join(cache(), 'models--mlx-org--Wrong-4bit/blobs');
-  assert.ok(!fs.existsSync(path.join(blobs, wrong.oid)));
-  fs.rmSync(path.dirname(blobs), { recursive: true }); // a task that failed; nothing to find for others
+  assert.ok(!fs.existsSync(path.dirname(blobs)), 'what was made for it is empty and goes');
+});
+
+test('folders that were made for what did not come go again, and no others', async () => {
+  const { files } = hub.huggingface.repos['mlx-org/Small-4bit'];
+  const id = 'mlx-org/Gone-4bit', folder = path.join(cache(), 'models--mlx-org--Gone-4bit');
+  const blobs = path.join(folder, 'blobs');
+  // What the hub lists is not what it has.
+  const wrong = Object.fromEntries(Object.entries(files).map(([name, file]) => [name, { ...file,
+    oid: gitSha1(Buffer.from(`${name} of another`)), ...(file.sha256 ? { sha256: sha256(Buffer.from(name)) } : {}) }]));
+  hub.huggingface.repos[id] = { id, commit: 'f'.repeat(40), files: wrong };
+  const fails = async () => {
+    const { code, err } = await finish(start('pull', id));
+    assert.notEqual(code, 0);
+    assert.match(err, /checksum is wrong/);
+  };
+  await fails();
+  assert.ok(!fs.existsSync(folder));
+  fs.mkdirSync(blobs, { recursive: true }); // another program begins
+  await fails();
+  assert.deepEqual(fs.readdirSync(folder), ['blobs']);
+  fs.rmSync(folder, { recursive: true });
+  fs.mkdirSync(folder);
+  await fails(); // "blobs" was made for it
+  assert.deepEqual(fs.readdirSync(folder), []);
+  fs.writeFileSync(path.join(folder, 'theirs'), '');
+  await fails();
+  assert.deepEqual(fs.readdirSync(folder), ['theirs']);
+  fs.rmSync(folder, { recursive: true });
+  const { warnings } = await scanCacheDir(cache());
+  assert.deepEqual(warnings, []);
 });
 
 test('what another program has put into the cache is not fetched again', async () => {

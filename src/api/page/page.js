@@ -113,6 +113,7 @@
       setLink('ok', 'connected');
       draw();
     });
+    events.addEventListener('resumed', () => setLink('ok', 'connected')); // nothing was missed
     events.addEventListener('instance.state', (event) => {
       const server = JSON.parse(event.data).data.server;
       const row = server && rows.get(server.profile_id);

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "core/downloads/downloads_internal.h"
+#include "formats/day_hours.h"
 #include "platform/system.h"
 
 /* ---- a task ---- */
@@ -113,6 +114,36 @@ copy_plan(struct download *d, const struct hub_plan *plan)
     return has_preview && d->n_files > 0 ? add_preview(d, plan) : 0;
 }
 
+int
+downloads_check_limit(int64_t bytes_per_s, struct str hours,
+                      struct error *error)
+{
+    struct day_hours read;
+    if (bytes_per_s < 0)
+        return error_field(error, "limit_bytes_per_s",
+                           "must be 0 or more, not %lld",
+                           (long long)bytes_per_s);
+    if (hours.n >= DOWNLOAD_HOURS_BYTES || !day_hours_read(hours, &read))
+        return error_field(error, "limit_hours",
+                           "\"%.*s\" are no hours of the day like 08:00-22:30",
+                           (int)(hours.n > 64 ? 64 : hours.n), hours.p);
+    if (hours.n > 0 && bytes_per_s == 0)
+        return error_field(error, "limit_hours",
+                           "hours need a limit, and limit_bytes_per_s is 0");
+    return 0;
+}
+
+int
+download_take_limit(struct download *d, int64_t bytes_per_s, struct str hours,
+                    struct error *error)
+{
+    if (downloads_check_limit(bytes_per_s, hours, error) < 0)
+        return -1;
+    d->limit_bytes_per_s = bytes_per_s;
+    snprintf(d->limit_hours, sizeof d->limit_hours, "%.*s", STR_ARG(hours));
+    return 0;
+}
+
 struct download *
 download_of_plan(struct downloads *downloads, const struct hub_plan *plan,
                  const struct download_order *order, struct error *error)
@@ -128,13 +159,15 @@ download_of_plan(struct downloads *downloads, const struct hub_plan *plan,
                   plan->n_files, DOWNLOAD_FILES_MAX);
         goto failed;
     }
+    if (download_take_limit(d, order->limit_bytes_per_s, order->limit_hours,
+                            error) < 0)
+        goto failed;
     if (download_place(downloads, d, order->target, error) < 0)
         goto failed;
     system_random(random, sizeof random);
     id_format(d->id, "download", loop_wall_ms(), random);
     d->created_at_ms = loop_wall_ms();
     d->priority = order->priority;
-    d->limit_bytes_per_s = order->limit_bytes_per_s;
     return d;
 failed:
     if (d != NULL)
@@ -181,6 +214,18 @@ enum download_state
 download_state(const struct download *d)
 {
     return d->state;
+}
+
+int64_t
+download_limit(const struct download *d)
+{
+    return d->limit_bytes_per_s;
+}
+
+struct str
+download_limit_hours(const struct download *d)
+{
+    return str_from(d->limit_hours);
 }
 
 const char *

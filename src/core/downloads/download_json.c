@@ -61,6 +61,7 @@ write_names(const struct download *d, struct json_writer *out)
     member(out, "kind", d->kind);
     member(out, "target", d->target);
     member_number(out, "limit_bytes_per_s", d->limit_bytes_per_s);
+    member(out, "limit_hours", d->limit_hours);
 }
 
 /* ---- for people ---- */
@@ -163,6 +164,7 @@ download_write_body(const struct download *d, struct json_writer *out)
     member(out, "sidecar", d->sidecar);
     json_key(out, "is_cache");
     json_bool(out, d->is_cache);
+    member_number(out, "made_bytes", (int64_t)d->made_bytes);
     member_number(out, "started_at_ms", d->started_at_ms);
     member_number(out, "completed_at_ms", d->completed_at_ms);
     write_error(&d->error, out);
@@ -261,6 +263,29 @@ read_names(const struct json *root, struct download *d)
     return -1;
 }
 
+/* Tasks of an earlier version have no hours. */
+static int
+read_limit(const struct json *root, struct download *d)
+{
+    int64_t bytes_per_s;
+    struct str hours = STR("");
+    const struct json *value = json_get(root, "limit_hours");
+    if (!json_as_int(json_get(root, "limit_bytes_per_s"), &bytes_per_s) ||
+        (json_type(value) != JSON_NULL && !json_as_text(value, &hours)))
+        return -1;
+    return download_take_limit(d, bytes_per_s, hours, NULL);
+}
+
+/* Within the folder; nothing where it is missing: then folders stay. */
+static void
+read_made(const struct json *root, struct download *d)
+{
+    int64_t made;
+    if (json_as_int(json_get(root, "made_bytes"), &made) && made > 0 &&
+        made <= (int64_t)(strlen(d->target) + sizeof "/blobs" - 1))
+        d->made_bytes = (size_t)made;
+}
+
 static int
 read_all(const struct json *root, struct download *d)
 {
@@ -269,12 +294,12 @@ read_all(const struct json *root, struct download *d)
     if (read_names(root, d) < 0 || json_type(files) != JSON_ARRAY ||
         n > DOWNLOAD_FILES_MAX ||
         !json_as_bool(json_get(root, "is_cache"), &d->is_cache) ||
-        !json_as_int(json_get(root, "limit_bytes_per_s"),
-                     &d->limit_bytes_per_s) ||
+        read_limit(root, d) < 0 ||
         !json_as_int(json_get(root, "started_at_ms"), &d->started_at_ms) ||
         !json_as_int(json_get(root, "completed_at_ms"), &d->completed_at_ms))
         return -1;
     read_error(json_get(root, "error"), &d->error);
+    read_made(root, d);
     d->files = calloc(n + 1, sizeof *d->files);
     if (d->files == NULL)
         return -1;

@@ -5,6 +5,7 @@
 
 #include "core/downloads/downloads_internal.h"
 #include "io/worker.h"
+#include "platform/file.h"
 #include "platform/part_file.h"
 #include "platform/private_file.h"
 
@@ -13,6 +14,7 @@ struct sweep_job {
     struct download *d;
     char **places;
     size_t n;
+    size_t made_bytes; /* as the task's */
 };
 
 /* Whoever holds the lock, here or in another process, writes them now. */
@@ -40,8 +42,14 @@ static void
 sweep_work(void *arg)
 {
     struct sweep_job *job = arg;
-    for (size_t i = 0; i < job->n; i++)
-        sweep_place(job->places[i]);
+    char folder[LIMIT_PATH_BYTES];
+    for (size_t i = 0; i < job->n; i++) {
+        const char *place = job->places[i];
+        sweep_place(place);
+        snprintf(folder, sizeof folder, "%.*s",
+                 (int)(strrchr(place, '/') - place), place);
+        file_remove_empty_folders(folder, job->made_bytes);
+    }
 }
 
 /* Nothing of it is left. */
@@ -99,6 +107,7 @@ download_sweep(struct download *d)
         return;
     }
     job->d = d;
+    job->made_bytes = d->made_bytes;
     for (size_t i = 0; i < d->n_files; i++) {
         const char *place = d->files[i].place;
         bool is_ours = d->files[i].state != DOWNLOAD_COMPLETED &&

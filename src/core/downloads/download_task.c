@@ -176,6 +176,8 @@ take_view(struct download *d)
     transfer_view(d->transfer, &view);
     if (view.phase == TRANSFER_OPENING)
         return;
+    if (d->is_cache)
+        d->made_bytes = view.made_bytes;
     file->downloaded_bytes = view.downloaded_bytes;
     file->seen_bytes = view.size_bytes > 0 ? (uint64_t)view.size_bytes : 0;
     bool is_checking = view.phase == TRANSFER_CHECKING;
@@ -323,6 +325,8 @@ transfer(struct download *d)
         .git_blob = git_blob_of(d, file),
         .known_sha256 = earlier == NULL ? "" : earlier->sha256,
         .known_etag = earlier == NULL ? "" : earlier->etag,
+        .clears_folders = d->is_cache,
+        .made_bytes = d->made_bytes,
         .n_connections = options->n_connections,
         .stall_ms = options->stall_ms,
         .max_bytes = options->max_file_bytes,
@@ -355,6 +359,14 @@ next_file(struct download *d)
 }
 
 void
+download_apply_limit(struct download *d)
+{
+    bandwidth_set(&d->bandwidth, downloads_is_within(d->limit_hours)
+                                     ? d->limit_bytes_per_s
+                                     : 0);
+}
+
+void
 download_run(struct download *d)
 {
     d->is_busy = true;
@@ -364,7 +376,7 @@ download_run(struct download *d)
     d->error = (struct error){ .code = ERR_OK };
     if (d->started_at_ms == 0)
         d->started_at_ms = loop_wall_ms();
-    bandwidth_set(&d->bandwidth, d->limit_bytes_per_s);
+    download_apply_limit(d);
     download_set_state(d, DOWNLOAD_RESOLVING);
     download_set_state(d, DOWNLOAD_DOWNLOADING);
     next_file(d);

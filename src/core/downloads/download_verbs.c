@@ -20,6 +20,18 @@ cannot(const struct download *d, const char *verb, struct error *error)
                      verb, download_state_name(d->state));
 }
 
+/* All of it is in place: there is nothing left to stop, and what is there is a
+ * model like any other in a moment. */
+static int
+is_here(const struct download *d, const char *verb, struct error *error)
+{
+    return error_set(error, ERR_CONFLICT,
+                     "cannot %s download %s: all its files have come, and the "
+                     "library takes them in; delete the model if it is not "
+                     "wanted",
+                     verb, d->id);
+}
+
 static struct download *
 find_staying(struct downloads *downloads, struct str id, struct error *error)
 {
@@ -38,7 +50,9 @@ downloads_pause(struct downloads *downloads, struct str id, struct error *error)
         return -1;
     if (d->state == DOWNLOAD_PAUSED)
         return 0;
-    if (!download_state_is_active(d->state) || d->is_arriving)
+    if (d->is_arriving)
+        return is_here(d, "pause", error);
+    if (!download_state_is_active(d->state))
         return cannot(d, "pause", error);
     if (d->is_busy)
         download_halt(d, DOWNLOAD_PAUSED);
@@ -98,7 +112,9 @@ downloads_cancel(struct downloads *downloads, struct str id,
         return -1;
     if (d->state == DOWNLOAD_CANCELLED)
         return 0;
-    if (d->state == DOWNLOAD_COMPLETED || d->is_arriving)
+    if (d->is_arriving)
+        return is_here(d, "cancel", error);
+    if (d->state == DOWNLOAD_COMPLETED)
         return cannot(d, "cancel", error);
     if (d->is_busy && !download_is_leaving(d))
         download_halt(d, DOWNLOAD_CANCELLED);
@@ -118,6 +134,23 @@ downloads_set_priority(struct downloads *downloads, struct str id,
     download_store(d);
     events_publish(downloads->options.events, EVENT_DOWNLOAD_CHANGED, d->id, d);
     downloads_look(downloads);
+    return 0;
+}
+
+int
+downloads_set_limit(struct downloads *downloads, struct str id,
+                    int64_t bytes_per_s, struct str hours, struct error *error)
+{
+    struct download *d = find_staying(downloads, id, error);
+    if (d == NULL)
+        return -1;
+    if (download_has_ended(d))
+        return cannot(d, "limit", error);
+    if (download_take_limit(d, bytes_per_s, hours, error) < 0)
+        return -1;
+    download_apply_limit(d);
+    download_store(d);
+    events_publish(downloads->options.events, EVENT_DOWNLOAD_CHANGED, d->id, d);
     return 0;
 }
 

@@ -78,33 +78,50 @@ downloads_look(struct downloads *downloads)
         download_run(d);
 }
 
-/* ---- the limit's hours ---- */
+/* ---- the limits' hours ---- */
 
-static bool
-is_limited_now(const struct downloads *downloads)
+bool
+downloads_is_within(const char *text)
 {
     struct day_hours hours;
     time_t now = (time_t)(loop_wall_ms() / 1000);
     struct tm local;
-    return !day_hours_read(str_from(downloads->options.limit_hours), &hours) ||
+    return !day_hours_read(str_from(text), &hours) ||
            localtime_r(&now, &local) == NULL ||
            day_hours_has(&hours, local.tm_hour * 60 + local.tm_min);
 }
 
 static void
-apply_limit(struct downloads *downloads)
+apply_limits(struct downloads *downloads)
 {
-    bandwidth_set(
-        &downloads->bandwidth,
-        is_limited_now(downloads) ? downloads->options.limit_bytes_per_s : 0);
+    const struct downloads_options *options = &downloads->options;
+    bandwidth_set(&downloads->bandwidth,
+                  downloads_is_within(options->limit_hours)
+                      ? options->limit_bytes_per_s
+                      : 0);
+    LIST_FOR(node, &downloads->tasks)
+    {
+        struct download *d = LIST_ENTRY(node, struct download, node);
+        if (d->is_busy)
+            download_apply_limit(d);
+    }
+}
+
+/* Hours begin and end with a minute; a clock that was set anew is noticed. */
+static int
+start_clock(struct downloads *downloads)
+{
+    int64_t to_minute_ms = MINUTE_MS - loop_wall_ms() % MINUTE_MS;
+    return timer_start(downloads->options.loop, &downloads->clock,
+                       to_minute_ms < CLOCK_MS ? to_minute_ms : CLOCK_MS);
 }
 
 static void
 on_clock(struct timer *timer)
 {
     struct downloads *downloads = LIST_ENTRY(timer, struct downloads, clock);
-    apply_limit(downloads);
-    (void)timer_start(downloads->options.loop, &downloads->clock, CLOCK_MS);
+    apply_limits(downloads);
+    (void)start_clock(downloads);
 }
 
 /* ---- options ---- */
@@ -160,7 +177,7 @@ downloads_configure(struct downloads *downloads,
     free_options(downloads);
     downloads->options = fresh.options;
     downloads->roots = fresh.roots;
-    apply_limit(downloads);
+    apply_limits(downloads);
     downloads_look(downloads);
     return 0;
 }
@@ -223,7 +240,7 @@ downloads_new(const struct downloads_options *options,
     struct loading loading = { .downloads = downloads, .error = error };
     if (downloads_configure(downloads, options, error) < 0 ||
         store_load_downloads(options->store, on_row, &loading, error) < 0 ||
-        timer_start(options->loop, &downloads->clock, CLOCK_MS) != 0) {
+        start_clock(downloads) != 0) {
         downloads_free(downloads);
         return -1;
     }

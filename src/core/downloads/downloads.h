@@ -62,6 +62,7 @@ struct download_order {
     struct str target; /* absolute folder, or "" */
     int64_t priority;
     int64_t limit_bytes_per_s; /* 0: none */
+    struct str limit_hours;    /* "08:00-22:30", local; empty: always */
 };
 
 /* Where a plan's files would go: 0, or -1 with ERR_INVALID ("target"). */
@@ -100,6 +101,13 @@ int downloads_cancel(struct downloads *downloads, struct str id,
                      struct error *error);
 int downloads_set_priority(struct downloads *downloads, struct str id,
                            int64_t priority, struct error *error);
+/* ERR_INVALID for what is no limit ("limit_bytes_per_s", "limit_hours"). */
+int downloads_check_limit(int64_t bytes_per_s, struct str hours,
+                          struct error *error);
+/* The limit of this task alone, and its hours; it holds at once. */
+int downloads_set_limit(struct downloads *downloads, struct str id,
+                        int64_t bytes_per_s, struct str hours,
+                        struct error *error);
 /* Told once nothing that was asked of it is on its way, perhaps at once, with
  * `is_new` false; -1 with ERR_NOT_FOUND or ERR_NO_MEMORY: not called. */
 int downloads_await(struct downloads *downloads, struct str id,
@@ -113,6 +121,8 @@ int downloads_forget(struct downloads *downloads, struct str id,
 
 const char *download_id(const struct download *download);
 enum download_state download_state(const struct download *download);
+int64_t download_limit(const struct download *download); /* 0: none */
+struct str download_limit_hours(const struct download *download);
 /* Whether words of a search are in its names. */
 bool download_matches(const struct download *download, struct str text);
 const char *download_kind(const struct download *download);

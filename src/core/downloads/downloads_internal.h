@@ -20,7 +20,11 @@
 #include "io/timer.h"
 #include "store/store.h"
 
-enum { DOWNLOAD_FILES_MAX = 10000, DOWNLOAD_BODY_BYTES = 16 * 1024 * 1024 };
+enum {
+    DOWNLOAD_FILES_MAX = 10000,
+    DOWNLOAD_BODY_BYTES = 16 * 1024 * 1024,
+    DOWNLOAD_HOURS_BYTES = 64
+};
 
 struct download_file {
     char *path;  /* in the repository */
@@ -54,10 +58,14 @@ struct download {
     enum hub_source source;
     char *model_id, *revision, *ref, *variant, *display_name, *kind;
     char *target; /* folder */
+    /* So many bytes of it and "/blobs" name the first folder that was made for
+     * it; 0: none, or a folder of the user's, where such a one stays. */
+    size_t made_bytes;
     char *sidecar;
     bool is_cache;   /* target is Hugging Face's cache folder of the model */
     bool is_renamed; /* the user named its file; known until it has a place */
     int64_t limit_bytes_per_s;
+    char limit_hours[DOWNLOAD_HOURS_BYTES]; /* checked; "": always */
     struct download_file *files;
     size_t n_files;
     struct error error; /* of FAILED */
@@ -96,6 +104,8 @@ struct downloads {
 
 /* Starts what may start. */
 void downloads_look(struct downloads *downloads);
+/* Whether these hours, "" or a text that was checked, hold now. */
+bool downloads_is_within(const char *hours);
 /* The stored token of a hub, or "". */
 const char *downloads_token(const struct downloads *downloads,
                             enum hub_source source);
@@ -111,6 +121,9 @@ struct download *download_of_plan(struct downloads *downloads,
                                   const struct hub_plan *plan,
                                   const struct download_order *order,
                                   struct error *error);
+/* As downloads_check_limit(), and then they are taken. */
+int download_take_limit(struct download *download, int64_t bytes_per_s,
+                        struct str hours, struct error *error);
 /* For good: what has failed may still go on. */
 bool download_has_ended(const struct download *download);
 /* It is being cancelled, and nothing else can become of it. */
@@ -144,6 +157,8 @@ void download_leave(struct download *download);
 /* ---- download_task.c ---- */
 
 void download_run(struct download *download);
+/* How fast it may be just now. */
+void download_apply_limit(struct download *download);
 /* Stops it; then it is in `wanted`. */
 void download_halt(struct download *download, enum download_state wanted);
 

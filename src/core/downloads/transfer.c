@@ -428,6 +428,7 @@ transfer_start(const struct transfer_options *options)
         t->options.n_connections = TRANSFER_CONNECTIONS_MAX;
     t->fd = -1;
     t->lock.fd = -1;
+    t->made_bytes = options->made_bytes;
     t->size = options->size_bytes;
     t->reserved = -1;
     t->url = str_dup(str_from(options->url));
@@ -479,10 +480,12 @@ void
 transfer_view(const struct transfer *t, struct transfer_view *ret_view)
 {
     if (t->is_opening) { /* a worker has the rest */
-        *ret_view = (struct transfer_view){ .phase = TRANSFER_OPENING,
-                                            .size_bytes = -1,
-                                            .sha256 = "",
-                                            .etag = "" };
+        *ret_view =
+            (struct transfer_view){ .phase = TRANSFER_OPENING,
+                                    .size_bytes = -1,
+                                    .sha256 = "",
+                                    .etag = "",
+                                    .made_bytes = t->options.made_bytes };
         return;
     }
     *ret_view = (struct transfer_view){
@@ -491,5 +494,6 @@ transfer_view(const struct transfer *t, struct transfer_view *ret_view)
         .size_bytes = t->size,
         .sha256 = t->found_sha256,
         .etag = t->etag,
+        .made_bytes = t->made_bytes,
     };
 }

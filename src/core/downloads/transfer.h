@@ -34,6 +34,11 @@ struct transfer_options {
      * has this digest is the one, if the origin says that it still has that
      * version; it is asked for that alone. "": nothing is known. */
     const char *known_sha256, *known_etag;
+    /* Whether folders of the path that were made for it go again if it does
+     * not come and they are empty; so many bytes of the path name the first
+     * one that an earlier transfer made, 0: none. */
+    bool clears_folders;
+    size_t made_bytes;
     int n_connections; /* >= 1 */
     int64_t stall_ms;
     int64_t max_bytes;      /* 0: no limit */
@@ -72,6 +77,7 @@ struct transfer_view {
     int64_t size_bytes; /* -1: not known */
     const char *sha256; /* of what came, "" before it is known */
     const char *etag;
+    size_t made_bytes; /* as above, with what this one made */
 };
 void transfer_view(const struct transfer *transfer,
                    struct transfer_view *ret_view);

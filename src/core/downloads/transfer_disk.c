@@ -149,16 +149,33 @@ check_room(struct transfer *t, int64_t size, struct error *error)
     return 0;
 }
 
+static void
+folder_of(const struct transfer *t, char *ret_folder)
+{
+    snprintf(ret_folder, TRANSFER_PATH_BYTES, "%.*s",
+             (int)(strrchr(t->path, '/') - t->path), t->path);
+}
+
+static int
+make_folder(struct transfer *t, struct error *error)
+{
+    char folder[TRANSFER_PATH_BYTES];
+    size_t made;
+    folder_of(t, folder);
+    if (file_make_folders_noting(folder, 0755, &made, error) < 0)
+        return -1;
+    if (made > 0 && (t->made_bytes == 0 || made < t->made_bytes))
+        t->made_bytes = made;
+    return 0;
+}
+
 static int
 open_files(struct open_job *job)
 {
     struct transfer *t = job->t;
     char holder[FILE_LOCK_HOLDER_BYTES];
     long pid;
-    char folder[TRANSFER_PATH_BYTES];
-    snprintf(folder, sizeof folder, "%.*s",
-             (int)(strrchr(t->path, '/') - t->path), t->path);
-    if (file_make_folders(folder, 0755, &job->error) < 0)
+    if (make_folder(t, &job->error) < 0)
         return -1;
     int taken = file_lock_take(&t->lock, t->lock_path, "hearth download",
                                holder, &pid, &job->error);
@@ -440,6 +457,11 @@ end_work(void *arg)
     if (is_owner)
         part_file_remove(t->lock_path, NULL);
     file_lock_release(&t->lock);
+    char folder[TRANSFER_PATH_BYTES];
+    folder_of(t, folder);
+    if (t->options.clears_folders && !job->publishes &&
+        file_remove_empty_folders(folder, t->made_bytes))
+        t->made_bytes = 0; /* what stays of them holds what others made */
 }
 
 static void

@@ -79,6 +79,7 @@ struct transfer {
     struct timer retry;
     int fd;
     struct file_lock lock;
+    size_t made_bytes;
 
     struct spans done;
     int64_t size;     /* -1: not known */

@@ -171,6 +171,9 @@ place(const struct plan *plan, int64_t gpu_layers, struct fit_result *result)
     ram[FIT_REPACK] = repack_bytes(plan);
     ram[FIT_OUTPUT] = f->vocabulary * plan->layout.n_slots * 4;
     ram[FIT_COMPUTE] = compute;
+    if (plan->options->has_projector) /* however many blocks are on GPUs */
+        result->devices[plan->machine->n_gpus > 0 ? RAM + 1 : RAM]
+            .parts[FIT_PROJECTOR] = f->projector_bytes;
     if (on_gpu == 0)
         return;
     for (size_t d = 1; d < result->n_devices; d++)
@@ -345,6 +348,9 @@ explain(const struct plan *plan, struct fit_result *result)
     snprintf(result->explanations[FIT_OUTPUT], FIT_TEXT_BYTES,
              "%" PRId64 " scores for each of %" PRId64 " slots", f->vocabulary,
              plan->layout.n_slots);
+    if (result->parts[FIT_PROJECTOR] > 0)
+        snprintf(result->explanations[FIT_PROJECTOR], FIT_TEXT_BYTES,
+                 "its weights; what it computes with depends on the picture");
 }
 
 /* ---- the whole ---- */

@@ -21,8 +21,9 @@
  *     output     the words' scores, for each slot.
  *
  * What grows later with use (prompts that llama-server keeps in RAM, up to
- * --cache-ram) is not in them, nor is the projector of a vision model, which
- * no engine loads unless a profile names it. */
+ * --cache-ram) is not in them. The projector of a vision model is when it is
+ * asked for: no engine loads it unless a profile names it, then with its
+ * weights on the first GPU; what it computes with depends on the picture. */
 #ifndef CORE_FIT_H
 #define CORE_FIT_H
 
@@ -73,8 +74,7 @@ struct fit_facts {
     int64_t latent_rank, latent_rope, latent_q, n_heads;
     int64_t ssm_inner;       /* recurrent blocks like Mamba's; else 0 */
     int64_t n_parts;         /* files that it was split into; 0: not said */
-    int64_t projector_bytes; /* of the file beside it; in no sum: engines load
-                              * it only when they are told to */
+    int64_t projector_bytes; /* of the file beside it; 0: none */
     size_t n_layers;
     struct fit_layer layers[FIT_LAYERS_MAX];
 };
@@ -97,6 +97,7 @@ struct fit_options {
     const char *type_k; /* of fit_cache_types; NULL: the first */
     const char *type_v;
     int64_t gpu_layers; /* the output counts as one; -1: as many as fit */
+    bool has_projector; /* it is loaded, too */
 };
 
 struct fit_machine {
@@ -116,7 +117,8 @@ struct fit_machine {
     X(WINDOW,    "kv_window")     \
     X(STATE,     "recurrent")     \
     X(COMPUTE,   "compute")       \
-    X(OUTPUT,    "output")
+    X(OUTPUT,    "output")        \
+    X(PROJECTOR, "projector")
 /* clang-format on */
 #define X(name, wire) FIT_##name,
 enum fit_part { FIT_PARTS(X) FIT_PART_COUNT };

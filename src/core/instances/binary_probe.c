@@ -15,6 +15,7 @@ enum {
     ANSWER_BYTES = 512 * 1024,
     PROBES_MAX = 64,
     ARGS_MAX = 8,
+    PYTHON_PATH_BYTES = 1024,
 };
 
 /* One program. A replaced one gets a new entry in the old one's place. */
@@ -118,6 +119,49 @@ ask(const char *path, const char *const *args, struct strbuf *out)
     return failed == 0 && exit_code == 0 && !strbuf_failed(out) ? 0 : -1;
 }
 
+/* The Python that runs a script, by its first line ("#!/venv/bin/python3"): an
+ * absolute path of that name; env and shells say nothing. */
+static int
+python_of(const char *path, char ret_python[PYTHON_PATH_BYTES])
+{
+    char bytes[PYTHON_PATH_BYTES];
+    ptrdiff_t n = file_read_part(path, 0, bytes, sizeof bytes, NULL);
+    if (n < 3 || memcmp(bytes, "#!", 2) != 0)
+        return -1;
+    struct str rest = { bytes + 2, (size_t)n - 2 };
+    struct str line = str_trim(str_split(&rest, '\n'));
+    struct str python = str_split(&line, ' ');
+    size_t slash = python.n;
+    while (slash > 0 && python.p[slash - 1] != '/')
+        slash--;
+    struct str name = { python.p + slash, python.n - slash };
+    if (python.n >= PYTHON_PATH_BYTES || python.n == 0 || python.p[0] != '/' ||
+        !str_starts_with(name, STR("python")))
+        return -1;
+    memcpy(ret_python, python.p, python.n);
+    ret_python[python.n] = '\0';
+    return 0;
+}
+
+/* Its Python knows which version of a distribution it would import. */
+static void
+ask_package(struct entry *entry, const char *package)
+{
+    const char *const args[] = {
+        "-c",
+        "import sys, importlib.metadata as m; print(m.version(sys.argv[1]))",
+        package, NULL
+    };
+    char python[PYTHON_PATH_BYTES];
+    struct strbuf out = STRBUF_INIT(ANSWER_BYTES);
+    if (package != NULL && package[0] != '\0' &&
+        python_of(entry->binary.path, python) == 0 &&
+        ask(python, args, &out) == 0)
+        (void)engine_parse_version(strbuf_view(&out), &entry->arena,
+                                   &entry->binary.package_version);
+    strbuf_release(&out);
+}
+
 static void
 work(void *arg)
 {
@@ -137,6 +181,7 @@ work(void *arg)
                           &entry->binary.flags, NULL) != 0)
         entry->binary.flags = NULL;
     strbuf_release(&out);
+    ask_package(entry, job->manifest->python_package);
 }
 
 /* ---- back on the loop ---- */
@@ -181,7 +226,7 @@ binary_probe_ask(struct binary_probes *probes, const char *path,
         goto failed;
     arena_init(&entry->arena, 1 * MIB);
     entry->binary.path = arena_str(&entry->arena, str_from(path));
-    entry->binary.version = "";
+    entry->binary.version = entry->binary.package_version = "";
     *job = (struct ask){ .probes = probes,
                          .manifest = manifest,
                          .entry = entry,

@@ -149,22 +149,47 @@ take_tensors(struct model *model, const struct byte_source *source)
     return model_set_text(&model->base_model, str_from(found.base_model));
 }
 
+static int
+count_gguf(const struct byte_source *source, uint64_t *ret_n,
+           struct error *error)
+{
+    struct gguf_info info;
+    if (gguf_read(source, NULL, &info, error) < 0)
+        return -1;
+    *ret_n = info.n_parameters;
+    gguf_info_release(&info);
+    return 0;
+}
+
+static int
+count_safetensors(const struct byte_source *source, uint64_t *ret_n,
+                  struct error *error)
+{
+    struct safetensors_info info;
+    if (safetensors_read(source, &info, error) < 0)
+        return -1;
+    *ret_n = info.n_parameters;
+    safetensors_info_release(&info);
+    return 0;
+}
+
+typedef int count_fn(const struct byte_source *source, uint64_t *ret_n,
+                     struct error *error);
+
 /* The other parts have tensors, too. */
 static int
-add_parts(struct model *model)
+add_parts(struct model *model, count_fn *count)
 {
     for (size_t i = 0; i < model->shards.n; i++) {
         struct byte_source source;
-        struct gguf_info info;
         struct error error;
+        uint64_t n;
         if (open_source(model->shards.at[i], &source) < 0)
             continue; /* gone: the next scan sees it */
-        if (gguf_read(&source, NULL, &info, &error) < 0)
+        if (count(&source, &n, &error) < 0)
             return facts_note_failure(model, &error);
-        if (info.n_parameters <= INT64_MAX / 2 &&
-            model->n_parameters <= INT64_MAX / 2)
-            model->n_parameters += (int64_t)info.n_parameters;
-        gguf_info_release(&info);
+        if (n <= INT64_MAX / 2 && model->n_parameters <= INT64_MAX / 2)
+            model->n_parameters += (int64_t)n;
     }
     return 0;
 }
@@ -193,7 +218,7 @@ heads_read_gguf(struct model *model)
     gguf_info_release(&info);
     if (result == 0 && is_silent)
         result = take_tensors(model, &source);
-    return result == 0 ? add_parts(model) : -1;
+    return result == 0 ? add_parts(model, count_gguf) : -1;
 }
 
 /* ---- safetensors ---- */
@@ -267,7 +292,7 @@ heads_read_safetensors(struct model *model)
         return facts_note_failure(model, &error);
     int result = take_safetensors(model, &info);
     safetensors_info_release(&info);
-    return result;
+    return result == 0 ? add_parts(model, count_safetensors) : -1;
 }
 
 /* What is quantized counts its parameters in words. */

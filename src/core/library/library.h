@@ -79,12 +79,14 @@ int library_configure(struct library *library,
 /* Searches on a worker, then publishes EVENT_LIBRARY_CHANGED if anything
  * differs and calls back. Asked for while a search runs, one more follows it
  * (for all who ask meanwhile): whatever is there when a scan is asked for is
- * known when its call-back comes. */
-void library_scan(struct library *library, void (*on_done)(void *ctx),
-                  void *ctx);
+ * known when its call-back comes. Returns the number of the scan that will
+ * know; numbers rise, over restarts, too. */
+int64_t library_scan(struct library *library, void (*on_done)(void *ctx),
+                     void *ctx);
 
 /* How far the scan that runs is; else of the last one. */
 struct library_progress {
+    int64_t number; /* 0: there was none yet */
     bool is_running;
     size_t n_found; /* models */
     size_t n_read;  /* heads that were read */
@@ -172,10 +174,22 @@ typedef void library_files_fn(void *ctx, const struct library_files *files,
 void library_delete(struct library *library, const char *id, bool is_dry,
                     library_files_fn *on_done, void *ctx);
 
-/* Moves a place with its sidecars to the archive or back. `new_path` is what
- * it is now, `existing` a path that is in the way (ERR_CONFLICT). */
+/* What a move touched beside the model's files, as it was before; borrowed. */
+struct library_moved {
+    const char *old_path;
+    struct text_list moved;    /* hard links in its folder: went along */
+    struct text_list relinked; /* links, wherever: lead to the new path now */
+    struct text_list left;     /* the rest: hard links that another folder or
+                                * file system keeps, links that cannot be
+                                * changed */
+};
+/* Moves a place with its sidecars to the archive or back. Its second names
+ * must neither bring it back (a hard link is the file, and where it lies is
+ * where the model is) nor lead nowhere (a link). ERR_CONFLICT when a path is
+ * in the way; `model` is NULL then. */
 typedef void library_moved_fn(void *ctx, const struct model *model,
-                              const char *old_path, const struct error *error);
+                              const struct library_moved *moved,
+                              const struct error *error);
 void library_move(struct library *library, const char *id,
                   enum model_category category, library_moved_fn *on_done,
                   void *ctx);

@@ -225,6 +225,7 @@ struct library {
     size_t n_gone;
     struct map legacy_ids; /* path -> id, owned: of earlier versions */
     struct walk_job *job;  /* while one runs */
+    int64_t last_number;   /* of that, or of the last one */
     struct hash_job *hash; /* while one runs */
     struct map unhashable; /* ids whose file could not be read; until a scan */
     struct list waiters;   /* struct waiter: for the walk that runs */

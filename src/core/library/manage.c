@@ -111,6 +111,9 @@ free_job(struct manage_job *job)
     text_list_release(&job->others);
     text_list_release(&job->paths);
     text_list_release(&job->new_paths);
+    text_list_release(&job->names.moved);
+    text_list_release(&job->names.relinked);
+    text_list_release(&job->names.left);
     free(job);
 }
 
@@ -214,6 +217,16 @@ manage_detach(struct library *library)
 
 /* ---- moving ---- */
 
+static int
+change_list(struct text_list *list, struct str before, struct str after)
+{
+    for (size_t i = 0; i < list->n; i++)
+        if (str_is(before, list->at[i]) &&
+            model_set_text(&list->at[i], after) < 0)
+            return -1;
+    return 0;
+}
+
 /* Where the model's path is now, in the record and in its texts. */
 static int
 change_paths(struct model *model, const struct manage_job *job)
@@ -227,10 +240,9 @@ change_paths(struct model *model, const struct manage_job *job)
         if (str_is(before, model->preview_path) &&
             model_set_text(&model->preview_path, after) < 0)
             return -1;
-        for (size_t k = 0; k < model->shards.n; k++)
-            if (str_is(before, model->shards.at[k]) &&
-                model_set_text(&model->shards.at[k], after) < 0)
-                return -1;
+        if (change_list(&model->shards, before, after) < 0 ||
+            change_list(&model->other_paths, before, after) < 0)
+            return -1;
     }
     struct str path = str_from(job->new_paths.at[0]);
     struct str label = path;
@@ -265,7 +277,8 @@ on_moved(void *arg)
         library_changed(library, &changed, 1);
         library_scan(library, NULL, NULL); /* inode and time, elsewhere */
     }
-    job->on_moved(job->ctx, job->result == 0 ? model : NULL, job->model->path,
+    job->names.old_path = job->model->path;
+    job->on_moved(job->ctx, job->result == 0 ? model : NULL, &job->names,
                   job->result == 0 ? NULL : &job->error);
     free_job(job);
 }
@@ -336,8 +349,9 @@ library_move(struct library *library, const char *id,
 {
     struct error error;
     const struct model *model = model_to_change(library, id, &error);
+    const struct library_moved none = { model == NULL ? "" : model->path };
     if (model == NULL || check_move(model, category, &error) < 0) {
-        on_done(ctx, NULL, model == NULL ? "" : model->path, &error);
+        on_done(ctx, NULL, &none, &error);
         return;
     }
     struct manage_job *job = make_job(library, model, ctx);
@@ -351,7 +365,7 @@ library_move(struct library *library, const char *id,
         free_job(job);
     }
     error_set(&error, ERR_NO_MEMORY, "out of memory");
-    on_done(ctx, NULL, model->path, &error);
+    on_done(ctx, NULL, &none, &error);
 }
 
 /* ---- deleting ---- */

@@ -7,6 +7,7 @@
 #include "core/library/manage_internal.h"
 #include "formats/ollama.h"
 #include "platform/file.h"
+#include "platform/part_file.h"
 #include "platform/tree.h"
 
 enum { FOLDER_FILES_MAX = 10000 }; /* a model has some hundreds */
@@ -203,12 +204,85 @@ check_room(struct manage_job *job)
                      (long long)free_bytes, (long long)job->size_bytes);
 }
 
+static void
+note_name(struct manage_job *job, struct text_list *list, const char *path)
+{
+    if (text_list_add(list, str_from(path)) < 0)
+        job->is_out_of_memory = true;
+}
+
+static bool
+is_link(const char *path)
+{
+    char target[LIMIT_PATH_BYTES];
+    struct error error;
+    return folder_resolve(path, target, sizeof target, &error) < 0 ||
+           strcmp(target, path) != 0;
+}
+
+/* A second name that is there and still the same file. */
+static bool
+is_second_name(const struct model *model, const char *path,
+               struct folder_facts *ret_facts)
+{
+    return folder_facts(path, ret_facts) == 0 &&
+           ret_facts->inode == (uint64_t)model->inode;
+}
+
+/* A hard link goes along where a move is a change of name; elsewhere it would
+ * be a second copy. */
+static void
+sort_second_names(struct manage_job *job)
+{
+    const struct text_list *names = &job->model->other_paths;
+    struct folder_facts from, to, facts;
+    bool is_renaming = folder_facts(job->from_base, &from) == 0 &&
+                       folder_facts(job->to_base, &to) == 0 &&
+                       from.device == to.device;
+    for (size_t i = 0; i < names->n; i++) {
+        const char *path = names->at[i];
+        if (!is_second_name(job->model, path, &facts))
+            continue;
+        if (is_link(path)) {
+            note_name(job, &job->names.relinked, path);
+        } else if (is_renaming && name_below(path, job->from_base) != NULL) {
+            note_name(job, &job->names.moved, path);
+            add_path(job, path);
+            job->size_bytes -= facts.size_bytes; /* once */
+        } else {
+            note_name(job, &job->names.left, path);
+        }
+    }
+}
+
+/* Links lead to where the file is now. */
+static void
+relink_names(struct manage_job *job)
+{
+    struct text_list *links = &job->names.relinked;
+    size_t n = 0;
+    for (size_t i = 0; i < links->n; i++) {
+        if (part_file_link(job->new_paths.at[0], links->at[i], NULL) == 0) {
+            links->at[n++] = links->at[i];
+            continue;
+        }
+        note_name(job, &job->names.left, links->at[i]);
+        free(links->at[i]);
+    }
+    links->n = n;
+}
+
 static int
 move_files(struct manage_job *job)
 {
     if (resolve_base(job) < 0 ||
-        file_make_folders(job->to_base, 0755, &job->error) < 0 ||
-        check_room(job) < 0)
+        file_make_folders(job->to_base, 0755, &job->error) < 0)
+        return -1;
+    if (!is_folder(job->model))
+        sort_second_names(job);
+    if (job->is_out_of_memory)
+        return error_set(&job->error, ERR_NO_MEMORY, "out of memory");
+    if (check_room(job) < 0)
         return -1;
     for (size_t i = 0; i < job->paths.n; i++) {
         if (move_one(job, job->paths.at[i]) < 0) {
@@ -216,6 +290,7 @@ move_files(struct manage_job *job)
             return -1;
         }
     }
+    relink_names(job);
     return 0;
 }
 
@@ -239,18 +314,12 @@ add_other_names(struct manage_job *job)
     const struct model *model = job->model;
     for (size_t i = 0; i < model->other_paths.n; i++) {
         const char *path = model->other_paths.at[i];
-        char target[LIMIT_PATH_BYTES];
         struct folder_facts facts;
-        struct error error;
-        if (folder_facts(path, &facts) < 0 ||
-            facts.inode != (uint64_t)model->inode)
+        if (!is_second_name(model, path, &facts))
             continue; /* another file by now */
-        bool is_link =
-            folder_resolve(path, target, sizeof target, &error) < 0 ||
-            strcmp(target, path) != 0;
         if (name_below(path, job->from_base) != NULL)
             add_path(job, path);
-        else if (is_link)
+        else if (is_link(path))
             continue;
         job->size_bytes -= facts.size_bytes;
     }

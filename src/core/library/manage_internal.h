@@ -16,6 +16,7 @@ struct manage_job {
     char *from_base, *to_base; /* folders; what is below keeps its place */
     char *to_root;             /* to_base lies in it */
     library_moved_fn *on_moved;
+    struct library_moved names; /* of the file, by what became of them */
     /* deleting */
     bool is_dry;
     library_files_fn *on_deleted;

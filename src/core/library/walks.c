@@ -159,6 +159,7 @@ static void
 end_walk(struct library *library, struct walk_job *job)
 {
     library->progress = (struct library_progress){
+        .number = library->last_number,
         .n_read = atomic_load(&job->scan.n_read),
         .n_to_read = atomic_load(&job->scan.n_to_read),
         .finished_at_ms = loop_wall_ms(),
@@ -214,6 +215,7 @@ static void
 begin_walk(struct library *library)
 {
     take_over_asked(library);
+    library->last_number++;
     struct walk_job *job = calloc(1, sizeof *job);
     if (job != NULL && scan_init(library, &job->scan) == 0) {
         job->library = library;
@@ -229,10 +231,12 @@ begin_walk(struct library *library)
     if (job != NULL)
         free_walk(job);
     library_log_problem(library, "no memory to scan the model folders");
+    library->progress.number = library->last_number;
+    tell_progress(library);
     call_waiters(library);
 }
 
-void
+int64_t
 library_scan(struct library *library, void (*on_done)(void *ctx), void *ctx)
 {
     assert(loop_is_here(library->loop));
@@ -241,13 +245,15 @@ library_scan(struct library *library, void (*on_done)(void *ctx), void *ctx)
         library_log_problem(library, "no memory to scan the model folders");
         if (on_done != NULL)
             on_done(ctx);
-        return;
+        return library->last_number;
     }
     waiter->on_done = on_done;
     waiter->ctx = ctx;
     list_push_back(&library->asked, &waiter->node);
-    if (library->job == NULL)
-        begin_walk(library);
+    if (library->job != NULL)
+        return library->last_number + 1;
+    begin_walk(library);
+    return library->last_number;
 }
 
 void
@@ -259,6 +265,7 @@ library_progress(const struct library *library,
         return;
     const struct scan *scan = &library->job->scan;
     ret_progress->is_running = true;
+    ret_progress->number = library->last_number;
     ret_progress->n_found = atomic_load(&scan->n_found);
     ret_progress->n_to_read = atomic_load(&scan->n_to_read);
     ret_progress->n_read = atomic_load(&scan->n_read);
@@ -288,6 +295,8 @@ walks_init(struct library *library)
 {
     list_init(&library->waiters);
     list_init(&library->asked);
+    /* Above all of earlier times: none takes a millisecond only. */
+    library->last_number = loop_wall_ms();
     timer_init(&library->rescan, on_rescan);
     timer_init(&library->trim, on_trim);
 }

@@ -170,7 +170,16 @@ file_stamp(const char *path, struct file_stamp *ret_stamp)
 int
 file_make_folders(const char *path, int mode, struct error *error)
 {
+    size_t made;
+    return file_make_folders_noting(path, mode, &made, error);
+}
+
+int
+file_make_folders_noting(const char *path, int mode, size_t *ret_made,
+                         struct error *error)
+{
     char part[LIMIT_PATH_BYTES];
+    *ret_made = 0;
     size_t n = strlen(path);
     if (n == 0 || n >= sizeof part)
         return error_set(error, ERR_INVALID, "'%s' is no path for a folder",
@@ -180,7 +189,9 @@ file_make_folders(const char *path, int mode, struct error *error)
             continue;
         memcpy(part, path, i);
         part[i] = '\0';
-        if (mkdir(part, (mode_t)mode) != 0 && errno != EEXIST)
+        if (mkdir(part, (mode_t)mode) == 0)
+            *ret_made = *ret_made == 0 ? i : *ret_made;
+        else if (errno != EEXIST)
             return error_errno(error, errno, "%s", part);
     }
     struct stat info;
@@ -189,4 +200,23 @@ file_make_folders(const char *path, int mode, struct error *error)
     if (!S_ISDIR(info.st_mode))
         return error_set(error, ERR_IO, "%s is no folder", path);
     return 0;
+}
+
+bool
+file_remove_empty_folders(const char *path, size_t made)
+{
+    char part[LIMIT_PATH_BYTES];
+    size_t n = strlen(path);
+    bool is_gone = false;
+    if (n >= sizeof part || made == 0)
+        return false;
+    memcpy(part, path, n + 1);
+    while (n >= made && rmdir(part) == 0) {
+        is_gone = true;
+        while (n > 0 && part[n - 1] != '/')
+            n--;
+        if (n > 0)
+            part[--n] = '\0';
+    }
+    return is_gone;
 }

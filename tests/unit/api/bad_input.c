@@ -490,6 +490,8 @@ test_unknown_ids(void **state)
             question.body = "{}";
         if (api_rows[i].input == &schema_priority)
             question.body = "{\"priority\":1}";
+        if (api_rows[i].input == &schema_limit)
+            question.body = "{\"limit_bytes_per_s\":1}";
         if (api_rows[i].input == &schema_move)
             question.body = "{\"category\":\"archive\"}";
         expect(*state, &api_rows[i], &question, 404, NULL);

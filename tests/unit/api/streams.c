@@ -77,6 +77,97 @@ test_events_begin_with_a_snapshot(void **state)
     delete_profile(*state, "before");
 }
 
+/* The id of the last event in the text, into a header. */
+static void
+last_id(const struct strbuf *text, char ret_header[96])
+{
+    const char *at = strbuf_text(text), *found = NULL;
+    while ((at = strstr(at, "\nid: ")) != NULL)
+        found = at += 5;
+    assert_non_null(found);
+    snprintf(ret_header, 96, "%.*s", (int)strcspn(found, "\n"), found);
+}
+
+static int
+come_back(struct world *world, const char *target, const char *id)
+{
+    char header[128];
+    snprintf(header, sizeof header, "Last-Event-ID: %s\r\n", id);
+    struct question question = { .method = "GET",
+                                 .target = target,
+                                 .headers = header };
+    return ask_open(world, &question);
+}
+
+static void
+test_who_comes_back_is_told_what_it_missed(void **state)
+{
+    static const char target[] = "/api/events?types=profile.created";
+    struct question question = { .method = "GET", .target = target };
+    struct strbuf text = STRBUF_INIT(1 * MIB);
+    char id[96], old[96];
+    int fd = ask_open(*state, &question);
+    assert_true(read_until(fd, "\"models\":[", &text));
+    last_id(&text, id); /* the snapshot has one */
+    close(fd);
+    make_profile(*state, "missed-1");
+    make_profile(*state, "missed-2");
+    delete_profile(*state, "missed-1"); /* of no type that was asked for */
+    strbuf_clear(&text);
+    fd = come_back(*state, target, id);
+    assert_true(read_until(fd, "\"name\":\"missed-2\"", &text));
+    assert_non_null(
+        strstr(strbuf_text(&text), "event: resumed\ndata: {\"missed\":2}\n"));
+    assert_non_null(strstr(strbuf_text(&text), "\"name\":\"missed-1\""));
+    assert_null(strstr(strbuf_text(&text), "event: snapshot"));
+    assert_null(strstr(strbuf_text(&text), "profile.deleted"));
+    last_id(&text, old);
+    make_profile(*state, "later"); /* and then it goes on */
+    assert_true(read_until(fd, "\"name\":\"later\"", &text));
+    last_id(&text, id);
+    assert_string_not_equal(id, old);
+    close(fd);
+    strbuf_clear(&text);
+    fd = come_back(*state, target, id);
+    assert_true(read_until(fd, "event: resumed\ndata: {\"missed\":0}", &text));
+    close(fd);
+    static const char *const names[] = { "missed-2", "later" };
+    for (size_t i = 0; i < 2; i++)
+        delete_profile(*state, names[i]);
+    strbuf_release(&text);
+}
+
+static void flood_changes(struct world *world, void *arg);
+
+static void
+test_who_comes_back_too_late_gets_a_snapshot(void **state)
+{
+    struct question question = { .method = "GET", .target = "/api/events" };
+    struct strbuf text = STRBUF_INIT(64 * MIB);
+    char id[96], wrong[128];
+    int fd = ask_open(*state, &question);
+    assert_true(read_until(fd, "\"models\":[", &text));
+    last_id(&text, id);
+    close(fd);
+    snprintf(wrong, sizeof wrong, "0%s", id);
+    const char *const others[] = {
+        wrong, "17", "-1", "x-1", "", "18c0ffee-3", "1-99999999999999999999"
+    };
+    for (size_t i = 0; i < sizeof others / sizeof *others; i++) {
+        strbuf_clear(&text);
+        fd = come_back(*state, "/api/events", others[i]);
+        assert_true(read_until(fd, "event: snapshot\n", &text));
+        close(fd);
+    }
+    world_do(*state, flood_changes, NULL); /* more than is kept */
+    strbuf_clear(&text);
+    fd = come_back(*state, "/api/events", id);
+    assert_true(read_until(fd, "event: snapshot\n", &text));
+    assert_null(strstr(strbuf_text(&text), "event: resumed"));
+    close(fd);
+    strbuf_release(&text);
+}
+
 static void
 publish(struct world *world, void *arg)
 {
@@ -226,6 +317,8 @@ main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_events_begin_with_a_snapshot),
         cmocka_unit_test(test_types_choose),
+        cmocka_unit_test(test_who_comes_back_is_told_what_it_missed),
+        cmocka_unit_test(test_who_comes_back_too_late_gets_a_snapshot),
         cmocka_unit_test(test_slow_reader_loses_log_lines_and_hears_it),
         cmocka_unit_test(test_hopeless_reader_is_let_go_with_a_reason),
         cmocka_unit_test(test_heartbeat),

@@ -234,12 +234,21 @@ each_command_has_its_request(void **state)
         { "downloads list",
           OK_JSON("[{\"task_id\":\"t\",\"model_id\":\"a/b\",\"status\":"
                   "\"downloading\",\"progress\":40,\"total_bytes\":1024,"
-                  "\"bytes_per_s\":512,\"eta_s\":60}]"),
+                  "\"bytes_per_s\":512,\"eta_s\":60,\"limit_bytes_per_s\":1024,"
+                  "\"limit_hours\":\"08:00-22:00\"}]"),
           "GET /api/models/downloads/active ", "",
-          "TASK  MODEL  STATUS       DONE  SIZE     SPEED    LEFT\n"
-          "t     a/b    downloading  40 %  1.0 KiB  512 B/s  60 s\n" },
+          "TASK  MODEL  STATUS       DONE  SIZE     SPEED    LEFT  LIMIT\n"
+          "t     a/b    downloading  40 %  1.0 KiB  512 B/s  60 s  1.0 KiB/s, "
+          "08:00-22:00\n" },
         { "downloads cancel t", OK_JSON("{}"),
           "POST /api/models/download/t/cancel ", "", "" },
+        { "downloads limit t 10M --hours 08:00-22:00", OK_JSON("{}"),
+          "POST /api/models/download/t/limit ",
+          "{\"limit_bytes_per_s\":10485760,\"limit_hours\":\"08:00-22:00\"}",
+          "" },
+        { "downloads limit t none", OK_JSON("{}"),
+          "POST /api/models/download/t/limit ", "{\"limit_bytes_per_s\":0}",
+          "" },
         { "pull a/b:Q4_K_M@dev --dry-run -f x.gguf -f y.gguf --to /m",
           OK_JSON("{\"files\":[{\"path\":\"x.gguf\",\"size\":1024,"
                   "\"sha256\":\"ab\"}],\"total_bytes\":1024,"
@@ -250,11 +259,12 @@ each_command_has_its_request(void **state)
           "\"y.gguf\"],\"target\":\"/m\",\"dry_run\":true}",
           "FILE    SIZE     SHA-256\nx.gguf  1.0 KiB  ab\n"
           "1 file, 1.0 KiB, to /m\n" },
-        { "pull https://h/f.gguf --name g.gguf --limit-rate 1.5M --no-wait",
+        { "pull https://h/f.gguf --name g.gguf --limit-rate 1.5M "
+          "--limit-hours 22:00-06:30 --no-wait",
           OK_JSON("{\"task_id\":\"t1\",\"status\":\"queued\"}"),
           "POST /api/models/download ",
           "{\"url\":\"https://h/f.gguf\",\"filename\":\"g.gguf\","
-          "\"limit_bytes_per_s\":1572864}",
+          "\"limit_bytes_per_s\":1572864,\"limit_hours\":\"22:00-06:30\"}",
           "t1\n" },
     };
     struct harness *h = *state;

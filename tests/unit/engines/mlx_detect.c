@@ -89,6 +89,32 @@ test_families_need_versions(void **state)
     assert_string_equal(mlx_required_version("minimax"), "0.28.4");
     assert_null(mlx_required_version("qwen3"));
     assert_null(mlx_required_version(NULL));
+    static const struct {
+        const char *version;
+        bool reaches;
+    } rows[] = {
+        { "0.28.4", true },
+        { "0.28.10", true },
+        { "0.29", true },
+        { "1", true },
+        { "0.28.4.1", true },
+        { "0.28.4.post1", true },
+        { "0.28.4+cu", true },
+        { "0.28.3", false },
+        { "0.28", false },
+        { "0.28.4rc1", false },
+        { "0.28.4a2", false },
+        { "0.28.4.dev1", false },
+        { "0.9.9", false },
+        { "", false },
+        { "abc", false },
+        { "0.29rc1", true },
+        { "99999999999999999999", true },
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
+        if (mlx_version_reaches(str_from(rows[i].version), STR("0.28.4")) !=
+            rows[i].reaches)
+            fail_msg("%s", rows[i].version);
 }
 
 static void

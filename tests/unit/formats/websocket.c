@@ -210,20 +210,30 @@ static const struct fault faults[] = {
     { "a cut character", 0x81, { "\xE2\x82", 2 }, false, 1007 },
     { "close code 1005", 0x88, { "\x03\xED", 2 }, false, 1002 },
     { "close with one byte", 0x88, { "\x03", 1 }, false, 1002 },
+    { "a cut reason", 0x88, { "\x03\xE8\xE2\x82", 4 }, false, 1007 },
+    { "a cut reason",
+      0x88,
+      { "\x03\xE8"
+        "ab\xC3",
+        5 },
+      false,
+      1007 },
+    { "a bad reason", 0x88, { "\x03\xE8\xFF", 3 }, false, 1007 },
 };
 
 static void
 test_faults(void **state)
 {
-    for (size_t i = 0; i < sizeof faults / sizeof *faults; i++) {
-        const struct fault *fault = &faults[i];
+    const size_t n_faults = sizeof faults / sizeof *faults;
+    for (size_t i = 0; i < 2 * n_faults; i++) { /* whole, and byte by byte */
+        const struct fault *fault = &faults[i % n_faults];
         struct end end;
         struct strbuf in = STRBUF_INIT(100);
         open_end(&end);
         add_frame(&in, fault->first, fault->payload,
                   fault->is_bare ? NULL : mask);
         add_frame(&in, 0x81, STR("after"), mask);
-        feed(&end, strbuf_view(&in), in.n);
+        feed(&end, strbuf_view(&in), i < n_faults ? in.n : 1);
         int code = end.sent.n < 4
                        ? 0
                        : (uint8_t)end.sent.p[2] << 8 | (uint8_t)end.sent.p[3];

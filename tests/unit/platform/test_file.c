@@ -90,6 +90,33 @@ test_folders_are_made(void **state)
 }
 
 static void
+test_made_folders_go_while_they_are_empty(void **state)
+{
+    const struct folder *folder = *state;
+    struct error error;
+    char path[128], file[160];
+    size_t made, n = strlen(folder->path);
+    snprintf(path, sizeof path, "%s/x", folder->path);
+    assert_int_equal(file_make_folders(path, 0700, &error), 0);
+    snprintf(path, sizeof path, "%s/x/y/z", folder->path);
+    assert_int_equal(file_make_folders_noting(path, 0700, &made, &error), 0);
+    assert_int_equal(made, n + 4); /* "x" was there */
+    snprintf(file, sizeof file, "%s/f", path);
+    assert_int_equal(file_write_atomic(file, STR(""), 0600, &error), 0);
+    assert_false(file_remove_empty_folders(path, made));
+    assert_int_equal(unlink(file), 0);
+    assert_false(file_remove_empty_folders(path, 0));
+    assert_true(file_remove_empty_folders(path, made));
+    path[n + 2] = '\0';
+    assert_int_equal(rmdir(path), 0); /* not made by that call, and empty */
+    assert_int_equal(file_make_folders_noting(path, 0700, &made, &error), 0);
+    assert_int_equal(made, n + 2);
+    assert_int_equal(file_make_folders_noting(path, 0700, &made, &error), 0);
+    assert_int_equal(made, 0);
+    assert_int_equal(rmdir(path), 0);
+}
+
+static void
 test_unix_listener_is_private(void **state)
 {
     const struct folder *folder = *state;
@@ -218,6 +245,7 @@ main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_atomic_write_replaces_whole),
         cmocka_unit_test(test_folders_are_made),
+        cmocka_unit_test(test_made_folders_go_while_they_are_empty),
         cmocka_unit_test(test_unix_listener_is_private),
         cmocka_unit_test(test_standard_folders),
         cmocka_unit_test(test_random_bytes_differ),

@@ -430,12 +430,42 @@ the_largest_numbers_do_not_overflow(void **state)
     }
 }
 
+/* Its weights go to the first GPU, and to RAM only where there is none. */
+static void
+a_projector_that_is_loaded(void **state)
+{
+    const int64_t n = 300 * (int64_t)MIB;
+    (void)state;
+    plain();
+    facts.projector_bytes = n;
+    struct fit_machine machine = machine_of(8000);
+    estimate((struct fit_options){ .n_ctx = 256, .gpu_layers = -1 }, machine);
+    int64_t without = result.total_bytes;
+    assert_int_equal(result.parts[FIT_PROJECTOR], 0);
+    estimate((struct fit_options){ .n_ctx = 256,
+                                   .gpu_layers = -1,
+                                   .has_projector = true },
+             machine);
+    assert_int_equal(result.devices[0].parts[FIT_PROJECTOR], n);
+    assert_int_equal(result.total_bytes, without + n);
+    machine.gpus[0] = gpu_of(1000);
+    machine.gpus[1] = gpu_of(1000);
+    machine.n_gpus = 2;
+    estimate((struct fit_options){ .n_ctx = 256, .has_projector = true },
+             machine); /* though no block is there */
+    assert_int_equal(result.gpu_layers, 0);
+    assert_int_equal(result.devices[0].parts[FIT_PROJECTOR], 0);
+    assert_int_equal(result.devices[1].parts[FIT_PROJECTOR], n);
+    assert_int_equal(result.devices[2].parts[FIT_PROJECTOR], 0);
+}
+
 int
 main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(context_is_rounded_as_the_engine_does),
         cmocka_unit_test(parts_of_plain_attention),
+        cmocka_unit_test(a_projector_that_is_loaded),
         cmocka_unit_test(caches_by_type),
         cmocka_unit_test(windows_hold_what_they_need),
         cmocka_unit_test(states_are_of_slots_not_of_context),

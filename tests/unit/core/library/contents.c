@@ -27,6 +27,27 @@ test_parts_are_one_model(void **state)
 }
 
 static void
+test_parts_count_together(void **state)
+{
+    struct fixture *f = *state;
+    put_tensors(f, "models/dit-00001-of-00003.safetensors",
+                "{\"a\":{\"dtype\":\"F16\",\"shape\":[2,5],"
+                "\"data_offsets\":[0,20]}}",
+                20);
+    put_tensors(f, "models/dit-00002-of-00003.safetensors",
+                "{\"b\":{\"dtype\":\"F16\",\"shape\":[7],"
+                "\"data_offsets\":[0,14]}}",
+                14);
+    put_tensors(f, "models/dit-00003-of-00003.safetensors", "{}", 0);
+    put_tensors(f, "models/bad-00001-of-00002.safetensors", "{}", 0);
+    put(f, "models/bad-00002-of-00002.safetensors", "12345");
+    scan(f);
+    assert_int_equal(find(f, "dit-00001-of-00003")->n_parameters, 17);
+    assert_string_equal(find(f, "dit-00001-of-00003")->error, "");
+    assert_string_not_equal(find(f, "bad-00001-of-00002")->error, "");
+}
+
+static void
 test_a_projector_belongs_to_its_model(void **state)
 {
     struct fixture *f = *state;
@@ -421,6 +442,7 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(test_parts_are_one_model),
+        TEST(test_parts_count_together),
         TEST(test_a_projector_belongs_to_its_model),
         TEST(test_a_folder_with_a_configuration_is_one_model),
         TEST(test_texts_in_and_beside_models),

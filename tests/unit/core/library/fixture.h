@@ -39,6 +39,7 @@ struct fixture {
     int n_calls;
     struct error error;
     char old_path[600];
+    size_t n_moved_names, n_relinked, n_left;
 };
 
 static inline char *

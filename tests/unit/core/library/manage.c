@@ -4,14 +4,17 @@
 /* ---- changing ---- */
 
 static void
-on_moved(void *ctx, const struct model *model, const char *old_path,
-         const struct error *error)
+on_moved(void *ctx, const struct model *model,
+         const struct library_moved *moved, const struct error *error)
 {
     struct fixture *f = ctx;
     (void)model;
     f->n_calls++;
     f->error = error == NULL ? (struct error){ .code = ERR_OK } : *error;
-    snprintf(f->old_path, sizeof f->old_path, "%s", old_path);
+    snprintf(f->old_path, sizeof f->old_path, "%s", moved->old_path);
+    f->n_moved_names = moved->moved.n;
+    f->n_relinked = moved->relinked.n;
+    f->n_left = moved->left.n;
     loop_stop(&f->loop);
 }
 
@@ -346,6 +349,72 @@ test_no_link_leads_a_move_elsewhere(void **state)
 }
 
 static void
+assert_link(struct fixture *f, const char *name, const char *target)
+{
+    char text[800];
+    ssize_t n = readlink(at(f, name), text, sizeof text - 1);
+    assert_true(n > 0);
+    text[n] = '\0';
+    assert_string_equal(text, at(f, target));
+}
+
+static void
+test_second_names_go_along_or_follow(void **state)
+{
+    struct fixture *f = *state;
+    char from[800];
+    put(f, "models/vae/v.safetensors", "1");
+    put(f, "models/vae/other.safetensors", "22");
+    snprintf(from, sizeof from, "%s", at(f, "models/vae/v.safetensors"));
+    assert_int_equal(link(from, at(f, "models/a.safetensors")), 0);
+    put_link(f, "vae/v.safetensors", "models/link.safetensors");
+    scan(f);
+    assert_string_equal(find(f, "a")->path, at(f, "models/a.safetensors"));
+    assert_int_equal(find(f, "a")->other_paths.n, 2);
+    assert_int_equal(move_model(f, "a", MODEL_ARCHIVE), ERR_OK);
+    assert_int_equal(f->n_moved_names, 1);
+    assert_int_equal(f->n_relinked, 1);
+    assert_int_equal(f->n_left, 0);
+    assert_true(is_there(f, "models/archive/a.safetensors"));
+    assert_true(is_there(f, "models/archive/vae/v.safetensors"));
+    assert_false(is_there(f, "models/vae/v.safetensors"));
+    assert_link(f, "models/link.safetensors", "models/archive/a.safetensors");
+    scan(f); /* no second name brings it back */
+    assert_int_equal(find(f, "a")->category, MODEL_ARCHIVE);
+    assert_int_equal(find(f, "a")->other_paths.n, 2);
+    assert_int_equal(move_model(f, "a", MODEL_ACTIVE), ERR_OK);
+    assert_link(f, "models/link.safetensors", "models/a.safetensors");
+    assert_true(is_there(f, "models/vae/v.safetensors"));
+    assert_false(is_there(f, "models/archive/vae/v.safetensors"));
+    scan(f);
+    assert_int_equal(find(f, "a")->category, MODEL_ACTIVE);
+
+    /* One that is in the way brings everything back. */
+    put(f, "models/archive/vae/v.safetensors", "in the way");
+    assert_int_equal(move_model(f, "a", MODEL_ARCHIVE), ERR_CONFLICT);
+    assert_true(is_there(f, "models/a.safetensors"));
+    assert_true(is_there(f, "models/vae/v.safetensors"));
+    assert_link(f, "models/link.safetensors", "models/a.safetensors");
+}
+
+static void
+test_hard_links_stay_on_their_disk(void **state)
+{
+    struct fixture *f = *state;
+    char dir[64], from[800];
+    put(f, "models/vae/v.safetensors", "1");
+    snprintf(from, sizeof from, "%s", at(f, "models/vae/v.safetensors"));
+    assert_int_equal(link(from, at(f, "models/w.safetensors")), 0);
+    put_archive_elsewhere(f, dir);
+    scan(f);
+    assert_int_equal(move_model(f, "v", MODEL_ARCHIVE), ERR_OK);
+    assert_int_equal(f->n_moved_names, 0);
+    assert_int_equal(f->n_left, 1);
+    assert_true(is_there(f, "models/w.safetensors"));
+    remove_tree(dir);
+}
+
+static void
 test_other_programs_stores_are_not_moved(void **state)
 {
     struct fixture *f = *state;
@@ -405,6 +474,8 @@ main(void)
         TEST(test_no_link_leads_deleting_elsewhere),
         TEST(test_deleting_of_ollamas),
         TEST(test_no_link_leads_a_move_elsewhere),
+        TEST(test_second_names_go_along_or_follow),
+        TEST(test_hard_links_stay_on_their_disk),
         TEST(test_other_programs_stores_are_not_moved),
         TEST(test_questions),
     };
