@@ -276,31 +276,6 @@ const struct schema schema_settings = { "Settings", SCHEMA_MAP,
 const struct schema schema_settings_patch = { "SettingsPatch", SCHEMA_MAP,
                                               .of = &schema_any };
 
-/* ---- logs ---- */
-
-static const char *const level_names[] = { "debug", "info", "warn", "error",
-                                           NULL };
-static const struct schema schema_level = { .type = SCHEMA_TEXT,
-                                            .choices = level_names };
-static const struct schema_field log_fields[] = {
-    { "id", &schema_int, 0, NULL },
-    { "at_ms", &schema_int, 0, "Unix time." },
-    { "level", &schema_level, 0, NULL },
-    { "source", &schema_text, 0, "The module." },
-    { "message", &schema_text, 0, NULL },
-};
-static const struct schema schema_log = { "LogEntry", SCHEMA_OBJECT,
-                                          FIELDS(log_fields) };
-static const struct schema schema_logs = { .type = SCHEMA_ARRAY,
-                                           .of = &schema_log };
-static const struct schema_field log_page_fields[] = {
-    { "entries", &schema_logs, 0, "Newest first." },
-    { "next_before_id", &schema_int, NUL,
-      "What to send as before_id for the page after this one." },
-};
-const struct schema schema_log_page = { .type = SCHEMA_OBJECT,
-                                        FIELDS(log_page_fields) };
-
 /* ---- keys and sessions ---- */
 
 static const char *const scope_names[] = { "admin", "inference", "read", NULL };
@@ -561,6 +536,9 @@ const struct schema *const named_schemas[] = {
     &schema_settings,
     &schema_settings_patch,
     &schema_log,
+    &schema_log_export,
+    &schema_stored_log_file,
+    &schema_log_line,
     &schema_key,
     &schema_model,
     &schema_inference_request,
