@@ -55,8 +55,7 @@ static bool
 on_held(void *ctx, const struct log_entry *entry)
 {
     struct follower *follower = ctx;
-    if (follower->n_skip > 0 &&
-        log_filter_matches(&follower->filter, entry)) {
+    if (follower->n_skip > 0 && log_filter_matches(&follower->filter, entry)) {
         follower->n_skip--;
         follower->last_id = entry->id;
         return true;
@@ -307,8 +306,7 @@ begin_export(struct call *call)
         return false;
     }
     snprintf(head, sizeof head,
-             "{\"version\":\"%s\",\"exported_at_ms\":%" PRId64
-             ",\"entries\":[",
+             "{\"version\":\"%s\",\"exported_at_ms\":%" PRId64 ",\"entries\":[",
              call->api->options.version, now_ms);
     http_write(call->exchange, str_from(head));
     return true;

@@ -206,8 +206,8 @@ consider(void *ctx, const struct instance_view *view)
     if (!is_router && !str_is(engine, "llama-server"))
         return;
     int rank = 2 * (view->pid != 0) + is_router + 1;
-    if (rank < choice->rank || (rank == choice->rank &&
-                                view->started_at_ms <= choice->started_at_ms))
+    if (rank < choice->rank ||
+        (rank == choice->rank && view->started_at_ms <= choice->started_at_ms))
         return;
     *choice = (struct choice){ view->profile, rank, view->started_at_ms };
 }

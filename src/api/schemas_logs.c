@@ -18,7 +18,7 @@ static const struct schema_field log_fields[] = {
     { "message", &schema_text, 0, NULL },
 };
 const struct schema schema_log = { "LogEntry", SCHEMA_OBJECT,
-                                          FIELDS(log_fields) };
+                                   FIELDS(log_fields) };
 static const struct schema schema_logs = { .type = SCHEMA_ARRAY,
                                            .of = &schema_log };
 static const struct schema_field log_page_fields[] = {
@@ -43,7 +43,7 @@ static const struct schema_field file_fields[] = {
     { "modified_at_ms", &schema_int, 0, "Unix time." },
 };
 const struct schema schema_stored_log_file = { "LogFile", SCHEMA_OBJECT,
-                                           FIELDS(file_fields) };
+                                               FIELDS(file_fields) };
 static const struct schema schema_files = { .type = SCHEMA_ARRAY,
                                             .of = &schema_stored_log_file };
 static const struct schema_field files_fields[] = {
@@ -66,7 +66,7 @@ static const struct schema_field line_fields[] = {
     { "message", &schema_text, 0, NULL },
 };
 const struct schema schema_log_line = { "LogLine", SCHEMA_OBJECT,
-                                           FIELDS(line_fields) };
+                                        FIELDS(line_fields) };
 static const struct schema schema_lines = { .type = SCHEMA_ARRAY,
                                             .of = &schema_log_line };
 static const struct schema_field log_file_fields[] = {

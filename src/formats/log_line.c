@@ -130,8 +130,8 @@ take_time(struct str *rest, int64_t *ret_at_ms)
         month < 1 || month > 12 || day < 1 || day > 31 || hour > 23 ||
         minute > 59 || second > 60)
         return false;
-    int64_t seconds = days_of(year, month, day) * (int64_t)24 * 3600 + hour * 3600 +
-                      minute * 60 + second;
+    int64_t seconds = days_of(year, month, day) * (int64_t)24 * 3600 +
+                      hour * 3600 + minute * 60 + second;
     *ret_at_ms = seconds * SECOND_MS + ms;
     return true;
 }

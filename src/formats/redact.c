@@ -67,7 +67,7 @@ find_token(const char *at)
         const char *prefix;
         size_t n_min;
     } rows[] = {
-        { "hk_", 20 }, { "hs_", 20 }, { "hl_", 20 }, { "hf_", 10 },
+        { "hk_", 20 }, { "hs_", 20 },  { "hl_", 20 }, { "hf_", 10 },
         { "sk-", 16 }, { "ghp_", 20 }, { "eyJ", 40 },
     };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {

@@ -17,8 +17,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
     struct log_entry entry, again;
     if (log_line_read((struct str){ copy, n }, &entry)) {
         char *line = log_line(&entry);
-        if (line == NULL || !log_line_read((struct str){ line, strlen(line) - 1 },
-                                           &again) ||
+        if (line == NULL ||
+            !log_line_read((struct str){ line, strlen(line) - 1 }, &again) ||
             again.level != entry.level)
             abort();
         free(line);

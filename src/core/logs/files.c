@@ -76,8 +76,7 @@ take_limits(struct log_files_sink *files)
 static int
 put(struct log_files_sink *files, struct str line)
 {
-    if (files->is_torn &&
-        rotated_file_add(&files->file, STR("\n")) == 0)
+    if (files->is_torn && rotated_file_add(&files->file, STR("\n")) == 0)
         return -1;
     files->is_torn = false;
     size_t n = rotated_file_add(&files->file, line);
@@ -108,8 +107,8 @@ write_file(void *ctx, struct str line)
     take_limits(files);
     bool was_failed = files->is_failed;
     errno = 0;
-    files->is_failed = (was_failed && put_loss(files) != 0) ||
-                       put(files, line) != 0;
+    files->is_failed =
+        (was_failed && put_loss(files) != 0) || put(files, line) != 0;
     if (files->is_failed) {
         files->n_lost++;
         error_errno(&error, errno == 0 ? EIO : errno, "%s", files->file.path);
@@ -283,8 +282,7 @@ list_files(void *arg)
         struct log_file_facts *facts = &job->files.at[job->files.n];
         name_of(i, facts->name);
         if (rotated_file_facts(job->logs->files.file.path, i,
-                               &facts->size_bytes,
-                               &facts->modified_at_ms) == 0)
+                               &facts->size_bytes, &facts->modified_at_ms) == 0)
             job->files.n++;
     }
 }
@@ -409,10 +407,9 @@ logs_read_file(struct logs *logs, struct str name,
 {
     struct error error;
     struct file_job *job = calloc(1, sizeof *job);
-    struct log_entry *entries =
-        limit < 1 || limit > LOGS_PAGE_MAX
-            ? NULL
-            : calloc((size_t)limit, sizeof *entries);
+    struct log_entry *entries = limit < 1 || limit > LOGS_PAGE_MAX
+                                    ? NULL
+                                    : calloc((size_t)limit, sizeof *entries);
     if (job == NULL || entries == NULL) {
         free(job);
         error_set(&error, ERR_NO_MEMORY, "out of memory");

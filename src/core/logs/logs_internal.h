@@ -25,7 +25,7 @@ struct log_files_sink {
     pthread_mutex_t lock; /* of what follows; held while a disk is slow, so
                            * never by the loop */
     struct rotated_file file;
-    bool is_torn;  /* its last line has no end */
+    bool is_torn; /* its last line has no end */
     bool is_failed;
     size_t n_lost; /* lines, since the last that was written */
     /* What the loop wants. */

@@ -60,8 +60,7 @@ log_memory_add(struct log_memory *memory, const struct log_entry *entry)
         memory->entries = calloc(memory->n_max, sizeof *memory->entries);
     if (memory->entries == NULL)
         return;
-    struct log_memory_entry *kept =
-        malloc(sizeof *kept + n_source + n_message);
+    struct log_memory_entry *kept = malloc(sizeof *kept + n_source + n_message);
     if (kept == NULL)
         return;
     kept->id = entry->id;

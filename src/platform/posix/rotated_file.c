@@ -116,8 +116,7 @@ rotated_file_add(struct rotated_file *file, struct str bytes)
     if (file->size_bytes > 0 && file->size_bytes + bytes.n > file->max_bytes)
         rotate(file);
     while (file->fd >= 0 && n_written < bytes.n) {
-        ssize_t n =
-            write(file->fd, bytes.p + n_written, bytes.n - n_written);
+        ssize_t n = write(file->fd, bytes.p + n_written, bytes.n - n_written);
         if (n < 0 && errno == EINTR)
             continue;
         if (n <= 0)

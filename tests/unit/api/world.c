@@ -523,6 +523,19 @@ read_until(int fd, const char *text, struct strbuf *into)
 }
 
 static void
+join_chunks(struct str rest, struct strbuf *out)
+{
+    size_t n;
+    while (rest.n > 0 && (n = strtoul(rest.p, NULL, 16)) > 0) {
+        ptrdiff_t end = str_find(rest, '\n');
+        assert_true(end > 0 && (size_t)end + 1 + n + 2 <= rest.n);
+        strbuf_add(out, rest.p + end + 1, n);
+        rest.p += (size_t)end + n + 3;
+        rest.n -= (size_t)end + n + 3;
+    }
+}
+
+static void
 split_answer(const struct strbuf *all, struct answer *answer)
 {
     const char *end = strstr(strbuf_text(all), "\r\n\r\n");
@@ -538,7 +551,11 @@ split_answer(const struct strbuf *all, struct answer *answer)
         is_name = c == '\n' || (is_name && c != ':');
     }
     answer->headers[n] = '\0';
-    strbuf_add(&answer->body, end + 4, all->n - (size_t)(end - all->p) - 4);
+    struct str body = { end + 4, all->n - (size_t)(end - all->p) - 4 };
+    if (strstr(answer->headers, "\ntransfer-encoding: chunked\r") != NULL)
+        join_chunks(body, &answer->body);
+    else
+        strbuf_add_str(&answer->body, body);
 }
 
 void

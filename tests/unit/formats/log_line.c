@@ -104,9 +104,13 @@ test_times_come_back(void **state)
 static void
 test_other_lines_are_none(void **state)
 {
+    static const char long_source[] =
+        "2024-02-29T12:34:56.007Z info "
+        "0123456789012345678901234567890123456789012345678901234567890: x";
     static const char *const lines[] = {
         "",
         "x",
+        long_source,
         "2024-02-29T12:34:56.007Z",
         "2024-02-29T12:34:56.007Z info",
         "2024-02-29T12:34:56.007Z info router",
@@ -120,8 +124,6 @@ test_other_lines_are_none(void **state)
         "-024-02-29T12:34:56.007Z info router: x",
         "1969-02-28T12:34:56.007Z info router: x",
         "2024-02-29T12:34:56.007Z info \xff: x",
-        "2024-02-29T12:34:56.007Z info "
-        "0123456789012345678901234567890123456789012345678901234567890: x",
     };
     struct log_entry entry;
     for (size_t i = 0; i < sizeof lines / sizeof *lines; i++)

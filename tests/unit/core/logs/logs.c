@@ -268,9 +268,10 @@ test_pages_over_memory_and_store(void **state)
          &found);
     assert_int_equal(found.n, 20);
     assert_string_equal(found.entries[19].message, "line 1");
-    find(fixture,
-         (struct logs_query){ .limit = 50, .filter = { .text = STR("LINE 3") } },
-         &found);
+    find(
+        fixture,
+        (struct logs_query){ .limit = 50, .filter = { .text = STR("LINE 3") } },
+        &found);
     assert_int_equal(found.n, 11); /* 3, 30..39 */
     logs_free(fixture->logs);
     fixture->logs = NULL;
@@ -443,9 +444,8 @@ answered_new(struct fixture *fixture)
 static void
 wait_for(struct fixture *fixture, struct answered *answered)
 {
-    if (!answered->is_there)
+    while (!answered->is_there)
         loop_run(&fixture->loop);
-    assert_true(answered->is_there);
     answered->is_there = false;
 }
 
@@ -514,10 +514,22 @@ static void
 test_only_names_of_the_list_are_names(void **state)
 {
     static const char *const names[] = {
-        "hearth.log.3", "hearth.log.0",  "hearth.log.01", "hearth.log.30",
-        "hearth.log.",  "hearth.log.1x", "hearth.logx",   "hearth.db",
-        "../hearth.db", "/etc/passwd",   "",              ".",
-        "hearth.log/",  "./hearth.log",  "HEARTH.LOG",    "hearth.log.-1",
+        "hearth.log.3",
+        "hearth.log.0",
+        "hearth.log.01",
+        "hearth.log.30",
+        "hearth.log.",
+        "hearth.log.1x",
+        "hearth.logx",
+        "hearth.db",
+        "../hearth.db",
+        "/etc/passwd",
+        "",
+        ".",
+        "hearth.log/",
+        "./hearth.log",
+        "HEARTH.LOG",
+        "hearth.log.-1",
     };
     struct fixture *fixture = *state;
     struct answered *answered = answered_new(fixture);
@@ -604,7 +616,7 @@ test_files_that_cannot_be_written_to(void **state)
         .limit = 9, .filter = { .text = STR("cannot be written to") }
     };
     for (int i = 0; i < 500; i++) {
-        uv_run(&fixture->loop.uv, UV_RUN_NOWAIT);
+        loop_run(&fixture->loop);
         find(fixture, failures, &found);
         if (found.n > 0)
             break;
@@ -616,10 +628,10 @@ test_files_that_cannot_be_written_to(void **state)
     assert_int_equal(unlink(path), 0);
     events_log(&fixture->events, LOG_INFO, "t", "first again");
     for (int i = 0; i < 500; i++) {
-        uv_run(&fixture->loop.uv, UV_RUN_NOWAIT);
+        loop_run(&fixture->loop);
         find(fixture,
-             (struct logs_query){
-                 .limit = 9, .filter = { .text = STR("to again") } },
+             (struct logs_query){ .limit = 9,
+                                  .filter = { .text = STR("to again") } },
              &found);
         if (found.n > 0)
             break;
