@@ -245,7 +245,7 @@ deliver(struct file_job *job)
 }
 
 static void
-on_done(void *arg)
+finish_job(void *arg)
 {
     struct file_job *job = arg;
     struct logs *logs = job->logs;
@@ -265,7 +265,7 @@ submit(struct file_job *job, void (*work)(void *arg))
         error_set(&job->error, ERR_NOT_IMPLEMENTED, "no log files are kept");
         is_good = false;
     }
-    if (is_good && worker_submit(logs->loop, work, on_done, job) == 0) {
+    if (is_good && worker_submit(logs->loop, work, finish_job, job) == 0) {
         logs->n_jobs++;
         return;
     }
@@ -289,19 +289,19 @@ list_files(void *arg)
 
 void
 logs_list_files(struct logs *logs,
-                void (*fn)(void *ctx, const struct log_files *files,
-                           const struct error *error),
+                void (*on_done)(void *ctx, const struct log_files *files,
+                                const struct error *error),
                 void *ctx)
 {
     struct error error;
     struct file_job *job = calloc(1, sizeof *job);
     if (job == NULL) {
         error_set(&error, ERR_NO_MEMORY, "out of memory");
-        fn(ctx, NULL, &error);
+        on_done(ctx, NULL, &error);
         return;
     }
     job->logs = logs;
-    job->on_listed = fn;
+    job->on_listed = on_done;
     job->ctx = ctx;
     submit(job, list_files);
 }
@@ -324,18 +324,18 @@ clear_files(void *arg)
 
 void
 logs_clear_files(struct logs *logs, struct str name,
-                 void (*fn)(void *ctx, int n, const struct error *error),
+                 void (*on_done)(void *ctx, int n, const struct error *error),
                  void *ctx)
 {
     struct error error;
     struct file_job *job = calloc(1, sizeof *job);
     if (job == NULL) {
         error_set(&error, ERR_NO_MEMORY, "out of memory");
-        fn(ctx, 0, &error);
+        on_done(ctx, 0, &error);
         return;
     }
     job->logs = logs;
-    job->on_cleared = fn;
+    job->on_cleared = on_done;
     job->ctx = ctx;
     job->i = name.n == 0 ? -1 : number_or_error(name, &job->error);
     submit(job, clear_files);
@@ -401,8 +401,9 @@ keep_text(struct str text, char *room, size_t size)
 void
 logs_read_file(struct logs *logs, struct str name,
                const struct log_filter *filter, int limit,
-               void (*fn)(void *ctx, const struct log_entry *entries, size_t n,
-                          bool is_cut, const struct error *error),
+               void (*on_done)(void *ctx, const struct log_entry *entries,
+                               size_t n, bool is_cut,
+                               const struct error *error),
                void *ctx)
 {
     struct error error;
@@ -413,11 +414,11 @@ logs_read_file(struct logs *logs, struct str name,
     if (job == NULL || entries == NULL) {
         free(job);
         error_set(&error, ERR_NO_MEMORY, "out of memory");
-        fn(ctx, NULL, 0, false, &error);
+        on_done(ctx, NULL, 0, false, &error);
         return;
     }
     job->logs = logs;
-    job->on_read = fn;
+    job->on_read = on_done;
     job->ctx = ctx;
     job->limit = limit;
     job->entries = entries;

@@ -83,19 +83,23 @@ find_in_store(struct logs *logs, const struct logs_query *query,
     store_query_logs(logs->store, &stored, on_stored, finding);
 }
 
+/* What the store has room for. */
+enum {
+    SOURCE_MAX = sizeof((struct log_query *)NULL)->source - 1,
+    TEXT_MAX = sizeof((struct log_query *)NULL)->text - 1,
+};
+
 static int
 check(const struct logs_query *query, struct error *error)
 {
-    const struct log_query room = { 0 };
     if (query->limit < 1 || query->limit > LOGS_PAGE_MAX)
         return error_field(error, "limit", "limit %d: expected 1 to %d",
                            query->limit, LOGS_PAGE_MAX);
-    if (query->filter.source.n >= sizeof room.source)
-        return error_field(error, "source", "source: at most %zu bytes",
-                           sizeof room.source - 1);
-    if (query->filter.text.n >= sizeof room.text)
-        return error_field(error, "q", "q: at most %zu bytes",
-                           sizeof room.text - 1);
+    if (query->filter.source.n > SOURCE_MAX)
+        return error_field(error, "source", "source: at most %d bytes",
+                           SOURCE_MAX);
+    if (query->filter.text.n > TEXT_MAX)
+        return error_field(error, "q", "q: at most %d bytes", TEXT_MAX);
     return 0;
 }
 
