@@ -445,8 +445,8 @@ static const struct api_row *
 find_row(struct api *api, const struct api_question *question,
          struct arena *arena, struct route_match *match, struct error *error)
 {
-    const unsigned elsewhere =
-        ROW_STREAM | ROW_PLAIN | ROW_WEBSOCKET | ROW_UNCHECKED | ROW_HEADERS;
+    const unsigned elsewhere = ROW_STREAM | ROW_PLAIN | ROW_WEBSOCKET |
+                               ROW_UNCHECKED | ROW_HEADERS | ROW_DOWNLOAD;
     if (routes_match(api->routes, n_api_rows, str_from(question->method),
                      question->path, arena, match) < 0) {
         error_set(error, ERR_NO_MEMORY, "there is not enough memory");

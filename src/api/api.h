@@ -21,6 +21,7 @@
 #include "core/hub/hub.h"
 #include "core/instances/instances.h"
 #include "core/library/library.h"
+#include "core/logs/logs.h"
 #include "core/metrics/metrics.h"
 #include "core/profiles/profiles.h"
 #include "core/router/router.h"
@@ -29,19 +30,6 @@
 #include "http/server.h"
 
 struct api;
-
-/* Which lines of the program's own log; texts are borrowed for the call. */
-struct api_log_query {
-    int64_t before_id;    /* 0: from the newest */
-    int limit;            /* 1..1000 */
-    enum log_level level; /* at least */
-    struct str source;    /* "": any */
-    struct str text;      /* "": any; a part of the message */
-};
-
-typedef void api_logs_fn(void *ctx, const struct log_entry *entries, size_t n,
-                         const struct error *error);
-typedef void api_done_fn(void *ctx, const struct error *error);
 
 /* What lives beside or above the api and is handed down to it. `ctx` goes to
  * each of them. A NULL function: what it serves answers 501. */
@@ -56,10 +44,6 @@ struct api_hooks {
     void (*write_usage)(void *ctx, struct json_writer *out);
     /* What the gateway counted, in the Prometheus text format. */
     void (*write_counts)(void *ctx, struct strbuf *out);
-    /* The stored log. `on_done` comes later, never inside the call. */
-    void (*query_logs)(void *ctx, const struct api_log_query *query,
-                       api_logs_fn *on_done, void *done_ctx);
-    void (*clear_logs)(void *ctx, api_done_fn *on_done, void *done_ctx);
 };
 
 /* Of the Socket.IO surface; a recovery of 0: none. */
@@ -84,6 +68,7 @@ struct api_options {
     struct hub *hub;
     struct downloads *downloads;
     struct metrics *metrics; /* NULL: nothing is measured */
+    struct logs *logs;
     struct engines *engines;
     struct api_hooks hooks;
     const char *version;   /* "0.1.0"; borrowed for the api's life */

@@ -87,7 +87,7 @@ bool call_is_open(const struct call *call);
 /* Runs the row of the question's path under the authority of `facts`, of which
  * the method and what is needed are filled in here: what a request over HTTP
  * would be refused, this is, too, with the same envelope. Rows that stream,
- * answer plain text or look at the request's headers cannot be asked: they are
+ * answer plain text or piece by piece, or look at the request's headers cannot be asked: they are
  * not found. `on_answer` is called exactly once, perhaps in here. */
 void api_ask(struct api *api, const struct api_question *question,
              struct auth_request facts, api_answer_fn *on_answer, void *ctx);

@@ -49,7 +49,15 @@ void settings_change(struct call *call);
 
 /* logs.c */
 void logs_list(struct call *call);
-void logs_clear(struct call *call);
+void logs_forget(struct call *call);
+void logs_show_llama_server(struct call *call);
+void log_files_list(struct call *call);
+void log_files_read(struct call *call);
+void log_files_clear(struct call *call);
+
+/* log_views.c */
+void logs_follow(struct call *call);
+void logs_export(struct call *call);
 
 /* keys.c */
 void keys_list(struct call *call);

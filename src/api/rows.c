@@ -39,12 +39,37 @@ static const struct query_param follow_query[] = {
 
 static const char *const level_choices[] = { "debug", "info", "warn", "error",
                                              NULL };
+/* clang-format off */
+#define LOG_PARAMS                                                          \
+    { "level", QUERY_CHOICE, 0, 0, level_choices, "At least this." },       \
+    { "source", QUERY_TEXT, 0, LOG_SOURCE_BYTES - 1, NULL, "The module." }, \
+    { "q", QUERY_TEXT, 0, 127, NULL, "A part of the message." },            \
+    { "since", QUERY_INT, 0, INT64_MAX, NULL, "Unix time in ms." },         \
+    { "until", QUERY_INT, 1, INT64_MAX, NULL, "Unix time in ms; before it." }
+/* clang-format on */
 static const struct query_param logs_query[] = {
-    { "level", QUERY_CHOICE, 0, 0, level_choices, "At least this." },
-    { "source", QUERY_TEXT, 0, LOG_SOURCE_BYTES - 1, NULL, "The module." },
-    { "q", QUERY_TEXT, 0, 127, NULL, "A part of the message." },
-    { "limit", QUERY_INT, 1, 1000, NULL, "Entries in a page (100)." },
+    LOG_PARAMS,
+    { "limit", QUERY_INT, 1, LOGS_PAGE_MAX, NULL, "Entries in a page (100)." },
     { "before_id", QUERY_INT, 1, INT64_MAX, NULL, "Older than this one." },
+    { NULL },
+};
+static const struct query_param logs_export_query[] = { LOG_PARAMS, { NULL } };
+static const struct query_param logs_follow_query[] = {
+    LOG_PARAMS,
+    { "lines", QUERY_INT, 0, 10000, NULL,
+      "How many of the newest in memory come first (100)." },
+    { "follow", QUERY_BOOL, 0, 0, NULL,
+      "Go on with new ones (1), or end after those that are there." },
+    { NULL },
+};
+static const struct query_param log_file_query[] = {
+    LOG_PARAMS,
+    { "limit", QUERY_INT, 1, LOGS_PAGE_MAX, NULL, "Lines (100)." },
+    { NULL },
+};
+static const struct query_param lines_query[] = {
+    { "lines", QUERY_INT, 1, LIMIT_LOG_RING_LINES, NULL,
+      "How many of the newest (100)." },
     { NULL },
 };
 
@@ -332,8 +357,27 @@ const struct api_row api_rows[] = {
       &schema_settings_patch, &schema_settings, NULL, ROW_CORE_CHECKS },
     { "GET", "/api/logs", READ, logs_list, "Hearth's own log", "200", NULL,
       &schema_log_page, logs_query, 0 },
-    { "DELETE", "/api/logs", CONTROL, logs_clear, "Forget the log", "204", NULL,
-      NULL, NULL, 0 },
+    { "DELETE", "/api/logs", CONTROL, logs_forget,
+      "Forget the log in memory and database", "204", NULL, NULL, NULL, 0 },
+    { "GET", "/api/logs/follow", READ, logs_follow,
+      "Follow Hearth's own log: the newest lines first", "200", NULL, NULL,
+      logs_follow_query, ROW_STREAM },
+    { "GET", "/api/logs/export", READ, logs_export,
+      "The log as one document, newest first", "200", NULL, &schema_log_export,
+      logs_export_query, ROW_BARE | ROW_DOWNLOAD },
+    { "GET", "/api/logs/files", READ, log_files_list,
+      "The files that the log is written to, newest first", "200", NULL,
+      &schema_log_files, NULL, 0 },
+    { "DELETE", "/api/logs/files", CONTROL, log_files_clear, "Remove them",
+      "200", NULL, &schema_removed, NULL, 0 },
+    { "GET", "/api/logs/files/{name}", READ, log_files_read,
+      "The newest lines of one of them, newest first", "200", NULL,
+      &schema_log_file, log_file_query, 0 },
+    { "DELETE", "/api/logs/files/{name}", CONTROL, log_files_clear,
+      "Remove one of them", "200", NULL, &schema_removed, NULL, 0 },
+    { "GET", "/api/logs/llama-server", READ, logs_show_llama_server,
+      "The newest output of the llama-server that runs, or ran last", "200",
+      NULL, &schema_engine_log, lines_query, 0 },
     { "GET", "/api/events", READ, events_follow,
       "Follow what happens: a snapshot first, then changes", "200", NULL, NULL,
       events_query, ROW_STREAM },

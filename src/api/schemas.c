@@ -276,31 +276,6 @@ const struct schema schema_settings = { "Settings", SCHEMA_MAP,
 const struct schema schema_settings_patch = { "SettingsPatch", SCHEMA_MAP,
                                               .of = &schema_any };
 
-/* ---- logs ---- */
-
-static const char *const level_names[] = { "debug", "info", "warn", "error",
-                                           NULL };
-static const struct schema schema_level = { .type = SCHEMA_TEXT,
-                                            .choices = level_names };
-static const struct schema_field log_fields[] = {
-    { "id", &schema_int, 0, NULL },
-    { "at_ms", &schema_int, 0, "Unix time." },
-    { "level", &schema_level, 0, NULL },
-    { "source", &schema_text, 0, "The module." },
-    { "message", &schema_text, 0, NULL },
-};
-static const struct schema schema_log = { "LogEntry", SCHEMA_OBJECT,
-                                          FIELDS(log_fields) };
-static const struct schema schema_logs = { .type = SCHEMA_ARRAY,
-                                           .of = &schema_log };
-static const struct schema_field log_page_fields[] = {
-    { "entries", &schema_logs, 0, "Newest first." },
-    { "next_before_id", &schema_int, NUL,
-      "What to send as before_id for the page after this one." },
-};
-const struct schema schema_log_page = { .type = SCHEMA_OBJECT,
-                                        FIELDS(log_page_fields) };
-
 /* ---- keys and sessions ---- */
 
 static const char *const scope_names[] = { "admin", "inference", "read", NULL };
@@ -577,36 +552,22 @@ static const struct schema schema_open = { .type = SCHEMA_OBJECT,
 const struct schema schema_usage = { .type = SCHEMA_ARRAY, .of = &schema_open };
 
 const struct schema *const named_schemas[] = {
-    &schema_error,
-    &schema_detail,
-    &schema_profile,
-    &schema_cause,
-    &schema_profile_new,
-    &schema_profile_patch,
-    &schema_server,
-    &schema_change,
-    &schema_health,
-    &schema_info,
-    &schema_memory,
-    &schema_metrics,
-    &schema_sample,
-    &schema_metrics_history,
-    &schema_engine,
-    &schema_settings,
-    &schema_settings_patch,
-    &schema_log,
-    &schema_key,
-    &schema_model,
-    &schema_inference_request,
-    &schema_inference_model,
-    &schema_inference_models,
-    &schema_openai_error,
-    &schema_anthropic_error,
-    &schema_download_order,
-    &schema_download,
-    &schema_hub_found,
-    &schema_hub_files,
-    &schema_detected,
-    &schema_fit,
+    &schema_error,           &schema_detail,
+    &schema_profile,         &schema_cause,
+    &schema_profile_new,     &schema_profile_patch,
+    &schema_server,          &schema_change,
+    &schema_health,          &schema_info,
+    &schema_memory,          &schema_metrics,
+    &schema_sample,          &schema_metrics_history,
+    &schema_engine,          &schema_settings,
+    &schema_settings_patch,  &schema_log,
+    &schema_log_export,      &schema_stored_log_file,
+    &schema_log_line,        &schema_key,
+    &schema_model,           &schema_inference_request,
+    &schema_inference_model, &schema_inference_models,
+    &schema_openai_error,    &schema_anthropic_error,
+    &schema_download_order,  &schema_download,
+    &schema_hub_found,       &schema_hub_files,
+    &schema_detected,        &schema_fit,
 };
 const size_t n_named_schemas = sizeof named_schemas / sizeof *named_schemas;

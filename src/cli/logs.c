@@ -1,7 +1,8 @@
-/* hearth logs: what a server printed. */
+/* hearth logs: what a server printed, or Hearth itself. */
 #include "base/limits.h"
 #include "cli/commands.h"
 #include "cli/daemon_client.h"
+#include "cli/own_log.h"
 
 static bool
 on_event(void *ctx, struct str data)
@@ -24,6 +25,10 @@ on_event(void *ctx, struct str data)
     return fflush(stdout) == 0;
 }
 
+/* What only entries of our own have, not the lines of engines. */
+static const char *const own_options[] = { "level", "source", "grep",
+                                           "since", "until",  NULL };
+
 static int
 run(struct cli *cli)
 {
@@ -34,6 +39,13 @@ run(struct cli *cli)
     int64_t n_lines = 100;
     if (cli_int(cli, "lines", 0, LIMIT_LOG_RING_LINES, &n_lines) != 0)
         return CLI_USAGE;
+    if (cli->n_args == 0)
+        return own_log_show(cli, n_lines);
+    for (size_t i = 0; own_options[i] != NULL; i++)
+        if (cli_has(cli, own_options[i]))
+            return cli_fail(CLI_USAGE,
+                            "--%s is for Hearth's own log: leave out the name",
+                            own_options[i]);
     int rc = client_open(&client, cli);
     if (rc == CLI_OK) {
         strbuf_add_text(&target, "/api/servers/");
@@ -52,16 +64,21 @@ run(struct cli *cli)
 static const struct cli_option options[] = {
     { "follow", 'f', NULL, "go on with new lines until it stops" },
     { "lines", 'n', "N", "begin with the newest N lines (default: 100)" },
+    { "level", 0, "LEVEL", "at least this: debug, info, warn, error" },
+    { "source", 0, "MODULE", "only lines of this module" },
+    { "grep", 0, "TEXT", "only lines that contain this, case aside" },
+    { "since", 0, "AGE", "only lines so old at most: 90s, 10m, 2h, 3d" },
+    { "until", 0, "AGE", "only lines so old at least" },
     { 0 }
 };
 
 const struct cli_command cli_command_logs = {
     .name = "logs",
-    .usage = "NAME [-f] [-n N]",
-    .summary = "show what a server printed",
+    .usage = "[NAME] [-f] [-n N]",
+    .summary = "show what a server printed; without a name, Hearth's own log",
     .options = options,
     .flags = CLI_ASKS_DAEMON | CLI_PRINTS_LIST,
-    .min_args = 1,
+    .min_args = 0,
     .max_args = 1,
     .run = run
 };

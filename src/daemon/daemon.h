@@ -131,5 +131,9 @@ void daemon_instances_options(struct daemon *daemon,
                               struct instances_options *ret_options);
 void daemon_auth_options(struct daemon *daemon,
                          struct auth_options *ret_options);
+void daemon_logs_config(const struct daemon *daemon,
+                        struct logs_config *ret_config);
+/* No log entry may say a secret that is a setting. */
+void daemon_hide_secrets(struct daemon *daemon);
 
 #endif

@@ -94,11 +94,10 @@ static void
 reconfigure(struct deferred *deferred)
 {
     struct daemon *daemon = LIST_ENTRY(deferred, struct daemon, reconfigure);
-    enum log_level level;
-    if (log_level_from(
-            str_from(settings_text(daemon->settings, SETTING_ID_LOG_LEVEL)),
-            &level) == 0)
-        logs_set_level(daemon->logs, level);
+    daemon_hide_secrets(daemon);
+    struct logs_config logs;
+    daemon_logs_config(daemon, &logs);
+    logs_configure(daemon->logs, &logs);
 
     struct router_options router;
     daemon_router_options(daemon, &router);

@@ -72,6 +72,35 @@ daemon_auth_options(struct daemon *daemon, struct auth_options *ret_options)
         settings, SETTING_ID_CORS_ORIGINS, &ret_options->cors_origins);
 }
 
+void
+daemon_logs_config(const struct daemon *daemon, struct logs_config *ret_config)
+{
+    const struct settings *settings = daemon->settings;
+    *ret_config = (struct logs_config){
+        .level = LOG_INFO,
+        .has_console = settings_bool(settings, SETTING_ID_LOGS_CONSOLE),
+        .has_files = settings_bool(settings, SETTING_ID_LOGS_FILES),
+        .has_store = settings_bool(settings, SETTING_ID_LOGS_DATABASE),
+        .max_file_bytes =
+            settings_int(settings, SETTING_ID_LOGS_MAX_FILE_BYTES),
+        .n_files = (int)settings_int(settings, SETTING_ID_LOGS_MAX_FILES),
+        .n_remembered = (int)settings_int(settings, SETTING_ID_LOGS_MEMORY),
+        .n_stored = settings_int(settings, SETTING_ID_LOGS_MAX_STORED),
+    };
+    log_level_from(str_from(settings_text(settings, SETTING_ID_LOG_LEVEL)),
+                   &ret_config->level);
+}
+
+void
+daemon_hide_secrets(struct daemon *daemon)
+{
+    unsigned n = 0;
+    for (int id = 0; id < SETTING_COUNT; id++)
+        if ((setting_rows[id].flags & SETTING_SECRET) != 0)
+            events_hide(&daemon->events, n++,
+                        settings_text(daemon->settings, (enum setting_id)id));
+}
+
 /* The folders that everything else lives in. */
 static int
 open_folders(struct daemon *daemon, struct error *error)
@@ -104,14 +133,13 @@ open_state(struct daemon *daemon, struct error *error)
         settings_attach(daemon->settings, daemon->store, &daemon->events,
                         error) < 0)
         return -1;
-    enum log_level level = LOG_INFO;
-    log_level_from(
-        str_from(settings_text(daemon->settings, SETTING_ID_LOG_LEVEL)),
-        &level);
-    const struct logs_options options = { .events = &daemon->events,
-                                          .store = daemon->store,
-                                          .level = level,
-                                          .fd = STDERR_FILENO };
+    struct logs_options options = { .loop = &daemon->loop,
+                                    .events = &daemon->events,
+                                    .store = daemon->store,
+                                    .data_dir = daemon->data_dir,
+                                    .fd = STDERR_FILENO };
+    daemon_logs_config(daemon, &options.config);
+    daemon_hide_secrets(daemon);
     return logs_new(&options, &daemon->logs, error);
 }
 
@@ -247,26 +275,6 @@ write_counts(void *ctx, struct strbuf *out)
     gateway_write_counts(daemon->gateway, out);
 }
 
-static void
-query_logs(void *ctx, const struct api_log_query *asked, api_logs_fn *on_done,
-           void *done_ctx)
-{
-    struct daemon *daemon = ctx;
-    struct log_query query = { .before_id = asked->before_id,
-                               .limit = asked->limit,
-                               .level = asked->level };
-    snprintf(query.source, sizeof query.source, "%.*s", STR_ARG(asked->source));
-    snprintf(query.text, sizeof query.text, "%.*s", STR_ARG(asked->text));
-    store_query_logs(daemon->store, &query, on_done, done_ctx);
-}
-
-static void
-clear_logs(void *ctx, api_done_fn *on_done, void *done_ctx)
-{
-    struct daemon *daemon = ctx;
-    store_clear_logs(daemon->store, on_done, done_ctx);
-}
-
 static struct live_options
 live_options(const struct settings *settings)
 {
@@ -349,14 +357,13 @@ open_surfaces(struct daemon *daemon, struct error *error)
         .hub = daemon->hub,
         .downloads = daemon->downloads,
         .metrics = daemon->metrics,
+        .logs = daemon->logs,
         .engines = daemon->engines,
         .hooks = { .ctx = daemon,
                    .gateway_handles = handles,
                    .gateway_request = relay,
                    .write_usage = write_usage,
-                   .write_counts = write_counts,
-                   .query_logs = query_logs,
-                   .clear_logs = clear_logs },
+                   .write_counts = write_counts },
         .version = HEARTH_VERSION,
         .data_dir = daemon->data_dir,
         .started_at_ms = daemon->started_at_ms,

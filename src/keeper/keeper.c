@@ -31,7 +31,7 @@ struct keeper {
     int64_t orphan_timeout_ms;
     int64_t trim_at_ms;   /* monotonic; -1: done */
     int64_t orphan_at_ms; /* monotonic; -1: somebody is attached */
-    char exit_path[LOG_FILE_PATH_BYTES];
+    char exit_path[LIMIT_PATH_BYTES];
 };
 
 /* ---- the first message ---- */

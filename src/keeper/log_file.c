@@ -1,77 +1,18 @@
 /* The engine's log on disk: see log_file.h. */
 #include "keeper/log_file.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
-#include <string.h>
-#include <sys/stat.h>
 #include <time.h>
-#include <unistd.h>
 
 #include "platform/system.h"
 
-enum { PIECE_BYTES = 16 * 1024, PATH_BYTES = LOG_FILE_PATH_BYTES + 16 };
-
-static void
-numbered(const struct log_file *file, int i, char path[PATH_BYTES])
-{
-    if (i == 0)
-        snprintf(path, PATH_BYTES, "%s", file->path);
-    else
-        snprintf(path, PATH_BYTES, "%s.%d", file->path, i);
-}
-
-static void
-open_newest(struct log_file *file, int flags)
-{
-    struct stat info;
-    file->fd = open(file->path,
-                    O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | flags, 0600);
-    file->size = 0;
-    if (file->fd >= 0 && fstat(file->fd, &info) == 0)
-        file->size = (uint64_t)info.st_size;
-}
-
-static void
-rotate(struct log_file *file)
-{
-    char from[PATH_BYTES];
-    char to[PATH_BYTES];
-    if (file->fd >= 0)
-        close(file->fd);
-    numbered(file, file->n_files - 1, to);
-    unlink(to);
-    for (int i = file->n_files - 1; i > 0; i--) {
-        numbered(file, i - 1, from);
-        numbered(file, i, to);
-        rename(from, to); /* a gap in the row is no harm */
-    }
-    /* One that is still in its place would grow without end: it begins anew
-     * there. */
-    open_newest(file, O_TRUNC);
-}
+enum { PIECE_BYTES = 16 * 1024 };
 
 /* Writes all, or counts what did not go. */
 static void
 put(struct log_file *file, const char *bytes, size_t n)
 {
-    if (file->size + n > file->max_bytes)
-        rotate(file);
-    if (file->fd < 0)
-        open_newest(file, 0);
-    while (n > 0) {
-        ssize_t done = file->fd < 0 ? -1 : write(file->fd, bytes, n);
-        if (done < 0 && file->fd >= 0 && errno == EINTR)
-            continue;
-        if (done <= 0) {
-            file->lost += n;
-            return;
-        }
-        bytes += done;
-        n -= (size_t)done;
-        file->size += (uint64_t)done;
-    }
+    file->lost += n - rotated_file_add(&file->file, (struct str){ bytes, n });
 }
 
 /* Says once what was lost, when there is room to say it again. */
@@ -126,8 +67,7 @@ run(void *arg)
     }
     if (file->lost != 0)
         put_note(file);
-    if (file->fd >= 0)
-        close(file->fd);
+    rotated_file_close(&file->file);
     pthread_mutex_lock(&file->lock);
     file->has_ended = true;
     pthread_cond_signal(&file->ended);
@@ -139,12 +79,10 @@ int
 log_file_start(struct log_file *file, struct log_ring *ring, const char *path,
                uint64_t max_bytes, int n_files)
 {
-    *file = (struct log_file){
-        .ring = ring, .max_bytes = max_bytes, .n_files = n_files, .fd = -1
-    };
-    if (strlen(path) >= sizeof file->path)
-        return ENAMETOOLONG;
-    memcpy(file->path, path, strlen(path) + 1);
+    *file = (struct log_file){ .ring = ring };
+    int errnum = rotated_file_init(&file->file, path, max_bytes, n_files);
+    if (errnum != 0)
+        return errnum;
     pthread_mutex_init(&file->lock, NULL);
     pthread_cond_init(&file->ended, NULL);
     int failed = pthread_create(&file->thread, NULL, run, file);

@@ -1,33 +1,29 @@
 /* The engine's log on disk, written by a thread of its own so that a slow or
  * hung disk holds up neither the engine nor the keeper.
  *
- * Files: PATH is the newest, PATH.1 the one before, and so on, each up to a
- * given size. What could not be written (the disk is full, or slower than
- * the engine, or the engine writes more than LOG_FILE_RATE_BYTES in a
- * second) is counted, and a line in the file says how much. */
+ * The file is a rotated one (platform/rotated_file.h). What could not be
+ * written (the disk is full, or slower than the engine, or the engine writes
+ * more than LOG_FILE_RATE_BYTES in a second) is counted, and a line in the
+ * file says how much. */
 #ifndef KEEPER_LOG_FILE_H
 #define KEEPER_LOG_FILE_H
 
 #include "keeper/log_ring.h"
+#include "platform/rotated_file.h"
 
 enum {
     LOG_FILE_RATE_BYTES = 16 * 1024 * 1024, /* in a second */
-    LOG_FILE_PATH_BYTES = 1024,
 };
 
 struct log_file {
     struct log_ring *ring;
-    char path[LOG_FILE_PATH_BYTES];
-    uint64_t max_bytes;
-    int n_files;
     pthread_t thread;
     pthread_mutex_t lock;
     pthread_cond_t ended;
     bool has_started;
     bool has_ended; /* under the lock */
     /* the thread's own */
-    int fd;
-    uint64_t size;
+    struct rotated_file file;
     uint64_t lost; /* bytes not yet told of */
 };
 

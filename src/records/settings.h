@@ -45,6 +45,21 @@ enum setting_flag_bit {
       "", "Folders that are searched for models.")                             \
     X(LOG_LEVEL, "log_level", SETTING_CHOICE, 0, 0, "info", 0,                 \
       "debug|info|warn|error", "The least level that is logged.")              \
+    X(LOGS_CONSOLE, "logs.console", SETTING_BOOL, 0, 1, "true", 0, "",         \
+      "Write the log to standard error.")                                      \
+    X(LOGS_FILES, "logs.files", SETTING_BOOL, 0, 1, "true", 0, "",             \
+      "Write the log to files in logs/ of the data folder.")                   \
+    X(LOGS_MAX_FILE_BYTES, "logs.max_file_bytes", SETTING_INT, 4096,           \
+      1073741824, "10485760", 0, "",                                           \
+      "How long a file of the log gets before the next is begun.")             \
+    X(LOGS_MAX_FILES, "logs.max_files", SETTING_INT, 1, 30, "7", 0, "",        \
+      "Files of the log that are kept, the newest counted.")                   \
+    X(LOGS_DATABASE, "logs.database", SETTING_BOOL, 0, 1, "true", 0, "",       \
+      "Keep the log in the database, over restarts.")                          \
+    X(LOGS_MAX_STORED, "logs.max_stored", SETTING_INT, 100, 100000, "10000",   \
+      0, "", "Entries of the log that the database keeps.")                    \
+    X(LOGS_MEMORY, "logs.memory", SETTING_INT, 0, 10000, "1000", 0, "",        \
+      "Entries of the log that are kept in memory; 0: none.")                  \
     X(KEEP_ENGINES, "keep_engines", SETTING_BOOL, 0, 1, "false", 0, "",        \
       "Leave engines running when the daemon ends.")                           \
     X(MODELS_MAX, "models_max", SETTING_INT, 0, 1000, "4", 0, "",              \

@@ -111,16 +111,24 @@ int store_load_api_keys(struct store *store,
 void store_put_api_key(struct store *store, const struct api_key *key,
                        store_done_fn *on_done, void *ctx);
 
-/* Log lines: kept to the newest 10,000. They gather for up to 250 ms, so that
- * a line costs no commit of its own; of a flood some are left out. The
- * entry's id is given by the store. */
+/* Log lines: kept to the newest `n_kept` (LOGS_KEPT_DEFAULT until
+ * store_keep_logs). They gather for up to 250 ms, so that a line costs no
+ * commit of its own; of a flood some are left out. An entry without an id is
+ * given the next one; ids rise, and none is used twice. */
+enum { LOGS_KEPT_DEFAULT = 10000, LOGS_QUERY_MAX = 1000 };
 void store_add_log(struct store *store, const struct log_entry *entry);
+/* The older ones go at once. */
+void store_keep_logs(struct store *store, int64_t n_kept,
+                     store_done_fn *on_done, void *ctx);
+/* The highest id that was ever given, 0: none. Blocks: for start-up. */
+int64_t store_last_log_id(struct store *store);
 struct log_query {
     int64_t before_id;             /* 0: from the newest */
-    int limit;                     /* 1..1000 */
+    int limit;                     /* 1..LOGS_QUERY_MAX */
     enum log_level level;          /* at least */
     char source[LOG_SOURCE_BYTES]; /* "": any */
-    char text[128];                /* "": any; substring */
+    char text[128];                /* "": any; substring, ASCII case aside */
+    int64_t since_ms, until_ms;    /* [since, until), Unix time; until 0: now */
 };
 /* Newest first. `entries` is valid during the callback. */
 void store_query_logs(struct store *store, const struct log_query *query,

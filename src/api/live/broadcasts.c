@@ -140,6 +140,7 @@ tell_settings(struct live *live, const char *key)
     settings_to_json(live->api->options.settings, w);
     json_object_end(w);
     broadcast_end(live, &message);
+    logging_tell(live, key);
 }
 
 static void

@@ -10,6 +10,7 @@
  *   recovery.c    what a client missed while it was cut off
  *   broadcasts.c  the bus as events
  *   measured.c    what machine and engines use, as often as a client wants
+ *   logging.c     the log's settings and files, in this protocol's words
  *   library_diff.c  which models are new, changed or gone
  *   echo.c        what public test suites talk to, where that is switched on
  *

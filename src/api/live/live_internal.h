@@ -274,6 +274,17 @@ void shape_scanned(const struct shape_input *input, struct json_writer *w);
 void shape_cleaned(const struct shape_input *input, struct json_writer *w);
 void shape_logs(const struct shape_input *input, struct json_writer *w);
 void shape_cleared(const struct shape_input *input, struct json_writer *w);
+/* logging.c: the log's settings and files. */
+void body_logging(const struct json *request, struct json_writer *w);
+void body_logging_reset(const struct json *request, struct json_writer *w);
+void shape_logging(const struct shape_input *input, struct json_writer *w);
+void shape_log_files(const struct shape_input *input, struct json_writer *w);
+void shape_log_file(const struct shape_input *input, struct json_writer *w);
+void shape_files_cleared(const struct shape_input *input,
+                         struct json_writer *w);
+void shape_engine_log(const struct shape_input *input, struct json_writer *w);
+/* Tells of a setting that is one of the log's. */
+void logging_tell(struct live *live, const char *key);
 void shape_history(const struct shape_input *input, struct json_writer *w);
 void query_history(const struct json *request, struct strbuf *out);
 int local_subscribe(struct live_connection *connection,
@@ -283,5 +294,8 @@ int local_unsubscribe(struct live_connection *connection,
                       const struct json *request, struct json_writer *w,
                       struct error *error);
 void shape_metrics(const struct shape_input *input, struct json_writer *w);
+/* Writes from[member], or null, under another name. */
+void copy_member(const struct json *from, const char *member, const char *name,
+                 struct json_writer *w);
 
 #endif

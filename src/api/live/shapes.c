@@ -68,7 +68,7 @@ body_move(const struct json *request, struct json_writer *w)
 
 /* ---- answers ---- */
 
-static void
+void
 copy_member(const struct json *from, const char *member, const char *name,
             struct json_writer *w)
 {

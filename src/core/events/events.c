@@ -1,9 +1,12 @@
 /* The event bus: see events.h. */
 #include "core/events/events.h"
 
+#include <assert.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <string.h>
 
+#include "formats/redact.h"
 #include "io/loop.h"
 
 static const char *const event_type_names[] = {
@@ -25,6 +28,8 @@ events_init(struct events *events)
 {
     list_init(&events->subscriptions);
     events->next_seq = 1;
+    events->next_log_id = 1;
+    memset(events->hidden, 0, sizeof events->hidden);
 }
 
 void
@@ -74,11 +79,24 @@ void
 events_log(struct events *events, enum log_level level, const char *source,
            const char *format, ...)
 {
-    struct log_entry entry = { .at_ms = loop_wall_ms(), .level = level };
+    struct log_entry entry = { .id = events->next_log_id++,
+                               .at_ms = loop_wall_ms(),
+                               .level = level };
     snprintf(entry.source, sizeof entry.source, "%s", source);
     va_list args;
     va_start(args, format);
     vsnprintf(entry.message, sizeof entry.message, format, args);
     va_end(args);
+    redact(entry.message);
+    for (unsigned i = 0; i < EVENTS_HIDDEN_MAX; i++)
+        redact_known(entry.message, events->hidden[i]);
     events_publish(events, EVENT_LOG, "", &entry);
+}
+
+void
+events_hide(struct events *events, unsigned i, const char *secret)
+{
+    assert(i < EVENTS_HIDDEN_MAX);
+    snprintf(events->hidden[i], EVENTS_HIDDEN_BYTES, "%s",
+             secret == NULL ? "" : secret);
 }

@@ -63,9 +63,14 @@ struct event {
     const void *payload; /* by type, see EVENT_TYPES */
 };
 
+enum { EVENTS_HIDDEN_MAX = 8, EVENTS_HIDDEN_BYTES = 513 };
+
 struct events {
     struct list subscriptions;
     uint64_t next_seq;
+    int64_t next_log_id;
+    /* what no log entry may say, beside what looks like a secret */
+    char hidden[EVENTS_HIDDEN_MAX][EVENTS_HIDDEN_BYTES];
 };
 
 struct subscription {
@@ -87,8 +92,12 @@ void events_unsubscribe(struct subscription *subscription);
 void events_publish(struct events *events, enum event_type type,
                     const char *subject, const void *payload);
 
-/* A log event: formats into a struct log_entry and publishes it. */
+/* A log event: formats into a struct log_entry, gives it the next id, takes
+ * out what is a secret (formats/redact.h, and the texts of events_hide) and
+ * publishes it. */
 void events_log(struct events *events, enum log_level level, const char *source,
                 const char *format, ...) __attribute__((format(printf, 4, 5)));
+/* From now on no log entry says this; "" or NULL: slot `i` is free again. */
+void events_hide(struct events *events, unsigned i, const char *secret);
 
 #endif

@@ -1,6 +1,6 @@
-/* The log's rows: the newest LOGS_KEPT stay.
+/* The log's rows: the newest stay.
  *
- * Ids are given here and never twice, also not after the log was cleared:
+ * Ids are never given twice, also not after the log was cleared:
  * then a row of metadata remembers the last one. */
 #include <inttypes.h>
 #include <stdio.h>
@@ -10,9 +10,7 @@
 #include "store/sqlite/sqlite_internal.h"
 
 enum {
-    LOGS_KEPT = 10000,
     LOGS_PRUNE_EVERY = 250, /* lines added between two prunings */
-    LOGS_QUERY_MAX = 1000,
 };
 
 static const char last_id_key[] = "store:last_log_id";
@@ -38,7 +36,7 @@ prune(struct db *db, struct error *error)
     sql_init(&sql, db,
              "DELETE FROM logs WHERE id <= "
              "(SELECT id FROM logs ORDER BY id DESC LIMIT 1 OFFSET ?)");
-    sql_bind_int(&sql, LOGS_KEPT);
+    sql_bind_int(&sql, db->n_logs_kept);
     db->n_logs_unpruned = 0;
     return sql_run(&sql, error);
 }
@@ -61,25 +59,59 @@ logs_open(struct db *db, struct error *error)
     if (sql_end(&sql, error) < 0)
         return -1;
     db->next_log_id = 1 + (last_row > last_cleared ? last_row : last_cleared);
+    db->n_logs_kept = LOGS_KEPT_DEFAULT;
+    return 0;
+}
+
+int64_t
+store_last_log_id(struct store *store)
+{
+    int64_t id = store_read_begin(store)->next_log_id - 1;
+    store_read_end(store);
+    return id;
+}
+
+struct keep_job {
+    struct job job;
+    int64_t n_kept;
+};
+
+static int
+keep_logs(struct db *db, struct job *job, struct error *error)
+{
+    db->n_logs_kept = ((struct keep_job *)job)->n_kept;
     return prune(db, error);
+}
+
+void
+store_keep_logs(struct store *store, int64_t n_kept, store_done_fn *on_done,
+                void *ctx)
+{
+    struct keep_job *change = job_new(sizeof *change, keep_logs, on_done, ctx);
+    if (change == NULL)
+        return;
+    change->n_kept = n_kept;
+    store_submit(store, &change->job);
 }
 
 static int
 add_log(struct db *db, struct job *job, struct error *error)
 {
     const struct log_entry *entry = &((struct log_job *)job)->entry;
+    int64_t id = entry->id > 0 ? entry->id : db->next_log_id;
     struct sql sql;
     sql_init(&sql, db,
              "INSERT INTO logs (id, at_ms, level, source, message) "
              "VALUES (?, ?, ?, ?, ?)");
-    sql_bind_int(&sql, db->next_log_id);
+    sql_bind_int(&sql, id);
     sql_bind_int(&sql, entry->at_ms);
     sql_bind_int(&sql, entry->level);
     sql_bind_text(&sql, entry->source);
     sql_bind_text(&sql, entry->message);
     if (sql_run(&sql, error) < 0)
         return -1;
-    db->next_log_id++;
+    if (id >= db->next_log_id)
+        db->next_log_id = id + 1;
     if (++db->n_logs_unpruned < LOGS_PRUNE_EVERY)
         return 0;
     return prune(db, error);
@@ -145,24 +177,37 @@ read_entry(struct sql *sql, struct log_entry *entry, struct error *error)
     return sql_copy_text(sql, entry->message, sizeof entry->message, error);
 }
 
+/* Only what is asked for is among the conditions, so that the index over the
+ * sources serves. */
 static int
 query_logs(struct db *db, struct job *job, struct error *error)
 {
     struct log_query_job *call = (struct log_query_job *)job;
     const struct log_query *query = &call->query;
     struct strbuf pattern = STRBUF_INIT(2 * sizeof query->text + 2);
+    char text[512];
     add_pattern(&pattern, query->text);
-    struct sql sql;
-    sql_init(&sql, db,
+    snprintf(text, sizeof text,
              "SELECT id, at_ms, level, source, message FROM logs "
-             "WHERE id < ? AND level >= ? AND (? = '' OR source = ?) "
-             "AND lower(message) LIKE lower(?) ESCAPE '!' "
-             "ORDER BY id DESC LIMIT ?");
+             "WHERE id < ? AND level >= ?%s%s%s%s ORDER BY id DESC LIMIT ?",
+             query->source[0] == '\0' ? "" : " AND source = ?",
+             query->text[0] == '\0'
+                 ? ""
+                 : " AND lower(message) LIKE lower(?) ESCAPE '!'",
+             query->since_ms == 0 ? "" : " AND at_ms >= ?",
+             query->until_ms == 0 ? "" : " AND at_ms < ?");
+    struct sql sql;
+    sql_init(&sql, db, text);
     sql_bind_int(&sql, query->before_id == 0 ? INT64_MAX : query->before_id);
     sql_bind_int(&sql, query->level);
-    sql_bind_text(&sql, query->source);
-    sql_bind_text(&sql, query->source);
-    sql_bind_str(&sql, strbuf_view(&pattern));
+    if (query->source[0] != '\0')
+        sql_bind_text(&sql, query->source);
+    if (query->text[0] != '\0')
+        sql_bind_str(&sql, strbuf_view(&pattern));
+    if (query->since_ms != 0)
+        sql_bind_int(&sql, query->since_ms);
+    if (query->until_ms != 0)
+        sql_bind_int(&sql, query->until_ms);
     sql_bind_int(&sql, query->limit);
     int result = 0;
     if (strbuf_failed(&pattern))

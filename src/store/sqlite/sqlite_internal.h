@@ -16,6 +16,7 @@ struct db {
     char path[LIMIT_PATH_BYTES];
     int64_t next_log_id;   /* logs.c */
     int n_logs_unpruned;   /* lines added since the last pruning */
+    int64_t n_logs_kept;   /* 0: LOGS_KEPT_DEFAULT */
     int64_t pruned_series; /* metrics.c: the last one that was looked at */
 };
 

@@ -118,7 +118,7 @@ test('unknown routes are JSON, in the dialect of the path', async () => {
 
 test('every list answers as the document says', async () => {
   for (const route of document.ours()) {
-    if (route.method !== 'GET' || route.path.includes('{') || route.path === '/api/events') continue;
+    if (route.method !== 'GET' || route.path.includes('{') || ['/api/events', '/api/logs/follow'].includes(route.path)) continue;
     if (['/api/models/search', '/api/hub/fit'].includes(route.path)) continue; // ask a hub
     await ask('GET', route.path, undefined, 200);
   }

@@ -43,8 +43,6 @@ struct world {
     char models[80];
     char socket_path[96];
     const char *const *environment;
-    /* what the log hook was asked */
-    struct log_entry entries[2];
 };
 
 static void
@@ -56,7 +54,7 @@ must(int result, const struct error *error, const char *what)
     abort();
 }
 
-/* ---- the hooks: a gateway and a log of two lines ---- */
+/* ---- the hooks: a gateway ---- */
 
 static bool
 handles(void *ctx, struct str method, struct str path)
@@ -88,52 +86,6 @@ write_usage(void *ctx, struct json_writer *out)
     (void)ctx;
     json_array_begin(out);
     json_array_end(out);
-}
-
-struct later {
-    struct timer timer;
-    struct world *world;
-    api_logs_fn *on_logs;
-    api_done_fn *on_done;
-    void *ctx;
-    size_t n;
-};
-
-static void
-on_later(struct timer *timer)
-{
-    struct later *later = LIST_ENTRY(timer, struct later, timer);
-    if (later->on_logs != NULL)
-        later->on_logs(later->ctx, later->world->entries, later->n, NULL);
-    else
-        later->on_done(later->ctx, NULL);
-    free(later);
-}
-
-static struct later *
-later_new(struct world *world, void *ctx)
-{
-    struct later *later = calloc(1, sizeof *later);
-    later->world = world;
-    later->ctx = ctx;
-    timer_init(&later->timer, on_later);
-    timer_start(&world->loop, &later->timer, 1);
-    return later;
-}
-
-static void
-query_logs(void *ctx, const struct api_log_query *query, api_logs_fn *on_done,
-           void *done_ctx)
-{
-    struct later *later = later_new(ctx, done_ctx);
-    later->on_logs = on_done;
-    later->n = query->limit < 2 ? (size_t)query->limit : 2;
-}
-
-static void
-clear_logs(void *ctx, api_done_fn *on_done, void *done_ctx)
-{
-    later_new(ctx, done_ctx)->on_done = on_done;
 }
 
 /* ---- opening and closing, on the loop's thread ---- */
@@ -168,6 +120,21 @@ open_core(struct world *world)
          "settings_load");
     must(store_open(&world->loop, world->folder, "test", &world->store, &error),
          &error, "store_open");
+    struct logs_options logs = { .loop = &world->loop,
+                                 .events = &world->events,
+                                 .store = world->store,
+                                 .data_dir = world->folder,
+                                 .fd = STDERR_FILENO,
+                                 .config = { .level = LOG_INFO,
+                                             .has_files = true,
+                                             .has_store = true,
+                                             .max_file_bytes = 1 << 20,
+                                             .n_files = 3,
+                                             .n_remembered = 100,
+                                             .n_stored = 1000 } };
+    must(logs_new(&logs, &parts->logs, &error), &error, "logs_new");
+    events_log(&world->events, LOG_WARN, "test", "line 1");
+    events_log(&world->events, LOG_WARN, "test", "line 2");
     must(settings_attach(world->settings, world->store, &world->events, &error),
          &error, "settings_attach");
     must(engines_new(&parts->engines, &error), &error, "engines_new");
@@ -271,9 +238,7 @@ open_surface(struct world *world)
     parts->hooks = (struct api_hooks){ .ctx = world,
                                        .gateway_handles = handles,
                                        .gateway_request = relay,
-                                       .write_usage = write_usage,
-                                       .query_logs = query_logs,
-                                       .clear_logs = clear_logs };
+                                       .write_usage = write_usage };
     world->api = api_new(parts);
     assert_non_null(world->api);
     const struct str loopback = STR("127.0.0.1");
@@ -346,6 +311,7 @@ release(struct world *world)
     hub_free(parts->hub);
     fetcher_free(world->fetcher);
     library_free(parts->library);
+    logs_free(parts->logs);
     store_close(world->store);
     api_free(world->api);
     auth_free(parts->auth);
@@ -391,12 +357,6 @@ world_new(const char *const *environment)
     assert_non_null(file);
     fclose(file);
     world->environment = environment;
-    for (int i = 0; i < 2; i++) {
-        struct log_entry *entry = &world->entries[i];
-        *entry = (struct log_entry){ .id = 2 - i, .level = LOG_WARN };
-        snprintf(entry->source, sizeof entry->source, "test");
-        snprintf(entry->message, sizeof entry->message, "line %d", 2 - i);
-    }
     pthread_mutex_init(&world->lock, NULL);
     pthread_cond_init(&world->changed, NULL);
     assert_int_equal(pthread_create(&world->thread, NULL, run, world), 0);
@@ -563,6 +523,19 @@ read_until(int fd, const char *text, struct strbuf *into)
 }
 
 static void
+join_chunks(struct str rest, struct strbuf *out)
+{
+    size_t n;
+    while (rest.n > 0 && (n = strtoul(rest.p, NULL, 16)) > 0) {
+        ptrdiff_t end = str_find(rest, '\n');
+        assert_true(end > 0 && (size_t)end + 1 + n + 2 <= rest.n);
+        strbuf_add(out, rest.p + end + 1, n);
+        rest.p += (size_t)end + n + 3;
+        rest.n -= (size_t)end + n + 3;
+    }
+}
+
+static void
 split_answer(const struct strbuf *all, struct answer *answer)
 {
     const char *end = strstr(strbuf_text(all), "\r\n\r\n");
@@ -578,7 +551,11 @@ split_answer(const struct strbuf *all, struct answer *answer)
         is_name = c == '\n' || (is_name && c != ':');
     }
     answer->headers[n] = '\0';
-    strbuf_add(&answer->body, end + 4, all->n - (size_t)(end - all->p) - 4);
+    struct str body = { end + 4, all->n - (size_t)(end - all->p) - 4 };
+    if (strstr(answer->headers, "\ntransfer-encoding: chunked\r") != NULL)
+        join_chunks(body, &answer->body);
+    else
+        strbuf_add_str(&answer->body, body);
 }
 
 void

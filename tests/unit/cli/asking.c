@@ -435,6 +435,51 @@ logs_are_followed_to_the_end(void **state)
     assert_contains(fake.requests[0], "lines=100&follow=0 ");
 }
 
+/* Two pages, as they come newest first; printed the other way round. */
+static void
+own_log_is_shown(void **state)
+{
+#define ENTRY(id, text)                                          \
+    "{\"id\":" id ",\"at_ms\":1709210096007,\"level\":\"warn\"," \
+    "\"source\":\"router\",\"message\":\"" text "\"}"
+    struct harness *h = *state;
+    struct fake fake;
+    static const char *const answers[] = {
+        OK_JSON("{\"entries\":[" ENTRY("9", "third") "," ENTRY(
+            "8", "second") "],\"next_before_id\":8}"),
+        OK_JSON(
+            "{\"entries\":[" ENTRY("3", "first") "],"
+                                                 "\"next_before_id\":null}")
+    };
+    fake_start(&fake, h, answers, 2);
+    assert_int_equal(
+        harness_run(h, "logs -n 3 --level warn --source router --grep a%b"),
+        CLI_OK);
+    fake_stop(&fake);
+    assert_string_equal(h->out,
+                        "2024-02-29T12:34:56.007Z warn router: first\n"
+                        "2024-02-29T12:34:56.007Z warn router: second\n"
+                        "2024-02-29T12:34:56.007Z warn router: third\n");
+    assert_contains(fake.requests[0],
+                    "GET /api/logs?limit=3&level=warn&source=router&q=a%25b ");
+    assert_contains(fake.requests[1], "GET /api/logs?limit=1&before_id=8&");
+
+    const char *events = EVENTS("id: 1\ndata: " ENTRY(
+        "1", "one") "\n\n"
+                    "event: dropped\ndata: {\"dropped\":4}\n\n"
+                    "id: 2\ndata: " ENTRY("2", "two") "\n\n");
+    assert_int_equal(asked(&fake, h, "logs -f -n 7", events), CLI_OK);
+    assert_contains(fake.requests[0], "GET /api/logs/follow?lines=7 ");
+    assert_string_equal(h->out, "2024-02-29T12:34:56.007Z warn router: one\n"
+                                "2024-02-29T12:34:56.007Z warn router: two\n");
+    assert_int_equal(asked(&fake, h, "logs --since 2h --until 0s --json",
+                           OK_JSON("{\"entries\":[" ENTRY("1", "one") "]}")),
+                     CLI_OK);
+    assert_contains(fake.requests[0], "limit=100&since=1");
+    assert_string_equal(h->out, ENTRY("1", "one") "\n");
+#undef ENTRY
+}
+
 static void
 status_shows_both(void **state)
 {
@@ -556,6 +601,7 @@ main(void)
         T(errors_become_exit_codes),
         T(a_model_is_asked),
         T(logs_are_followed_to_the_end),
+        T(own_log_is_shown),
         T(status_shows_both),
         T(keys_are_the_daemons_while_it_runs),
         T(a_started_server_may_be_started),

@@ -69,6 +69,7 @@ slips_are_usage_errors(void **state)
         { "start", "something is missing; it takes NAME" },
         { "logs x -n", "a value is missing after -n" },
         { "logs x -n few", "\"few\" is not a number from 0 to 2000" },
+        { "logs x --level warn", "--level is for Hearth's own log" },
         { "ps --url ftp://x", "is not an address like" },
         { "ps --url http://x:0", "is not an address like" },
         { "ps --url https://x", "https is not spoken here" },
@@ -98,11 +99,9 @@ static void
 without_a_daemon_it_says_how_to_start_one(void **state)
 {
     static const char *const lines[] = {
-        "status",       "ps",
-        "start a",      "stop a",
-        "restart a",    "run a b",
-        "logs a",       "open",
-        "profile list", "profile create a port=1",
+        "status",    "ps",      "start a",      "stop a",
+        "restart a", "run a b", "logs a",       "logs",
+        "logs -f",   "open",    "profile list", "profile create a port=1",
     };
     struct harness *h = *state;
     for (size_t i = 0; i < sizeof lines / sizeof lines[0]; i++) {

@@ -90,6 +90,12 @@ test_filters(void **state)
         { { .limit = 9, .text = "UNDER" }, 2 },
         { { .limit = 9, .text = "e!" }, 1 },
         { { .limit = 9, .text = "' OR 1=1 --" }, 0 },
+        { { .limit = 9, .since_ms = 1000 }, 4 },
+        { { .limit = 9, .since_ms = 1001 }, 0 },
+        { { .limit = 9, .until_ms = 1001 }, 4 },
+        { { .limit = 9, .until_ms = 1000 }, 0 },
+        { { .limit = 9, .until_ms = 1001, .source = "router", .text = "1" },
+          2 },
     };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         struct found *found = find(fixture, rows[i].query);
@@ -139,8 +145,14 @@ test_old_lines_go(void **state)
     }
     int64_t n = count(fixture);
     assert_in_range(n, 10000, 10250);
-    fixture_reopen(fixture);
+    struct outcome outcome = { 0 };
+    store_keep_logs(fixture->store, 10000, on_outcome, &outcome);
+    fixture_wait(fixture);
     assert_int_equal(count(fixture), 10000);
+    store_keep_logs(fixture->store, 150, on_outcome, &outcome);
+    fixture_wait(fixture);
+    assert_int_equal(outcome.n_calls, 2);
+    assert_int_equal(count(fixture), 150);
     struct found *found = find(fixture, (struct log_query){ .limit = 1 });
     assert_string_equal(found->entries[0].message, "line 10599");
     assert_int_equal(found->entries[0].id, 10600);
@@ -202,6 +214,23 @@ test_lines_are_written_unasked(void **state)
     assert_int_equal(n, 1);
 }
 
+/* The log numbers its lines itself; the store goes on from there. */
+static void
+test_ids_may_be_given(void **state)
+{
+    struct fixture *fixture = *state;
+    assert_int_equal(store_last_log_id(fixture->store), 0);
+    struct log_entry entry = { .id = 41, .at_ms = 1 };
+    store_add_log(fixture->store, &entry);
+    add(fixture, LOG_INFO, "a", "next");
+    struct found *found = find(fixture, (struct log_query){ .limit = 5 });
+    assert_int_equal(found->n, 2);
+    assert_int_equal(found->entries[0].id, 42);
+    assert_int_equal(store_last_log_id(fixture->store), 42);
+    fixture_reopen(fixture);
+    assert_int_equal(store_last_log_id(fixture->store), 42);
+}
+
 int
 main(void)
 {
@@ -213,6 +242,7 @@ main(void)
         FIXTURE_TEST(test_a_flood_is_bounded),
         FIXTURE_TEST(test_ids_go_on_after_clearing),
         FIXTURE_TEST(test_lines_are_written_unasked),
+        FIXTURE_TEST(test_ids_may_be_given),
     };
     return cmocka_run_group_tests_name("store logs", tests, NULL, NULL);
 }
