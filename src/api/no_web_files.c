@@ -6,7 +6,7 @@ static const char *const shell_parts[] = {
     "<title>Hearth</title></head>\n<body><h1>Hearth</h1>\n"
     "<p>This build has no dashboard (-Dweb=disabled). What it can do is at <a "
     "href=\"",
-    "/openapi.json\">openapi.json</a>.</p></body></html>\n",
+    "/api/openapi.json\">openapi.json</a>.</p></body></html>\n",
 };
 
 const struct web_files web_files = {
