@@ -10,6 +10,7 @@ export default {
   kit: {
     adapter: adapter({ pages: out, assets: out, fallback: 'index.html' }),
     // The mark stands where the daemon puts its base path (tools/embed-web).
+    alias: { $tests: 'tests' },
     paths: { base: process.env.HEARTH_WEB_OUT ? '/@base@' : '' },
     // The time of a build must not make two builds differ.
     version: { name: process.env.HEARTH_WEB_HASH ?? 'dev' },

@@ -25,10 +25,10 @@ export class Browser {
   }
 
   // A window without cookies. options: { size: WIDE, theme: 'light' | 'dark',
-  // reducedMotion: true, base: 'http://...' }
-  async open(base, { size = WIDE, theme = 'light', reducedMotion = true, at = '/' } = {}) {
+  // reducedMotion: true, at: '/servers', headers: {} }
+  async open(base, { size = WIDE, theme = 'light', reducedMotion = true, at = '/', headers = {} } = {}) {
     const context = await this.process.newContext({ viewport: size, colorScheme: theme,
-      reducedMotion: reducedMotion ? 'reduce' : 'no-preference', baseURL: base });
+      reducedMotion: reducedMotion ? 'reduce' : 'no-preference', baseURL: base, extraHTTPHeaders: headers });
     const page = await context.newPage();
     watch(page, base);
     await page.goto(base.replace(/\/$/, '') + at);

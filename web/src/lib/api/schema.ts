@@ -3,63 +3,10 @@
 export type Error = {
   success: boolean;
   error: {
-    code:
-      | 'ok'
-      | 'bad_request'
-      | 'unauthorized'
-      | 'forbidden'
-      | 'not_found'
-      | 'method_not_allowed'
-      | 'timeout'
-      | 'conflict'
-      | 'pinned'
-      | 'too_large'
-      | 'uri_too_long'
-      | 'unsupported_media'
-      | 'invalid'
-      | 'upgrade_required'
-      | 'too_many_requests'
-      | 'headers_too_large'
-      | 'internal'
-      | 'no_memory'
-      | 'io_error'
-      | 'no_space'
-      | 'checksum'
-      | 'not_implemented'
-      | 'bad_gateway'
-      | 'redirect_loop'
-      | 'unavailable'
-      | 'queue_full'
-      | 'queue_timeout'
-      | 'load_failed'
-      | 'draining'
-      | 'gateway_timeout'
-      | 'version_not_supported'
-      | 'port_in_use'
-      | 'model_missing'
-      | 'model_bad'
-      | 'out_of_memory'
-      | 'unknown_option'
-      | 'binary_missing'
-      | 'gated_model'
-      | 'engine_exited'
-      | 'load_timeout'
-      | 'engine_unhealthy'
-      | 'engine_lost'
-      | 'cancelled';
+    code: "ok" | "bad_request" | "unauthorized" | "forbidden" | "not_found" | "method_not_allowed" | "timeout" | "conflict" | "pinned" | "too_large" | "uri_too_long" | "unsupported_media" | "invalid" | "upgrade_required" | "too_many_requests" | "headers_too_large" | "internal" | "no_memory" | "io_error" | "no_space" | "checksum" | "not_implemented" | "bad_gateway" | "redirect_loop" | "unavailable" | "queue_full" | "queue_timeout" | "load_failed" | "draining" | "gateway_timeout" | "version_not_supported" | "port_in_use" | "model_missing" | "model_bad" | "out_of_memory" | "unknown_option" | "binary_missing" | "gated_model" | "engine_exited" | "load_timeout" | "engine_unhealthy" | "engine_lost" | "cancelled";
     message: string;
     details?: FieldError[];
-    state?:
-      | 'stopped'
-      | 'attaching'
-      | 'starting'
-      | 'loading'
-      | 'ready'
-      | 'unhealthy'
-      | 'draining'
-      | 'stopping'
-      | 'failed'
-      | 'backoff';
+    state?: "stopped" | "attaching" | "starting" | "loading" | "ready" | "unhealthy" | "draining" | "stopping" | "failed" | "backoff";
     exit_code?: number | null;
     exit_signal?: number | null;
     advice?: string;
@@ -77,7 +24,7 @@ export type Profile = {
   /** Minted once, never reused. */
   id: string;
   /** Where the profile is declared: database, file or library. */
-  source: 'database' | 'file' | 'library';
+  source: "database" | "file" | "library";
   /** Unique; clients may send it as `model`. */
   name: string;
   /** Free text. */
@@ -99,7 +46,7 @@ export type Profile = {
   /** Started together with the daemon. */
   auto_start: boolean;
   /** When it is started again after it ended. */
-  restart_policy: 'never' | 'on-failure' | 'always';
+  restart_policy: "never" | "on-failure" | "always";
   /** Requests in the engine at once; 0: as many as it has slots. */
   max_concurrency: number;
   /** Requests that may wait; more are refused. */
@@ -122,65 +69,12 @@ export type Profile = {
   created_at_ms: number;
   /** Unix time in milliseconds. */
   updated_at_ms: number;
-  state:
-    | 'stopped'
-    | 'attaching'
-    | 'starting'
-    | 'loading'
-    | 'ready'
-    | 'unhealthy'
-    | 'draining'
-    | 'stopping'
-    | 'failed'
-    | 'backoff';
+  state: "stopped" | "attaching" | "starting" | "loading" | "ready" | "unhealthy" | "draining" | "stopping" | "failed" | "backoff";
   restart_required: boolean;
 };
 
 export type Cause = {
-  code:
-    | 'ok'
-    | 'bad_request'
-    | 'unauthorized'
-    | 'forbidden'
-    | 'not_found'
-    | 'method_not_allowed'
-    | 'timeout'
-    | 'conflict'
-    | 'pinned'
-    | 'too_large'
-    | 'uri_too_long'
-    | 'unsupported_media'
-    | 'invalid'
-    | 'upgrade_required'
-    | 'too_many_requests'
-    | 'headers_too_large'
-    | 'internal'
-    | 'no_memory'
-    | 'io_error'
-    | 'no_space'
-    | 'checksum'
-    | 'not_implemented'
-    | 'bad_gateway'
-    | 'redirect_loop'
-    | 'unavailable'
-    | 'queue_full'
-    | 'queue_timeout'
-    | 'load_failed'
-    | 'draining'
-    | 'gateway_timeout'
-    | 'version_not_supported'
-    | 'port_in_use'
-    | 'model_missing'
-    | 'model_bad'
-    | 'out_of_memory'
-    | 'unknown_option'
-    | 'binary_missing'
-    | 'gated_model'
-    | 'engine_exited'
-    | 'load_timeout'
-    | 'engine_unhealthy'
-    | 'engine_lost'
-    | 'cancelled';
+  code: "ok" | "bad_request" | "unauthorized" | "forbidden" | "not_found" | "method_not_allowed" | "timeout" | "conflict" | "pinned" | "too_large" | "uri_too_long" | "unsupported_media" | "invalid" | "upgrade_required" | "too_many_requests" | "headers_too_large" | "internal" | "no_memory" | "io_error" | "no_space" | "checksum" | "not_implemented" | "bad_gateway" | "redirect_loop" | "unavailable" | "queue_full" | "queue_timeout" | "load_failed" | "draining" | "gateway_timeout" | "version_not_supported" | "port_in_use" | "model_missing" | "model_bad" | "out_of_memory" | "unknown_option" | "binary_missing" | "gated_model" | "engine_exited" | "load_timeout" | "engine_unhealthy" | "engine_lost" | "cancelled";
   message: string;
   advice: string;
   field?: string;
@@ -209,7 +103,7 @@ export type NewProfile = {
   /** Started together with the daemon. */
   auto_start?: boolean;
   /** When it is started again after it ended. */
-  restart_policy?: 'never' | 'on-failure' | 'always';
+  restart_policy?: "never" | "on-failure" | "always";
   /** Requests in the engine at once; 0: as many as it has slots. */
   max_concurrency?: number;
   /** Requests that may wait; more are refused. */
@@ -251,7 +145,7 @@ export type ProfilePatch = {
   /** Started together with the daemon. */
   auto_start?: boolean;
   /** When it is started again after it ended. */
-  restart_policy?: 'never' | 'on-failure' | 'always';
+  restart_policy?: "never" | "on-failure" | "always";
   /** Requests in the engine at once; 0: as many as it has slots. */
   max_concurrency?: number;
   /** Requests that may wait; more are refused. */
@@ -277,23 +171,13 @@ export type Server = {
   source: string;
   engine: string;
   model_path: string;
-  state:
-    | 'stopped'
-    | 'attaching'
-    | 'starting'
-    | 'loading'
-    | 'ready'
-    | 'unhealthy'
-    | 'draining'
-    | 'stopping'
-    | 'failed'
-    | 'backoff';
+  state: "stopped" | "attaching" | "starting" | "loading" | "ready" | "unhealthy" | "draining" | "stopping" | "failed" | "backoff";
   reason: string;
   /** Unix time. */
   state_since_ms: number | null;
   running: boolean;
   failed: boolean;
-  health: 'healthy' | 'unhealthy' | 'starting' | 'stopped';
+  health: "healthy" | "unhealthy" | "starting" | "stopped";
   pid: number | null;
   host: string | null;
   port: number | null;
@@ -317,7 +201,7 @@ export type Server = {
   /** Of the last process. */
   exit_signal: number | null;
   /** How the last stop went. */
-  stop: 'graceful' | 'forced' | null;
+  stop: "graceful" | "forced" | null;
   /** Why it failed. */
   error: Cause | null;
   n_restarts: number;
@@ -328,20 +212,10 @@ export type Server = {
 
 export type ServerChange = {
   profile_id: string;
-  state:
-    | 'stopped'
-    | 'attaching'
-    | 'starting'
-    | 'loading'
-    | 'ready'
-    | 'unhealthy'
-    | 'draining'
-    | 'stopping'
-    | 'failed'
-    | 'backoff';
+  state: "stopped" | "attaching" | "starting" | "loading" | "ready" | "unhealthy" | "draining" | "stopping" | "failed" | "backoff";
   pid?: number;
   port?: number;
-  stop?: 'graceful' | 'forced';
+  stop?: "graceful" | "forced";
   exit_code?: number;
   exit_signal?: number;
 };
@@ -426,7 +300,7 @@ export type Sample = {
     prompt_tokens_per_s: number | null;
     completion_tokens_per_s: number | null;
   };
-  gpus: {
+  gpus: ({
     name: string;
     memory_total_bytes: number;
     memory_used_bytes: number | null;
@@ -434,8 +308,8 @@ export type Sample = {
     busy_percent: number | null;
     temperature_c: number | null;
     power_w: number | null;
-  }[];
-  servers: {
+  })[];
+  servers: ({
     profile_id: string;
     profile_name: string;
     pid: number;
@@ -460,7 +334,7 @@ export type Sample = {
       /** Why nothing is known. */
       error: string | null;
     };
-  }[];
+  })[];
   unknown: Record<string, string>;
 };
 
@@ -489,7 +363,7 @@ export type SettingsPatch = Record<string, unknown>;
 export type LogEntry = {
   id: number;
   at_ms: number;
-  level: 'debug' | 'info' | 'warn' | 'error';
+  level: "debug" | "info" | "warn" | "error";
   source: string;
   message: string;
 };
@@ -497,7 +371,7 @@ export type LogEntry = {
 export type Key = {
   id: string;
   name: string;
-  scope: 'admin' | 'inference' | 'read';
+  scope: "admin" | "inference" | "read";
   created_at_ms: number;
   /** Unix time. */
   revoked_at_ms: number | null;
@@ -509,22 +383,10 @@ export type Model = {
   name: string;
   path: string;
   /** Where it was found. */
-  source: 'folder' | 'huggingface' | 'llama.cpp' | 'lmstudio' | 'ollama' | 'comfyui' | 'downloads';
-  format: 'gguf' | 'safetensors' | 'mlx' | 'transformers' | 'pickle';
-  kind:
-    | 'unknown'
-    | 'llm'
-    | 'embedding'
-    | 'vision'
-    | 'audio'
-    | 'checkpoint'
-    | 'lora'
-    | 'vae'
-    | 'text-encoder'
-    | 'controlnet'
-    | 'upscaler'
-    | 'embedding-sd';
-  category: 'active' | 'archive';
+  source: "folder" | "huggingface" | "llama.cpp" | "lmstudio" | "ollama" | "comfyui" | "downloads";
+  format: "gguf" | "safetensors" | "mlx" | "transformers" | "pickle";
+  kind: "unknown" | "llm" | "embedding" | "vision" | "audio" | "checkpoint" | "lora" | "vae" | "text-encoder" | "controlnet" | "upscaler" | "embedding-sd";
+  category: "active" | "archive";
   /** Of all parts. */
   size_bytes: number;
   /** Unix time. */
@@ -581,17 +443,7 @@ export type Model = {
   /** First seen; Unix time. */
   created_at_ms: number;
   copies?: string[];
-  state:
-    | 'stopped'
-    | 'attaching'
-    | 'starting'
-    | 'loading'
-    | 'ready'
-    | 'unhealthy'
-    | 'draining'
-    | 'stopping'
-    | 'failed'
-    | 'backoff';
+  state: "stopped" | "attaching" | "starting" | "loading" | "ready" | "unhealthy" | "draining" | "stopping" | "failed" | "backoff";
 };
 
 export type InferenceRequest = {
@@ -610,7 +462,7 @@ export type InferenceModel = {
   aliases: string[];
   tags: string[];
   status: {
-    value: 'unloaded' | 'loading' | 'loaded';
+    value: "unloaded" | "loading" | "loaded";
     failed?: boolean;
     exit_code?: number | null;
   };
@@ -646,7 +498,7 @@ export type AnthropicError = {
 };
 
 export type DownloadOrder = {
-  source?: 'huggingface' | 'civitai' | 'url';
+  source?: "huggingface" | "civitai" | "url";
   model_id?: unknown;
   files?: string[];
   variant?: string;
@@ -666,16 +518,8 @@ export type DownloadOrder = {
 
 export type Download = {
   task_id?: string;
-  status?:
-    | 'queued'
-    | 'resolving'
-    | 'downloading'
-    | 'verifying'
-    | 'completed'
-    | 'paused'
-    | 'failed'
-    | 'cancelled';
-  source: 'huggingface' | 'civitai' | 'url';
+  status?: "queued" | "resolving" | "downloading" | "verifying" | "completed" | "paused" | "failed" | "cancelled";
+  source: "huggingface" | "civitai" | "url";
   model_id: string;
   revision: string;
   ref: string;
@@ -697,28 +541,20 @@ export type Download = {
   created_at_ms?: number;
   started_at_ms?: number | null;
   completed_at_ms?: number | null;
-  files: {
+  files: ({
     path: string;
     place?: string;
     size: number | null;
     sha256: string | null;
     downloaded_bytes?: number;
-    status?:
-      | 'queued'
-      | 'resolving'
-      | 'downloading'
-      | 'verifying'
-      | 'completed'
-      | 'paused'
-      | 'failed'
-      | 'cancelled';
+    status?: "queued" | "resolving" | "downloading" | "verifying" | "completed" | "paused" | "failed" | "cancelled";
     /** Civitai. */
     file_id?: string | null;
     type?: string;
     format?: string;
     precision?: string;
     is_primary?: boolean;
-  }[];
+  })[];
 };
 
 export type HubSearch = {
@@ -728,7 +564,7 @@ export type HubSearch = {
 };
 
 export type HubFiles = {
-  source: 'huggingface' | 'civitai' | 'url';
+  source: "huggingface" | "civitai" | "url";
   model_id: string;
   revision: string;
   gated: boolean;
@@ -737,76 +573,52 @@ export type HubFiles = {
   kind?: string;
   base_model?: string;
   trigger_words?: string[];
-  variants: {
+  variants: ({
     name: string;
-    files: {
+    files: ({
       path: string;
       place?: string;
       size: number | null;
       sha256: string | null;
       downloaded_bytes?: number;
-      status?:
-        | 'queued'
-        | 'resolving'
-        | 'downloading'
-        | 'verifying'
-        | 'completed'
-        | 'paused'
-        | 'failed'
-        | 'cancelled';
+      status?: "queued" | "resolving" | "downloading" | "verifying" | "completed" | "paused" | "failed" | "cancelled";
       /** Civitai. */
       file_id?: string | null;
       type?: string;
       format?: string;
       precision?: string;
       is_primary?: boolean;
-    }[];
+    })[];
     size_bytes: number;
-  }[];
-  projectors: {
+  })[];
+  projectors: ({
     path: string;
     place?: string;
     size: number | null;
     sha256: string | null;
     downloaded_bytes?: number;
-    status?:
-      | 'queued'
-      | 'resolving'
-      | 'downloading'
-      | 'verifying'
-      | 'completed'
-      | 'paused'
-      | 'failed'
-      | 'cancelled';
+    status?: "queued" | "resolving" | "downloading" | "verifying" | "completed" | "paused" | "failed" | "cancelled";
     /** Civitai. */
     file_id?: string | null;
     type?: string;
     format?: string;
     precision?: string;
     is_primary?: boolean;
-  }[];
-  files: {
+  })[];
+  files: ({
     path: string;
     place?: string;
     size: number | null;
     sha256: string | null;
     downloaded_bytes?: number;
-    status?:
-      | 'queued'
-      | 'resolving'
-      | 'downloading'
-      | 'verifying'
-      | 'completed'
-      | 'paused'
-      | 'failed'
-      | 'cancelled';
+    status?: "queued" | "resolving" | "downloading" | "verifying" | "completed" | "paused" | "failed" | "cancelled";
     /** Civitai. */
     file_id?: string | null;
     type?: string;
     format?: string;
     precision?: string;
     is_primary?: boolean;
-  }[];
+  })[];
 };
 
 export type DetectedOptions = {
@@ -840,25 +652,25 @@ export type Fit = {
   slots: number | null;
   is_ctx_shared: boolean;
   gpu_layers: number | null;
-  parts: {
-    name: 'weights' | 'repack' | 'kv_attention' | 'kv_window' | 'recurrent' | 'compute' | 'output';
+  parts: ({
+    name: "weights" | "repack" | "kv_attention" | "kv_window" | "recurrent" | "compute" | "output";
     /** On all devices. */
     bytes: number | null;
     explanation: string;
-  }[];
+  })[];
   total_bytes: number;
-  fits: 'unknown' | 'yes' | 'tight' | 'no';
+  fits: "unknown" | "yes" | "tight" | "no";
   /** The largest that fits now; 0: none. */
   max_ctx: number | null;
-  devices: {
+  devices: ({
     name: string;
     total_bytes: number | null;
     /** Now. */
     available_bytes: number | null;
     needed_bytes: number;
-    fits: 'unknown' | 'yes' | 'tight' | 'no';
+    fits: "unknown" | "yes" | "tight" | "no";
     parts: Record<string, number>;
-  }[];
+  })[];
   notes: string[];
   /** Of a model on a hub. */
   remote: {

@@ -85,3 +85,6 @@ export function middle(text: string, most = 40): string {
 
 /** The last part of a path. */
 export const fileName = (path: string): string => path.slice(path.lastIndexOf('/') + 1);
+
+/** What a program said, as a sentence begins: "the engine ..." is "The engine ...". */
+export const sentence = (text: string): string => text.slice(0, 1).toUpperCase() + text.slice(1);

@@ -1,6 +1,6 @@
 /** What is wrong now, gravest first; nothing when all is well. */
 import type { Sample, Server } from '$lib/api/schema';
-import { bytesText, share } from '$lib/ui/numbers';
+import { bytesText, sentence, share } from '$lib/ui/numbers';
 
 export interface Concern {
   id: string;
@@ -17,7 +17,7 @@ const verbs = { failed: 'failed', backoff: 'is retrying', unhealthy: 'does not a
 
 function ofServer(server: Server): Concern {
   const verb = verbs[server.state as keyof typeof verbs];
-  const cause = server.error?.message ?? server.reason;
+  const cause = sentence(server.error?.message ?? server.reason);
   const times =
     server.n_restarts > 0
       ? ` Restarted ${server.n_restarts} ${server.n_restarts === 1 ? 'time' : 'times'}.`
