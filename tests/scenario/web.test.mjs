@@ -175,6 +175,24 @@ test('where a key is needed the page says so, refuses a wrong one, takes the rig
   }
 });
 
+test('under a base path every address has it', async () => {
+  const below = await Hearth.start({ basePath: '/hearth', config: 'base_path: /hearth' });
+  try {
+    for (const at of ['/hearth/', '/hearth/servers']) {
+      const page = await browser.open(below.base, { at });
+      await live(page);
+      await page.keyboard.press('g');
+      await page.keyboard.press('v');
+      await page.getByRole('heading', { name: 'Servers', level: 1 }).waitFor();
+      assert.equal(page.url(), `${below.base}/hearth/servers`);
+      page.quiet();
+      await page.context().close();
+    }
+  } finally {
+    await below.stop();
+  }
+});
+
 test('cut off: the picture stays and says how old it is, what is asked waits; then back', async () => {
   const page = await open({ at: '/servers' });
   const coder = card(page, 'coder');
