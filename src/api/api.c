@@ -91,7 +91,7 @@ refuse(struct http_exchange *exchange, const struct auth_answer *who,
        const struct http_header *extra)
 {
     struct http_header headers[REPLY_HEADERS_MAX + 2];
-    size_t n = reply_headers(who, false, headers);
+    size_t n = reply_headers(who, REPLY_DATA, headers);
     if (status == 401)
         headers[n++] =
             (struct http_header){ STR("WWW-Authenticate"), STR("Bearer") };
@@ -134,6 +134,7 @@ enum place {
     PLACE_ROW,
     PLACE_LIVE,
     PLACE_PAGE,
+    PLACE_FILE,
     PLACE_PREFLIGHT,
     PLACE_WRONG_METHOD,
     PLACE_NOWHERE
@@ -143,6 +144,7 @@ struct target {
     enum place place;
     enum authority needs;
     const struct api_row *row;
+    const struct web_file *file;
     struct route_match match;
     struct arena arena;
 };
@@ -220,6 +222,13 @@ locate(struct api *api, const struct http_request *request,
     }
     if (live_serves(api->live, request->path)) {
         target->place = PLACE_LIVE; /* who it is is asked once it joins */
+        target->needs = AUTHORITY_NONE;
+        return 0;
+    }
+    target->file =
+        is_safe(request->method) ? web_file_find(request->path) : NULL;
+    if (target->file != NULL) {
+        target->place = PLACE_FILE; /* it holds no data: anybody's */
         target->needs = AUTHORITY_NONE;
         return 0;
     }
@@ -323,7 +332,7 @@ answer_preflight(struct http_exchange *exchange, const struct auth_answer *who)
 {
     const struct http_request *request = http_request(exchange);
     struct http_header headers[REPLY_HEADERS_MAX + 4];
-    size_t n = reply_headers(who, false, headers);
+    size_t n = reply_headers(who, REPLY_DATA, headers);
     headers[n++] =
         (struct http_header){ STR("Allow"),
                               STR("GET, HEAD, POST, PUT, DELETE, OPTIONS") };
@@ -397,6 +406,7 @@ serve(struct api *api, struct http_exchange *exchange, struct target *target,
         live_request(api, exchange, &target->arena, who);
         return; /* the same */
     case PLACE_PAGE: page_send(api, exchange, who); break;
+    case PLACE_FILE: web_file_send(target->file, exchange, who); break;
     case PLACE_PREFLIGHT: answer_preflight(exchange, who); break;
     case PLACE_WRONG_METHOD: answer_wrong_method(api, exchange, who); break;
     case PLACE_NOWHERE: answer_nowhere(exchange, who); break;

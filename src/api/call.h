@@ -133,7 +133,9 @@ void reply_end_with(struct call *call, int status,
 /* The headers of every answer of ours; `at` has room for REPLY_HEADERS_MAX.
  * Returns how many were written. */
 enum { REPLY_HEADERS_MAX = 12 };
-size_t reply_headers(const struct auth_answer *who, bool is_page,
+/* How long it may be kept, and what it depends on. */
+enum reply_kind { REPLY_DATA, REPLY_PAGE, REPLY_FILE, REPLY_HASHED_FILE };
+size_t reply_headers(const struct auth_answer *who, enum reply_kind kind,
                      struct http_header *at);
 
 #endif

@@ -5,6 +5,7 @@
 #include <inttypes.h>
 
 #include "api/call.h"
+#include "api/web_files.h"
 
 /* profiles.c */
 void profiles_list(struct call *call);
@@ -131,11 +132,15 @@ void openapi_show(struct call *call);
 /* The document alone, for whoever has no call. */
 void openapi_write(const char *version, struct json_writer *out);
 
-/* page.c: GET of a browser. */
+/* page.c: GET of a browser; the shell, whatever the address. */
 void page_send(struct api *api, struct http_exchange *exchange,
                const struct auth_answer *who);
 /* True when the client wants a page: it navigates, or asks for HTML. */
 bool page_is_wanted(const struct http_request *request);
+/* NULL: there is no such file in the dashboard. */
+const struct web_file *web_file_find(struct str path);
+void web_file_send(const struct web_file *file, struct http_exchange *exchange,
+                   const struct auth_answer *who);
 
 /* ---- shared ---- */
 

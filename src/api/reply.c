@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "api/call.h"
-#include "api/page.h"
+#include "api/web_files.h"
 
 /* The largest answer is a list of LIMIT_PROFILES long profiles. */
 static const size_t REPLY_BYTES_MAX = 256 * MIB;
@@ -16,16 +16,24 @@ add_header(struct http_header *at, size_t *n, const char *name,
 }
 
 size_t
-reply_headers(const struct auth_answer *who, bool is_page,
+reply_headers(const struct auth_answer *who, enum reply_kind kind,
               struct http_header *at)
 {
+    static const struct {
+        const char *cache, *vary;
+    } kinds[] = {
+        [REPLY_DATA] = { "no-store", "Origin" },
+        [REPLY_PAGE] = { "no-cache", "Origin, Accept, Sec-Fetch-Mode" },
+        [REPLY_FILE] = { "no-cache", "Origin, Accept-Encoding" },
+        [REPLY_HASHED_FILE] = { "public, max-age=31536000, immutable",
+                                "Origin, Accept-Encoding" },
+    };
     size_t n = 0;
     add_header(at, &n, "X-Content-Type-Options", "nosniff");
-    add_header(at, &n, "Cache-Control", "no-store");
-    add_header(at, &n, "Vary",
-               is_page ? "Origin, Accept, Sec-Fetch-Mode" : "Origin");
-    if (is_page) {
-        add_header(at, &n, "Content-Security-Policy", page_policy);
+    add_header(at, &n, "Cache-Control", kinds[kind].cache);
+    add_header(at, &n, "Vary", kinds[kind].vary);
+    if (kind == REPLY_PAGE) {
+        add_header(at, &n, "Content-Security-Policy", web_files.policy);
         add_header(at, &n, "Referrer-Policy", "no-referrer");
         add_header(at, &n, "X-Frame-Options", "DENY");
     }
@@ -46,7 +54,7 @@ reply_raw(struct call *call, int status, const char *type, struct str body,
         http_has_responded(call->exchange))
         return;
     struct http_header headers[REPLY_HEADERS_MAX + 2];
-    size_t n = reply_headers(&call->who, false, headers);
+    size_t n = reply_headers(&call->who, REPLY_DATA, headers);
     if (status == 401)
         add_header(headers, &n, "WWW-Authenticate", "Bearer");
     if (extra != NULL)

@@ -112,7 +112,7 @@ shake_hands(struct call *call)
         return false;
     }
     struct http_header headers[REPLY_HEADERS_MAX + 2];
-    size_t n = reply_headers(&call->who, false, headers);
+    size_t n = reply_headers(&call->who, REPLY_DATA, headers);
     headers[n++] = (struct http_header){ STR("Upgrade"), STR("websocket") };
     headers[n++] =
         (struct http_header){ STR("Sec-WebSocket-Accept"), str_from(accept) };

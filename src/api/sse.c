@@ -32,7 +32,7 @@ sse_begin(struct sse *sse, struct call *call)
     if (call->exchange == NULL)
         return false;
     struct http_header headers[REPLY_HEADERS_MAX + 2];
-    size_t n = reply_headers(&call->who, false, headers);
+    size_t n = reply_headers(&call->who, REPLY_DATA, headers);
     headers[n++] =
         (struct http_header){ STR("Content-Type"), STR("text/event-stream") };
     /* Proxies that buffer answers leave this one alone. */

@@ -104,7 +104,8 @@ function ownHome(dir) {
 
 export class Hearth {
   // options: { models: {stem: demo-model options}, config: yaml text,
-  //            env, args, dir: a folder to go on with }; $MODELS in config
+  //            env, args, dir: a folder to go on with,
+  //            basePath: as the config has it }; $MODELS in config
   // is the folder of the models.
   static async start(options = {}) {
     const hearth = new Hearth();
@@ -124,7 +125,7 @@ export class Hearth {
   }
 
   async spawn() {
-    const { env = {}, args = [] } = this.options;
+    const { env = {}, args = [], basePath = '' } = this.options;
     const config = (this.options.config ?? '').replaceAll('$MODELS', this.models);
     this.port ??= await freePort();
     this.base = `http://127.0.0.1:${this.port}`;
@@ -145,7 +146,7 @@ export class Hearth {
     this.ended.then((how) => { exit = how; });
     await until('hearth to answer', async () => {
       if (exit) throw Object.assign(new Error(`hearth ended: ${JSON.stringify(exit)}\n${this.output()}`), { fatal: true });
-      return (await request(this.base, 'GET', '/health')).status === 200;
+      return (await request(this.base, 'GET', `${basePath}/health`)).status === 200;
     }).catch((error) => { throw new Error(`${error.message}\n${this.output()}`); });
   }
 

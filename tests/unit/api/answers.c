@@ -11,6 +11,7 @@
 #include <cmocka.h>
 
 #include "api/handlers.h"
+#include "api/web_files.h"
 #include "openapi_check.h"
 #include "world.h"
 
@@ -282,6 +283,8 @@ test_page_paths(void **state)
         { "GET", "/?link=hk_x", NULL, 200 },
         { "GET", "/servers/abc", "Accept: text/html\r\n", 200 },
         { "GET", "/servers/abc", NULL, 404 },
+        { "POST", "/favicon.svg", NULL, 404 },
+        { "GET", "/_app/abc", "Accept: text/html\r\n", 404 },
         { "GET", "/api/abc", "Accept: text/html\r\n", 404 },
         { "GET", "/v1/abc", "Accept: text/html\r\n", 404 },
         { "POST", "/", NULL, 405 },
@@ -296,6 +299,51 @@ test_page_paths(void **state)
             fail_msg("%s %s: %d", rows[i].method, rows[i].target,
                      answer.status);
         answer_release(&answer);
+    }
+}
+
+static void
+check_file(void *state, const struct web_file *file, const char *headers,
+           int status, struct str body)
+{
+    struct answer answer;
+    struct question question = { .method = "GET",
+                                 .target = file->path,
+                                 .headers = headers };
+    ask(state, &question, &answer);
+    if (answer.status != status || answer.body.n != body.n)
+        fail_msg("%s: %d, %zu bytes", file->path, answer.status, answer.body.n);
+    assert_memory_equal(strbuf_text(&answer.body), body.p, body.n);
+    assert_string_equal(answer_header(&answer, "etag"), file->etag);
+    assert_non_null(strstr(answer_header(&answer, "vary"), "Accept-Encoding"));
+    assert_int_equal(
+        strstr(answer_header(&answer, "cache-control"), "immutable") != NULL,
+        file->is_hashed);
+    answer_release(&answer);
+}
+
+/* Where the build has no dashboard there are none. */
+static void
+test_files_of_the_dashboard(void **state)
+{
+    for (size_t i = 0; i < web_files.n; i++) {
+        const struct web_file *file = &web_files.at[i];
+        char known[128];
+        bool is_packed = file->packed.n > 0;
+        if (i > 0)
+            assert_true(strcmp(web_files.at[i - 1].path, file->path) < 0);
+        check_file(*state, file, NULL, 200, file->plain);
+        check_file(*state, file, "Accept-Encoding: br, gzip;q=0.5\r\n", 200,
+                   is_packed ? file->packed : file->plain);
+        check_file(*state, file, "Accept-Encoding: gzip;q=0\r\n", 200,
+                   file->plain);
+        snprintf(known, sizeof known, "If-None-Match: \"x\", %s\r\n",
+                 file->etag);
+        check_file(*state, file, known, 304, STR(""));
+        snprintf(known, sizeof known, "If-None-Match: %s\r\n",
+                 file->etag + strlen("W/"));
+        check_file(*state, file, known, 304, STR(""));
+        check_file(*state, file, "If-None-Match: \"x\"\r\n", 200, file->plain);
     }
 }
 
@@ -344,6 +392,7 @@ main(void)
         cmocka_unit_test(test_scan_finds_files),
         cmocka_unit_test(test_page_and_list_share_an_address),
         cmocka_unit_test(test_page_paths),
+        cmocka_unit_test(test_files_of_the_dashboard),
         cmocka_unit_test(test_metrics_of_a_model_are_the_gateways),
         cmocka_unit_test(test_start_that_cannot_be),
     };

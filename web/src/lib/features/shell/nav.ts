@@ -1,0 +1,42 @@
+/** The pages there are. A page is a row here and a folder in routes/. */
+import type { IconName } from '$lib/ui/icons';
+import { servers } from '$lib/state/servers.svelte';
+
+export interface Badge {
+  text: string;
+  /** Crimson, with the octagon: something failed. */
+  isBad: boolean;
+  /** What the number counts. */
+  label: string;
+}
+
+export interface NavRow {
+  path: '/' | '/servers';
+  label: string;
+  icon: IconName;
+  group: 'Overview' | 'Library' | 'Serving' | 'System';
+  /** Typed after "g". */
+  key: string;
+  /** In the bottom bar of narrow screens. */
+  tab?: string;
+  badge?: () => Badge | null;
+}
+
+export const nav: readonly NavRow[] = [
+  { path: '/', label: 'Dashboard', icon: 'dashboard', group: 'Overview', key: 'd', tab: 'Home' },
+  {
+    path: '/servers',
+    label: 'Servers',
+    icon: 'servers',
+    group: 'Serving',
+    key: 'v',
+    tab: 'Servers',
+    badge: () => failures(servers.troubled.length),
+  },
+];
+
+function failures(n: number): Badge | null {
+  return n === 0 ? null : { text: String(n), isBad: true, label: `${n} need attention` };
+}
+
+export const groups = ['Overview', 'Library', 'Serving', 'System'] as const;
