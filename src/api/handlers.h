@@ -4,6 +4,8 @@
 
 #include "api/call.h"
 
+struct preset;
+
 /* profiles.c */
 void profiles_list(struct call *call);
 void profiles_show_next_port(struct call *call);
@@ -44,6 +46,21 @@ void system_engines(struct call *call);
 /* settings.c */
 void settings_show(struct call *call);
 void settings_change(struct call *call);
+
+/* presets.c */
+void presets_list(struct call *call);
+void presets_show(struct call *call);
+void presets_show_file(struct call *call);
+void presets_show_options(struct call *call);
+void presets_do_check(struct call *call);
+void presets_create(struct call *call);
+void presets_put(struct call *call);
+void presets_remove(struct call *call);
+void presets_put_section(struct call *call);
+void presets_remove_section(struct call *call);
+void preset_write(struct api *api, const struct preset *preset,
+                  struct json_writer *w);
+void presets_write(struct api *api, struct json_writer *w); /* all of them */
 
 /* logs.c */
 void logs_list(struct call *call);

@@ -89,6 +89,11 @@ static const struct query_param models_query[] = {
     { NULL },
 };
 
+static const struct query_param section_query[] = {
+    { "create", QUERY_BOOL, 0, 0, NULL, "Only if it is not there yet." },
+    { NULL },
+};
+
 static const struct query_param delete_model_query[] = {
     { "dry_run", QUERY_BOOL, 0, 0, NULL, "Only say what would be deleted." },
     { NULL },
@@ -320,6 +325,32 @@ const struct api_row api_rows[] = {
     { "PUT", "/api/settings", CONTROL, settings_change,
       "Change settings; null goes back to the default", "200",
       &schema_settings_patch, &schema_settings, NULL, ROW_CORE_CHECKS },
+    /* presets */
+    { "GET", "/api/presets", READ, presets_list, "List the presets", "200",
+      NULL, &schema_presets, NULL, 0 },
+    { "POST", "/api/presets", CONTROL, presets_create, "Make a preset", "201",
+      &schema_preset_new, &schema_preset, NULL, 0 },
+    { "POST", "/api/presets/check", CONTROL, presets_do_check,
+      "What is wrong with the text of a preset", "200", &schema_preset_check,
+      &schema_preset_checked, NULL, 0 },
+    { "GET", "/api/presets/options", READ, presets_show_options,
+      "What may stand in a section", "200", NULL, &schema_preset_options, NULL,
+      0 },
+    { "GET", "/api/presets/{name}", READ, presets_show, "Show a preset", "200",
+      NULL, &schema_preset, NULL, 0 },
+    { "PUT", "/api/presets/{name}", CONTROL, presets_put,
+      "Replace a preset, or make it", "200", &schema_preset_input,
+      &schema_preset, NULL, 0 },
+    { "DELETE", "/api/presets/{name}", CONTROL, presets_remove,
+      "Delete a preset", "204", NULL, NULL, NULL, 0 },
+    { "GET", "/api/presets/{name}/file", READ, presets_show_file,
+      "The file itself", "200", NULL, NULL, NULL, ROW_PLAIN },
+    { "PUT", "/api/presets/{name}/sections/{section*}", CONTROL,
+      presets_put_section, "Set options of a section, or make it", "200",
+      &schema_preset_section, &schema_preset, section_query, 0 },
+    { "DELETE", "/api/presets/{name}/sections/{section*}", CONTROL,
+      presets_remove_section, "Remove a section", "200", NULL, &schema_preset,
+      NULL, 0 },
     { "GET", "/api/logs", READ, logs_list, "Hearth's own log", "200", NULL,
       &schema_log_page, logs_query, 0 },
     { "DELETE", "/api/logs", CONTROL, logs_clear, "Forget the log", "204", NULL,

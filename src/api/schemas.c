@@ -574,5 +574,7 @@ const struct schema *const named_schemas[] = {
     &schema_hub_files,
     &schema_detected,
     &schema_fit,
+    &schema_preset,
+    &schema_preset_new,
 };
 const size_t n_named_schemas = sizeof named_schemas / sizeof *named_schemas;

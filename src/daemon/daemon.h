@@ -18,6 +18,7 @@
 #include "core/library/library.h"
 #include "core/logs/logs.h"
 #include "core/metrics/metrics.h"
+#include "core/presets/presets.h"
 #include "core/profiles/profiles.h"
 #include "core/router/router.h"
 #include "core/settings/settings.h"
@@ -44,6 +45,7 @@ struct daemon {
     struct profiles *profiles;
     struct instances *instances;
     struct router *router;
+    struct presets *presets;
     struct metrics *metrics;
     struct auth *auth;
     struct gateway *gateway;

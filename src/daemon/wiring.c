@@ -208,6 +208,36 @@ daemon_instances_options(struct daemon *daemon,
 }
 
 static int
+note_staged(void *ctx, const char *key, const char *value)
+{
+    char *id = ctx;
+    (void)key;
+    snprintf(id, ID_BYTES, "%s", value);
+    return 0;
+}
+
+static int
+open_presets(struct daemon *daemon, struct error *error)
+{
+    char staged[ID_BYTES] = "";
+    const struct presets_options presets = {
+        .loop = &daemon->loop,
+        .events = &daemon->events,
+        .engines = daemon->engines,
+        .data_dir = daemon->data_dir,
+        .check_path = check_path,
+        .ctx = daemon,
+    };
+    if (store_load_metadata(daemon->store, PRESETS_STAGED_KEY, note_staged,
+                            staged, error) < 0 ||
+        presets_recover(daemon->data_dir, staged, error) < 0 ||
+        presets_new(&presets, &daemon->presets, error) < 0)
+        return -1;
+    presets_watch(daemon->presets);
+    return 0;
+}
+
+static int
 open_engines(struct daemon *daemon, struct error *error)
 {
     struct instances_options instances;
@@ -348,6 +378,7 @@ open_surfaces(struct daemon *daemon, struct error *error)
         .library = daemon->library,
         .hub = daemon->hub,
         .downloads = daemon->downloads,
+        .presets = daemon->presets,
         .metrics = daemon->metrics,
         .engines = daemon->engines,
         .hooks = { .ctx = daemon,
@@ -384,7 +415,8 @@ daemon_open(struct daemon *daemon, const struct settings_sources *sources,
                           &daemon->engines, error) < 0 ||
         daemon_check_engines(daemon, error) < 0 ||
         open_fetcher(daemon, error) < 0 || open_models(daemon, error) < 0 ||
-        open_downloads(daemon, error) < 0 || open_engines(daemon, error) < 0)
+        open_downloads(daemon, error) < 0 || open_presets(daemon, error) < 0 ||
+        open_engines(daemon, error) < 0)
         return -1;
     return open_surfaces(daemon, error);
 }
@@ -404,6 +436,7 @@ daemon_close(struct daemon *daemon)
     metrics_free(daemon->metrics);
     router_free(daemon->router);
     instances_free(daemon->instances);
+    presets_free(daemon->presets);
     profiles_free(daemon->profiles);
     downloads_free(daemon->downloads);
     hub_free(daemon->hub);

@@ -162,13 +162,12 @@ read_pair(struct ini *ini, size_t i, struct str body)
     ptrdiff_t equals = str_find(body, '=');
     line->kind = INI_BAD;
     if (equals < 0) {
-        add_problem(ini, i,
-                    "expected [section], option = value or a comment");
+        add_problem(ini, i, "expected [section], option = value or a comment");
         return;
     }
     struct str key = str_trim((struct str){ body.p, (size_t)equals });
-    struct str value = str_trim(before_comment((struct str){
-        body.p + equals + 1, body.n - (size_t)equals - 1 }));
+    struct str value = str_trim(before_comment(
+        (struct str){ body.p + equals + 1, body.n - (size_t)equals - 1 }));
     if (ini_check_key(key, &error) != 0) {
         add_problem(ini, i, "%.150s", error.message);
         return;
@@ -195,8 +194,9 @@ read_line(struct ini *ini, size_t i, struct str section)
         return;
     if (has_bad_byte(body)) {
         line->kind = INI_BAD;
-        add_problem(ini, i, "the line holds control characters or is not "
-                            "UTF-8 text");
+        add_problem(ini, i,
+                    "the line holds control characters or is not "
+                    "UTF-8 text");
     } else if (body.p[0] == ';' || body.p[0] == '#') {
         line->kind = INI_COMMENT;
     } else if (body.p[0] == '[') {
@@ -212,8 +212,7 @@ insert_line(struct ini *ini, size_t i, struct str text)
 {
     if (ini->n == ini->room) {
         size_t room = ini->room == 0 ? 64 : ini->room * 2;
-        struct ini_line *lines =
-            realloc(ini->lines, room * sizeof *ini->lines);
+        struct ini_line *lines = realloc(ini->lines, room * sizeof *ini->lines);
         if (lines == NULL)
             return -1;
         ini->lines = lines;
@@ -375,7 +374,8 @@ add_line(struct ini *ini, size_t i, struct str section, struct str text,
     char *name = arena_str(&ini->texts, section);
     char *copy =
         arena_printf(&ini->texts, "%.*s%s", STR_ARG(text), ini->line_end);
-    if (name == NULL || copy == NULL || (i == ini->n && end_last_line(ini) < 0) ||
+    if (name == NULL || copy == NULL ||
+        (i == ini->n && end_last_line(ini) < 0) ||
         insert_line(ini, i, str_from(copy)) < 0)
         return no_memory(error);
     read_line(ini, i, (struct str){ name, section.n });
@@ -393,8 +393,7 @@ ini_add_section(struct ini *ini, struct str section, struct error *error)
     if (header == NULL)
         return no_memory(error);
     bool has_gap = ini->n > 0 && ini->lines[ini->n - 1].kind != INI_BLANK;
-    struct str before =
-        ini->n == 0 ? STR("") : ini->lines[ini->n - 1].section;
+    struct str before = ini->n == 0 ? STR("") : ini->lines[ini->n - 1].section;
     if (has_gap && add_line(ini, ini->n, before, STR(""), error) < 0)
         return -1;
     return add_line(ini, ini->n, section, str_from(header), error);
@@ -446,8 +445,8 @@ ini_set(struct ini *ini, struct str section, struct str key, struct str value,
     const struct ini_line *found = ini_find(ini, section, key);
     if (found != NULL)
         return replace_value(ini, (size_t)(found - ini->lines), value, error);
-    char *text = arena_printf(&ini->texts, "%.*s = %.*s", STR_ARG(key),
-                              STR_ARG(value));
+    char *text =
+        arena_printf(&ini->texts, "%.*s = %.*s", STR_ARG(key), STR_ARG(value));
     if (text == NULL)
         return no_memory(error);
     if (section.n > 0 && ini_add_section(ini, section, error) < 0)

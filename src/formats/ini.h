@@ -24,8 +24,8 @@ enum ini_kind { INI_BLANK, INI_COMMENT, INI_SECTION, INI_PAIR, INI_BAD };
 
 struct ini_line {
     enum ini_kind kind;
-    struct str text;    /* the whole line with its end, if it has one */
-    struct str section; /* it belongs to, or begins; "": before the first */
+    struct str text;       /* the whole line with its end, if it has one */
+    struct str section;    /* it belongs to, or begins; "": before the first */
     struct str key, value; /* of INI_PAIR; `value` lies in `text` */
 };
 

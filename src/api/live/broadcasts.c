@@ -142,6 +142,26 @@ tell_settings(struct live *live, const char *key)
     broadcast_end(live, &message);
 }
 
+/* Each client gets all of them, as the list answers. */
+static void
+tell_presets(struct live *live)
+{
+    struct live_message message;
+    struct strbuf text = STRBUF_INIT(256 * MIB);
+    struct json_writer list;
+    json_writer_init(&list, &text);
+    presets_write(live->api, &list);
+    struct json_doc *doc = json_parse(strbuf_view(&text), NULL);
+    if (doc != NULL) {
+        struct json_writer *w =
+            broadcast_begin(live, &message, "presets:updated", MESSAGE_KEPT);
+        write_presets(json_root(doc), w);
+        broadcast_end(live, &message);
+    }
+    json_doc_free(doc);
+    strbuf_release(&text);
+}
+
 static void
 on_event(struct subscription *subscription, const struct event *event)
 {
@@ -168,6 +188,7 @@ on_event(struct subscription *subscription, const struct event *event)
         tell_download(live, "downloads:progress", event->payload,
                       MESSAGE_VOLATILE);
         break;
+    case EVENT_PRESETS_CHANGED: tell_presets(live); break;
     case EVENT_LIBRARY_SCAN: tell_scan(live, event->payload); break;
     case EVENT_LIBRARY_CHANGED: library_diff_await(live); break;
     case EVENT_METRICS: measured_tell(live, event->payload); break;

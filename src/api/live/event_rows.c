@@ -5,6 +5,8 @@
 #define MODEL_ID  "modelId|model_id|id|modelName|name"
 #define SERVER_ID "serverId|profileId|profile_id|id|name|modelName"
 #define TASK_ID   "taskId|task_id|id"
+#define PRESET_ID "filename|name|presetName"
+#define SECTION   "modelName|model|section"
 
 /* clang-format off */
 const struct event_row event_rows[] = {
@@ -86,6 +88,38 @@ const struct event_row event_rows[] = {
     { "system:health", "GET", "/health" },
     { "system:engines", "GET", "/api/system/engines", .wrap = "engines" },
     { "usage:list", "GET", "/api/usage", .wrap = "requests" },
+    /* presets */
+    { "presets:list", "GET", "/api/presets", .shape = shape_presets },
+    { "presets:read", "GET", "/api/presets/{name}", PRESET_ID,
+      .shape = shape_preset },
+    { "presets:get-models", "GET", "/api/presets/{name}", PRESET_ID,
+      .shape = shape_preset_models },
+    { "presets:save-raw", "PUT", "/api/presets/{name}", PRESET_ID,
+      .write_body = body_preset_text, .shape = shape_preset },
+    { "presets:save", "PUT", "/api/presets/{name}", PRESET_ID,
+      .write_body = body_sections, .shape = shape_preset },
+    { "presets:create", "POST", "/api/presets",
+      .write_body = body_new_preset, .shape = shape_preset },
+    { "presets:delete", "DELETE", "/api/presets/{name}", PRESET_ID,
+      .shape = shape_preset_deleted },
+    { "presets:validate", "POST", "/api/presets/check",
+      .write_body = body_preset_text, .shape = shape_preset_checked },
+    { "presets:add-model", "PUT", "/api/presets/{name}/sections/{section*}",
+      PRESET_ID, .part = SECTION, .write_body = body_section,
+      .query = "create=1", .shape = shape_preset },
+    { "presets:update-model", "PUT",
+      "/api/presets/{name}/sections/{section*}", PRESET_ID, .part = SECTION,
+      .write_body = body_section, .shape = shape_preset },
+    { "presets:remove-model", "DELETE",
+      "/api/presets/{name}/sections/{section*}", PRESET_ID, .part = SECTION,
+      .shape = shape_preset },
+    { "presets:get-defaults", "GET", "/api/presets/{name}", PRESET_ID,
+      .shape = shape_preset_defaults },
+    { "presets:update-defaults", "PUT",
+      "/api/presets/{name}/sections/{section*}", PRESET_ID, .part = "=*",
+      .write_body = body_section, .shape = shape_preset_defaults },
+    { "presets:get-default-params", "GET", "/api/presets/options",
+      .shape = shape_preset_options },
     /* no such feature yet */
     { "logs:read-file" }, { "logs:list-files" }, { "logs:clear-files" },
     { "logs:read-llama-server" },
@@ -96,12 +130,6 @@ const struct event_row event_rows[] = {
     { "routerConfig:reset" },
     { "loggingConfig:get" }, { "loggingConfig:update" },
     { "loggingConfig:reset" },
-    { "presets:list" }, { "presets:read" }, { "presets:get-models" },
-    { "presets:save-raw" }, { "presets:save" }, { "presets:create" },
-    { "presets:delete" }, { "presets:validate" }, { "presets:add-model" },
-    { "presets:update-model" }, { "presets:remove-model" },
-    { "presets:get-defaults" }, { "presets:update-defaults" },
-    { "presets:get-models-dir" }, { "presets:get-default-params" },
 };
 /* clang-format on */
 

@@ -252,6 +252,8 @@ struct event_row {
     /* Served here, for the connection alone: writes data; -1: nothing. */
     int (*local)(struct live_connection *connection, const struct json *request,
                  struct json_writer *w, struct error *error);
+    /* As `subject`, for a second part of the path; "=text": that text. */
+    const char *part;
 };
 extern const struct event_row event_rows[];
 extern const size_t n_event_rows;
@@ -264,6 +266,10 @@ void body_settings(const struct json *request, struct json_writer *w);
 void body_favourite(const struct json *request, struct json_writer *w);
 void body_profile(const struct json *request, struct json_writer *w);
 void body_move(const struct json *request, struct json_writer *w);
+void body_section(const struct json *request, struct json_writer *w);
+void body_sections(const struct json *request, struct json_writer *w);
+void body_preset_text(const struct json *request, struct json_writer *w);
+void body_new_preset(const struct json *request, struct json_writer *w);
 /* Answers. */
 void shape_deleted(const struct shape_input *input, struct json_writer *w);
 void shape_loaded(const struct shape_input *input, struct json_writer *w);
@@ -281,5 +287,19 @@ int local_unsubscribe(struct live_connection *connection,
                       const struct json *request, struct json_writer *w,
                       struct error *error);
 void shape_metrics(const struct shape_input *input, struct json_writer *w);
+void shape_presets(const struct shape_input *input, struct json_writer *w);
+void shape_preset(const struct shape_input *input, struct json_writer *w);
+void shape_preset_deleted(const struct shape_input *input,
+                          struct json_writer *w);
+void shape_preset_models(const struct shape_input *input,
+                         struct json_writer *w);
+void shape_preset_defaults(const struct shape_input *input,
+                           struct json_writer *w);
+void shape_preset_checked(const struct shape_input *input,
+                          struct json_writer *w);
+void shape_preset_options(const struct shape_input *input,
+                          struct json_writer *w);
+/* {presets: [...]} of REST's list of them. */
+void write_presets(const struct json *presets, struct json_writer *w);
 
 #endif

@@ -27,6 +27,7 @@
     X(DOWNLOAD_PROGRESS,  "download.progress") /* struct download */        \
     X(SETTINGS_CHANGED,   "settings.changed")  /* key, const char */        \
     X(CONFIG_RELOADED,    "config.reloaded")   /* NULL */                   \
+    X(PRESETS_CHANGED,    "presets.changed")   /* NULL; subject: name */    \
     X(METRICS,            "metrics")           /* struct metrics_sample */  \
     X(LOG,                "log")               /* struct log_entry */
 /* clang-format on */

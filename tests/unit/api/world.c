@@ -235,6 +235,14 @@ open_core(struct world *world)
                                      .drain_after_ms = 1000,
                                      .drain_timeout_ms = 1000 };
     must(router_new(&router, &parts->router, &error), &error, "router_new");
+    const struct presets_options presets = {
+        .loop = &world->loop,
+        .events = &world->events,
+        .engines = parts->engines,
+        .data_dir = world->folder,
+    };
+    must(presets_new(&presets, &parts->presets, &error), &error,
+         "presets_new");
     const struct metrics_options metrics = {
         .loop = &world->loop,
         .events = &world->events,
@@ -339,6 +347,7 @@ release(struct world *world)
     struct api_options *parts = &world->parts;
     fetcher_stop(world->fetcher);
     metrics_free(parts->metrics);
+    presets_free(parts->presets);
     router_free(parts->router);
     instances_free(parts->instances);
     profiles_free(parts->profiles);

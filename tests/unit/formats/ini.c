@@ -55,8 +55,8 @@ static void
 set(struct ini *ini, const char *section, const char *key, const char *value)
 {
     struct error error = { .message = "" };
-    int failed = ini_set(ini, str_from(section), str_from(key),
-                         str_from(value), &error);
+    int failed =
+        ini_set(ini, str_from(section), str_from(key), str_from(value), &error);
     assert_string_equal(error.message, "");
     assert_int_equal(failed, 0);
 }
