@@ -12,7 +12,7 @@ static const struct schema_field problem_fields[] = {
     { "key", &schema_text, NUL, NULL },
     { "message", &schema_text, 0, NULL },
 };
-static const struct schema schema_problem = { "PresetProblem", SCHEMA_OBJECT,
+static const struct schema schema_problem = { .type = SCHEMA_OBJECT,
                                               FIELDS(problem_fields) };
 static const struct schema schema_problems = { .type = SCHEMA_ARRAY,
                                                .of = &schema_problem };
