@@ -57,6 +57,12 @@ struct api_hooks {
     void (*write_usage)(void *ctx, struct json_writer *out);
     /* What the gateway counted, in the Prometheus text format. */
     void (*write_counts)(void *ctx, struct strbuf *out);
+    /* Several changes of what is stored as one (store.h), and a note of ours
+     * among them. */
+    int (*group_begin)(void *ctx, struct error *error);
+    void (*group_end)(void *ctx, bool is_kept);
+    void (*put_metadata)(void *ctx, const char *key, const char *value,
+                         api_done_fn *on_done, void *done_ctx);
     /* The stored log. `on_done` comes later, never inside the call. */
     void (*query_logs)(void *ctx, const struct api_log_query *query,
                        api_logs_fn *on_done, void *done_ctx);

@@ -35,6 +35,7 @@ struct api {
     int64_t memory_bytes; /* of the machine and its GPUs; 0: not asked yet */
     char *url;            /* or NULL */
     struct live *live;
+    bool is_importing; /* a configuration: one at a time */
 };
 
 struct call {

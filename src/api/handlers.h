@@ -62,6 +62,10 @@ void preset_write(struct api *api, const struct preset *preset,
                   struct json_writer *w);
 void presets_write(struct api *api, struct json_writer *w); /* all of them */
 
+/* config.c */
+void config_export(struct call *call);
+void config_import(struct call *call);
+
 /* logs.c */
 void logs_list(struct call *call);
 void logs_clear(struct call *call);

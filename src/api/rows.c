@@ -89,6 +89,17 @@ static const struct query_param models_query[] = {
     { NULL },
 };
 
+static const struct query_param export_query[] = {
+    { "secrets", QUERY_BOOL, 0, 0, NULL,
+      "With tokens and variables, for an admin (0)." },
+    { NULL },
+};
+
+static const struct query_param import_query[] = {
+    { "dry_run", QUERY_BOOL, 0, 0, NULL, "Only say what would change." },
+    { NULL },
+};
+
 static const struct query_param section_query[] = {
     { "create", QUERY_BOOL, 0, 0, NULL, "Only if it is not there yet." },
     { NULL },
@@ -351,6 +362,12 @@ const struct api_row api_rows[] = {
     { "DELETE", "/api/presets/{name}/sections/{section*}", CONTROL,
       presets_remove_section, "Remove a section", "200", NULL, &schema_preset,
       NULL, 0 },
+    { "GET", "/api/config/export", READ, config_export,
+      "What is stored: settings, profiles, presets", "200", NULL,
+      &schema_config, export_query, 0 },
+    { "POST", "/api/config/import", CONTROL, config_import,
+      "Add and change what such a document has; all or nothing", "200",
+      &schema_config_input, &schema_config_changes, import_query, 0 },
     { "GET", "/api/logs", READ, logs_list, "Hearth's own log", "200", NULL,
       &schema_log_page, logs_query, 0 },
     { "DELETE", "/api/logs", CONTROL, logs_clear, "Forget the log", "204", NULL,

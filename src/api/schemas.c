@@ -576,5 +576,6 @@ const struct schema *const named_schemas[] = {
     &schema_fit,
     &schema_preset,
     &schema_preset_new,
+    &schema_config,
 };
 const size_t n_named_schemas = sizeof named_schemas / sizeof *named_schemas;

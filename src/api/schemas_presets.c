@@ -103,3 +103,61 @@ static const struct schema_field section_fields[] = {
 };
 const struct schema schema_preset_section = { .type = SCHEMA_OBJECT,
                                               FIELDS(section_fields) };
+
+/* ---- the configuration as a document ---- */
+
+static const struct schema schema_texts_by_name = { .type = SCHEMA_MAP,
+                                                    .of = &schema_preset_text };
+static const struct schema schema_fields = { .type = SCHEMA_OBJECT,
+                                             .is_open = true };
+static const struct schema schema_profiles_given = { .type = SCHEMA_ARRAY,
+                                                     .of = &schema_fields };
+static const struct schema_field config_fields[] = {
+    { "hearth_config", &schema_int, 0, "1: how to read it." },
+    { "version", &schema_text, 0, "Of the Hearth that wrote it." },
+    { "exported_at_ms", &schema_int, 0, "Unix time." },
+    { "has_secrets", &schema_bool, 0, NULL },
+    { "settings", &schema_values, 0, "Those that are stored." },
+    { "profiles", &schema_profiles_given, 0,
+      "Those that are stored, with aliases." },
+    { "presets", &schema_texts_by_name, 0, "Text by name." },
+    { "left_out", &schema_texts, 0, "Names of the secrets that there are." },
+};
+const struct schema schema_config = { "Configuration", SCHEMA_OBJECT,
+                                      FIELDS(config_fields) };
+static const struct schema_field config_input_fields[] = {
+    { "hearth_config", &schema_int, 0, "1." },
+    { "version", &schema_text, OPT, NULL },
+    { "exported_at_ms", &schema_int, OPT, NULL },
+    { "has_secrets", &schema_bool, OPT, NULL },
+    { "settings", &schema_values, OPT, NULL },
+    { "profiles", &schema_profiles_given, OPT, NULL },
+    { "presets", &schema_texts_by_name, OPT, NULL },
+    { "left_out", &schema_texts, OPT, "Not looked at." },
+};
+const struct schema schema_config_input = { .type = SCHEMA_OBJECT,
+                                            FIELDS(config_input_fields) };
+static const char *const change_kinds[] = { "setting", "profile", "preset",
+                                            NULL };
+static const char *const change_actions[] = { "create", "update", NULL };
+static const struct schema schema_change_kind = { .type = SCHEMA_TEXT,
+                                                  .choices = change_kinds };
+static const struct schema schema_change_action = { .type = SCHEMA_TEXT,
+                                                    .choices = change_actions };
+static const struct schema_field config_change_fields[] = {
+    { "kind", &schema_change_kind, 0, NULL },
+    { "name", &schema_text, 0, NULL },
+    { "action", &schema_change_action, 0, NULL },
+};
+static const struct schema schema_config_change = {
+    .type = SCHEMA_OBJECT, FIELDS(config_change_fields)
+};
+static const struct schema schema_config_change_list = {
+    .type = SCHEMA_ARRAY, .of = &schema_config_change
+};
+static const struct schema_field config_changes_fields[] = {
+    { "dry_run", &schema_bool, 0, NULL },
+    { "changes", &schema_config_change_list, 0, "What is the same is not." },
+};
+const struct schema schema_config_changes = { .type = SCHEMA_OBJECT,
+                                              FIELDS(config_changes_fields) };

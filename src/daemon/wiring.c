@@ -297,6 +297,28 @@ clear_logs(void *ctx, api_done_fn *on_done, void *done_ctx)
     store_clear_logs(daemon->store, on_done, done_ctx);
 }
 
+static int
+group_begin(void *ctx, struct error *error)
+{
+    struct daemon *daemon = ctx;
+    return store_group_begin(daemon->store, error);
+}
+
+static void
+group_end(void *ctx, bool is_kept)
+{
+    struct daemon *daemon = ctx;
+    store_group_end(daemon->store, is_kept);
+}
+
+static void
+put_metadata(void *ctx, const char *key, const char *value,
+             api_done_fn *on_done, void *done_ctx)
+{
+    struct daemon *daemon = ctx;
+    store_put_metadata(daemon->store, key, value, on_done, done_ctx);
+}
+
 static struct live_options
 live_options(const struct settings *settings)
 {
@@ -386,6 +408,9 @@ open_surfaces(struct daemon *daemon, struct error *error)
                    .gateway_request = relay,
                    .write_usage = write_usage,
                    .write_counts = write_counts,
+                   .group_begin = group_begin,
+                   .group_end = group_end,
+                   .put_metadata = put_metadata,
                    .query_logs = query_logs,
                    .clear_logs = clear_logs },
         .version = HEARTH_VERSION,

@@ -387,8 +387,8 @@ publish(struct presets *presets, const char *name)
     events_publish(presets->options.events, EVENT_PRESETS_CHANGED, name, NULL);
 }
 
-static void
-take_files(struct presets *presets, struct preset_files *files)
+void
+presets_take_files(struct presets *presets, struct preset_files *files)
 {
     for (size_t i = presets->n; i-- > 0;) {
         char name[PRESET_NAME_BYTES + 1];
@@ -409,6 +409,7 @@ take_files(struct presets *presets, struct preset_files *files)
         }
         file->ini = NULL;
     }
+    files->n = 0;
 }
 
 static void
@@ -416,11 +417,9 @@ end_reload(struct preset_job *job)
 {
     struct reload *reload = (struct reload *)job;
     if (job->error.code == ERR_OK && job->presets != NULL) {
-        take_files(job->presets, &reload->files);
-    } else {
-        for (size_t i = 0; i < reload->files.n; i++)
-            ini_free(reload->files.at[i].ini);
+        presets_take_files(job->presets, &reload->files);
     }
+    preset_files_release(&reload->files);
     if (job->error.code != ERR_OK && job->presets != NULL)
         events_log(job->presets->options.events, LOG_WARN, "presets",
                    "%s cannot be read: %s", reload->folder, job->error.message);

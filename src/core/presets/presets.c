@@ -178,6 +178,14 @@ read_file(void *ctx, const struct folder_file *file)
     return 0;
 }
 
+void
+preset_files_release(struct preset_files *files)
+{
+    for (size_t i = 0; i < files->n; i++)
+        ini_free(files->at[i].ini);
+    files->n = 0;
+}
+
 int
 preset_files_read(const char *folder, struct preset_files *files,
                   struct error *error)

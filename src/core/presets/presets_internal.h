@@ -36,7 +36,11 @@ struct preset_job {
     struct error error;
 };
 
+struct preset_files;
+
 /* change.c */
+/* What the folder has now is what there is: publishes what is different. */
+void presets_take_files(struct presets *presets, struct preset_files *files);
 void presets_queue(struct presets *presets, struct preset_job *job);
 void presets_reload(struct presets *presets);
 
@@ -59,6 +63,7 @@ struct preset_files {
     struct preset_file at[PRESETS_MAX];
     size_t n;
 };
+void preset_files_release(struct preset_files *files);
 /* Blocking. What cannot be read is left out. */
 int preset_files_read(const char *folder, struct preset_files *files,
                       struct error *error);

@@ -21,6 +21,7 @@ struct staging {
     char **texts;
     size_t n;
     bool is_taken;
+    struct preset_files files; /* what is there after that */
     void (*on_done)(void *ctx, const struct error *error);
     void *ctx;
 };
@@ -38,6 +39,7 @@ staging_free(struct staging *staging)
         free(staging->names[i]);
         free(staging->texts[i]);
     }
+    preset_files_release(&staging->files);
     free((void *)staging->names);
     free((void *)staging->texts);
     free(staging);
@@ -57,12 +59,11 @@ end_staging(struct preset_job *job)
 {
     struct staging *staging = (struct staging *)job;
     struct presets *presets = job->presets;
-    bool was_taken = staging->is_taken;
+    if (staging->is_taken && presets != NULL && job->error.code == ERR_OK)
+        presets_take_files(presets, &staging->files);
     staging->on_done(staging->ctx,
                      job->error.code == ERR_OK ? NULL : &job->error);
     staging_free(staging);
-    if (was_taken && presets != NULL)
-        presets_reload(presets);
 }
 
 static struct staging *
@@ -199,8 +200,10 @@ static void
 work_unstage(struct preset_job *job)
 {
     struct staging *staging = (struct staging *)job;
-    (void)unstage(staging->folder, staging->is_taken ? staging->id : "",
-                  &job->error);
+    if (unstage(staging->folder, staging->is_taken ? staging->id : "",
+                &job->error) == 0 &&
+        staging->is_taken)
+        (void)preset_files_read(staging->folder, &staging->files, &job->error);
 }
 
 void
