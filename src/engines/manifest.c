@@ -352,6 +352,7 @@ read_manifest(struct reader *r, const struct json *json,
         "model_name",   "key",        "is_router",  "needs_model",
         "model_ids",    "model_file", "value_form", "skips_listener_check",
         "slots",        "stop",       "errors",     "env",
+        "is_external",
         NULL,
     };
     check_members(r, json, members);
@@ -368,6 +369,7 @@ read_manifest(struct reader *r, const struct json *json,
     m->serves = texts_or_none(read_texts(r, json, "serves"));
     m->model_name = read_text(r, json, "model_name", "${name}");
     m->is_router = read_bool(r, json, "is_router");
+    m->is_external = read_bool(r, json, "is_external");
     m->needs_model = read_bool(r, json, "needs_model");
     m->takes_model_ids = read_bool(r, json, "model_ids");
     m->needs_model_file = read_bool(r, json, "model_file");
