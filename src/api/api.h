@@ -22,6 +22,7 @@
 #include "core/instances/instances.h"
 #include "core/library/library.h"
 #include "core/metrics/metrics.h"
+#include "core/llama/llama.h"
 #include "core/presets/presets.h"
 #include "core/profiles/profiles.h"
 #include "core/router/router.h"
@@ -91,6 +92,7 @@ struct api_options {
     struct hub *hub;
     struct downloads *downloads;
     struct presets *presets;
+    struct llama *llama;
     struct metrics *metrics; /* NULL: nothing is measured */
     struct engines *engines;
     struct api_hooks hooks;

@@ -62,6 +62,25 @@ void preset_write(struct api *api, const struct preset *preset,
                   struct json_writer *w);
 void presets_write(struct api *api, struct json_writer *w); /* all of them */
 
+/* llama.c */
+void llama_show_config(struct call *call);
+void llama_change_config(struct call *call);
+void llama_reset_config(struct call *call);
+void llama_show_status(struct call *call);
+void llama_start(struct call *call);
+void llama_stop(struct call *call);
+void llama_restart(struct call *call);
+void llama_do_rescan(struct call *call);
+void llama_config_write(struct api *api, struct json_writer *w);
+void llama_status_write(struct api *api, struct json_writer *w);
+
+/* model_loads.c */
+void models_load(struct call *call);
+void models_unload(struct call *call);
+void models_show_profile(struct call *call);
+void models_change_profile(struct call *call);
+void models_remove_profile(struct call *call);
+
 /* config.c */
 void config_export(struct call *call);
 void config_import(struct call *call);

@@ -96,6 +96,8 @@ extern const struct schema schema_inference_request;
 extern const struct schema schema_inference_model, schema_inference_models;
 extern const struct schema schema_inference_change;
 extern const struct schema schema_openai_error, schema_anthropic_error;
+extern const struct schema schema_llama_config, schema_llama_input;
+extern const struct schema schema_llama_status;
 extern const struct schema schema_config, schema_config_input;
 extern const struct schema schema_config_changes;
 extern const struct schema schema_preset, schema_presets;

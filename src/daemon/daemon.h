@@ -17,6 +17,7 @@
 #include "core/instances/instances.h"
 #include "core/library/library.h"
 #include "core/logs/logs.h"
+#include "core/llama/llama.h"
 #include "core/metrics/metrics.h"
 #include "core/presets/presets.h"
 #include "core/profiles/profiles.h"
@@ -46,6 +47,7 @@ struct daemon {
     struct instances *instances;
     struct router *router;
     struct presets *presets;
+    struct llama *llama;
     struct metrics *metrics;
     struct auth *auth;
     struct gateway *gateway;

@@ -44,6 +44,7 @@ daemon_router_options(struct daemon *daemon, struct router_options *ret_options)
         .instances = daemon->instances,
         .profiles = daemon->profiles,
         .engines = daemon->engines,
+        .llama = daemon->llama,
         .models_max = (int)settings_int(settings, SETTING_ID_MODELS_MAX),
         .drain_after_ms = settings_int(settings, SETTING_ID_DRAIN_AFTER_MS),
         .drain_timeout_ms = settings_int(settings, SETTING_ID_DRAIN_TIMEOUT_MS),
@@ -176,6 +177,14 @@ check_path(void *ctx, const char *path, struct error *error)
                      "%s is outside the model folders (models_dirs)", path);
 }
 
+static int
+compose(void *ctx, struct profile *profile, struct strbuf *out,
+        struct error *error)
+{
+    struct daemon *daemon = ctx;
+    return llama_compose(daemon->llama, profile, out, error);
+}
+
 void
 daemon_instances_options(struct daemon *daemon,
                          struct instances_options *ret_options)
@@ -198,6 +207,7 @@ daemon_instances_options(struct daemon *daemon,
         .keep_engines = settings_bool(settings, SETTING_ID_KEEP_ENGINES),
         .engine_path = engine_path,
         .check_path = check_path,
+        .compose = compose,
         .ctx = daemon,
         .default_threads = daemon->engine_threads,
         .health_interval_ms = health_ms,
@@ -243,6 +253,17 @@ open_engines(struct daemon *daemon, struct error *error)
     struct instances_options instances;
     daemon_instances_options(daemon, &instances);
     if (instances_new(&instances, &daemon->instances, error) < 0)
+        return -1;
+    const struct llama_options llama = {
+        .loop = &daemon->loop,
+        .events = &daemon->events,
+        .instances = daemon->instances,
+        .profiles = daemon->profiles,
+        .library = daemon->library,
+        .presets = daemon->presets,
+        .engines = daemon->engines,
+    };
+    if (llama_new(&llama, &daemon->llama, error) < 0)
         return -1;
     struct router_options router;
     daemon_router_options(daemon, &router);
@@ -381,6 +402,7 @@ open_surfaces(struct daemon *daemon, struct error *error)
         .library = daemon->library,
         .instances = daemon->instances,
         .engines = daemon->engines,
+        .llama = daemon->llama,
         .models_max =
             (int)settings_int(daemon->settings, SETTING_ID_MODELS_MAX),
         .spill_dir = daemon->data_dir,
@@ -401,6 +423,7 @@ open_surfaces(struct daemon *daemon, struct error *error)
         .hub = daemon->hub,
         .downloads = daemon->downloads,
         .presets = daemon->presets,
+        .llama = daemon->llama,
         .metrics = daemon->metrics,
         .engines = daemon->engines,
         .hooks = { .ctx = daemon,
@@ -460,6 +483,7 @@ daemon_close(struct daemon *daemon)
     auth_free(daemon->auth);
     metrics_free(daemon->metrics);
     router_free(daemon->router);
+    llama_free(daemon->llama);
     instances_free(daemon->instances);
     presets_free(daemon->presets);
     profiles_free(daemon->profiles);

@@ -254,6 +254,9 @@ struct event_row {
                  struct json_writer *w, struct error *error);
     /* As `subject`, for a second part of the path; "=text": that text. */
     const char *part;
+    /* Whether this row is meant; if not, the next one is. NULL: it is. */
+    bool (*suits)(const struct json *request);
+    const char *within; /* the subject's members stand in this one, too */
 };
 extern const struct event_row event_rows[];
 extern const size_t n_event_rows;
@@ -299,6 +302,26 @@ void shape_preset_checked(const struct shape_input *input,
                           struct json_writer *w);
 void shape_preset_options(const struct shape_input *input,
                           struct json_writer *w);
+bool suits_record(const struct json *request);
+void body_model(const struct json *request, struct json_writer *w);
+void body_router_config(const struct json *request, struct json_writer *w);
+void body_with_preset(const struct json *request, struct json_writer *w);
+void shape_launched(const struct shape_input *input, struct json_writer *w);
+void shape_llama(const struct shape_input *input, struct json_writer *w);
+void shape_llama_started(const struct shape_input *input,
+                         struct json_writer *w);
+void shape_llama_stopped(const struct shape_input *input,
+                         struct json_writer *w);
+void shape_llama_settings(const struct shape_input *input,
+                          struct json_writer *w);
+void shape_router_config(const struct shape_input *input,
+                         struct json_writer *w);
+void shape_models_dir(const struct shape_input *input, struct json_writer *w);
+/* REST's, as this wire has them. */
+void write_llama_status(const struct json *status, struct json_writer *w);
+void write_router_config(const struct json *config, struct json_writer *w);
+void write_launched(struct api *api, struct str id, struct json_writer *w);
+
 /* {presets: [...]} of REST's list of them. */
 void write_presets(const struct json *presets, struct json_writer *w);
 

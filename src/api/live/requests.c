@@ -359,7 +359,11 @@ find_name(struct request *request, const char *members,
           const struct json *input, char **ret_name)
 {
     char message[160];
+    const char *within = request->row->within;
     if (members == NULL || (*ret_name = find_subject(members, input)) != NULL)
+        return true;
+    if (within != NULL &&
+        (*ret_name = find_subject(members, json_get(input, within))) != NULL)
         return true;
     snprintf(message, sizeof message, "the request must name one of %s",
              members);
@@ -379,6 +383,9 @@ find_names(struct request *request, const struct json *input)
 static void
 run(struct request *request, const struct json *input)
 {
+    while (request->row != NULL && request->row->suits != NULL &&
+           !request->row->suits(input))
+        request->row++;
     const struct event_row *row = request->row;
     if (str_is(str_from(request->event), "connection:ack")) {
         struct strbuf envelope = STRBUF_INIT(4 * KIB);

@@ -226,7 +226,25 @@ open_core(struct world *world)
     };
     must(instances_new(&instances, &parts->instances, &error), &error,
          "instances_new");
-    struct router_options router = { .loop = &world->loop,
+    const struct presets_options presets = {
+        .loop = &world->loop,
+        .events = &world->events,
+        .engines = parts->engines,
+        .data_dir = world->folder,
+    };
+    must(presets_new(&presets, &parts->presets, &error), &error, "presets_new");
+    const struct llama_options llama = {
+        .loop = &world->loop,
+        .events = &world->events,
+        .instances = parts->instances,
+        .profiles = parts->profiles,
+        .library = parts->library,
+        .presets = parts->presets,
+        .engines = parts->engines,
+    };
+    must(llama_new(&llama, &parts->llama, &error), &error, "llama_new");
+    struct router_options router = { .llama = parts->llama,
+                                     .loop = &world->loop,
                                      .events = &world->events,
                                      .instances = parts->instances,
                                      .profiles = parts->profiles,
@@ -235,14 +253,6 @@ open_core(struct world *world)
                                      .drain_after_ms = 1000,
                                      .drain_timeout_ms = 1000 };
     must(router_new(&router, &parts->router, &error), &error, "router_new");
-    const struct presets_options presets = {
-        .loop = &world->loop,
-        .events = &world->events,
-        .engines = parts->engines,
-        .data_dir = world->folder,
-    };
-    must(presets_new(&presets, &parts->presets, &error), &error,
-         "presets_new");
     const struct metrics_options metrics = {
         .loop = &world->loop,
         .events = &world->events,
@@ -347,8 +357,9 @@ release(struct world *world)
     struct api_options *parts = &world->parts;
     fetcher_stop(world->fetcher);
     metrics_free(parts->metrics);
-    presets_free(parts->presets);
     router_free(parts->router);
+    llama_free(parts->llama);
+    presets_free(parts->presets);
     instances_free(parts->instances);
     profiles_free(parts->profiles);
     downloads_free(parts->downloads);
