@@ -285,12 +285,47 @@ create_profile(struct call *call, const struct model *model,
     return failed;
 }
 
+static bool
+is_option_of_any(const struct engines *engines, struct str key)
+{
+    for (size_t i = 0; i < engines_count(engines); i++)
+        if (engine_canonical_option(engines_at(engines, i), key) != NULL)
+            return true;
+    return false;
+}
+
+/* What no profile could have is told before it is asked whose it would be.
+ * False when it has answered. */
+static bool
+check_members(struct call *call)
+{
+    struct field_problems problems = { .n = 0 };
+    struct error error;
+    struct json_iter iter;
+    for (json_iter_init(&iter, call->input); json_iter_next(&iter);) {
+        bool is_known = is_option_of_any(call->api->options.engines, iter.key);
+        for (size_t i = 0; i < n_profile_fields; i++)
+            is_known = is_known || str_is(iter.key, profile_fields[i].name);
+        if (!is_known)
+            problem_add(&problems, iter.key,
+                        "neither a field of a profile nor an option of an "
+                        "engine");
+    }
+    if (problems.n == 0)
+        return true;
+    error_field(&error, problems.at[0].field, "%s", problems.at[0].message);
+    reply_problems(call, &problems, &error);
+    return false;
+}
+
 void
 models_change_profile(struct call *call)
 {
-    const struct model *model = call_model(call);
     struct field_problems problems = { .n = 0 };
     struct error error = { .code = ERR_OK };
+    if (!check_members(call))
+        return;
+    const struct model *model = call_model(call);
     if (model == NULL)
         return;
     if (json_get(call->input, "name") != NULL ||

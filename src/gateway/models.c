@@ -377,11 +377,19 @@ static void
 on_told(void *ctx, const struct error *error)
 {
     struct change *change = ctx;
+    struct error ours;
     change->is_waiting = false;
-    if (change->exchange == NULL)
+    if (change->exchange == NULL) {
         change_free(change);
-    else
-        answer_change(change, error);
+        return;
+    }
+    /* As llama.cpp answers it: what does not suit the state is a bad request. */
+    if (error != NULL) {
+        ours = *error;
+        if (ours.code == ERR_CONFLICT)
+            ours.code = ERR_BAD_REQUEST;
+    }
+    answer_change(change, error == NULL ? NULL : &ours);
 }
 
 /* 1: the engine for many models is asked. 0: it is not its. */

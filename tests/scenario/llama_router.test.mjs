@@ -146,6 +146,8 @@ test('a model that cannot be loaded is not said to be', async () => {
 });
 
 test('hearth is killed and comes back: the same server, the same models', async () => {
+  for (const name of ['tiny-a', 'tiny-b']) await said(name);
+  await until('both to be loaded', async () => Object.values(await states()).every((state) => state === 'loaded'));
   const before = await status();
   await hearth.kill9();
   assert.ok(isAlive(before.pid));
@@ -248,7 +250,7 @@ test('one that runs already is attached, read, and never ended', async () => {
   try {
     const nothing = await ask('POST', '/api/llama/start?wait=1', { attach: true, port: await freePort(), parallel: null }, 409);
     assert.match(nothing.message, /nothing answers/);
-    await hearth.api('POST', '/api/llama/stop?wait=1');
+    await ask('POST', '/api/llama/stop?wait=1');
     await until('the stranger to answer', async () => (await request(`http://127.0.0.1:${port}`, 'GET', '/health')).status === 200);
     await ask('PUT', '/api/llama/config', { port });
     await ask('POST', '/api/llama/start?wait=1', undefined, 200);

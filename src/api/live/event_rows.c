@@ -96,7 +96,8 @@ const struct event_row event_rows[] = {
     { "usage:list", "GET", "/api/usage", .wrap = "requests" },
     /* the llama router */
     { "llama:status", "GET", "/api/llama/status", .shape = shape_llama },
-    { "llama:start", "POST", "/api/llama/start", .query = "wait=1",
+    { "llama:start", "POST", "/api/llama/start",
+      .write_body = body_router_config, .query = "wait=1",
       .shape = shape_llama_started },
     { "llama:start-with-preset", "POST", "/api/llama/start",
       .write_body = body_with_preset, .query = "wait=1",

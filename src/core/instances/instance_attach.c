@@ -203,6 +203,7 @@ attach_row(void *ctx, const struct instance_row *row)
     if (found != NULL &&
         engines_find(all->options.engines, found->engine)->is_external) {
         struct error error;
+        snprintf(instance->id, sizeof instance->id, "%s", row->id);
         if (instance_start(instance, found, "hearth was restarted", &error) !=
             0)
             events_log(all->options.events, LOG_WARN, "instances",

@@ -75,13 +75,14 @@ submit(struct instance *instance, const char *program, struct strbuf *text,
              instance->profile->id);
     snprintf(job->program, sizeof job->program, "%s", program);
     instance_preset_path(instance, job->path);
+    job->text = *text;
+    *text = STRBUF_INIT(0);
     if (worker_submit(instance->all->options.loop, write_preset,
                       on_preset_written, job) != 0) {
+        strbuf_release(&job->text);
         free(job);
         return error_set(error, ERR_NO_MEMORY, "out of memory");
     }
-    job->text = *text;
-    *text = STRBUF_INIT(0);
     instance->all->n_jobs++;
     return 0;
 }
