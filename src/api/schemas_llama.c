@@ -59,8 +59,9 @@ static const struct schema_field llama_model_fields[] = {
     { "path", &schema_text, NUL, NULL },
     { "aliases", &schema_texts, 0, NULL },
 };
-static const struct schema schema_model_of_llama = { .type = SCHEMA_OBJECT,
-                                                     FIELDS(llama_model_fields) };
+static const struct schema schema_model_of_llama = {
+    .type = SCHEMA_OBJECT, FIELDS(llama_model_fields)
+};
 static const struct schema schema_models_of_llama = {
     .type = SCHEMA_ARRAY, .of = &schema_model_of_llama
 };

@@ -352,8 +352,7 @@ read_manifest(struct reader *r, const struct json *json,
         "model_name",   "key",        "is_router",  "needs_model",
         "model_ids",    "model_file", "value_form", "skips_listener_check",
         "slots",        "stop",       "errors",     "env",
-        "is_external",
-        NULL,
+        "is_external",  NULL,
     };
     check_members(r, json, members);
     m->name = read_text(r, json, "name", NULL);

@@ -194,7 +194,7 @@ test('a model is deleted, and a scan finds another', async () => {
   const [a, b] = [await join(), await join()];
   const { models } = (await ask(a, 'models:list')).data;
   const gone = models.find((model) => model.name === 'two');
-  const answer = await ask(a, 'models:delete', { modelId: gone.id });
+  const answer = await ask(a, 'models:delete-files', { modelId: gone.id });
   assert.deepEqual(answer.data, { deletedId: gone.id });
   assert.equal((await hear(b, 'models:deleted')).data.modelId, gone.id);
   writeModel(`${hearth.models}/three.gguf`, { say: 'g' });

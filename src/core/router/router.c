@@ -423,8 +423,8 @@ is_elsewhere(struct router *router, struct str name,
     struct str model;
     if (router->effects.elsewhere == NULL)
         return false;
-    struct profile *server = router->effects.elsewhere(router->effects.ctx,
-                                                       name, profile, &model);
+    struct profile *server =
+        router->effects.elsewhere(router->effects.ctx, name, profile, &model);
     if (server == NULL)
         return false;
     fill_model(router, server, ret_model);

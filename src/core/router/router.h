@@ -22,7 +22,7 @@ struct router_options {
     struct profiles *profiles;
     const struct engines *engines;
     struct llama *llama; /* NULL: there is none */
-    int models_max; /* 0: no limit */
+    int models_max;      /* 0: no limit */
     int64_t drain_after_ms;
     int64_t drain_timeout_ms;
     int64_t default_ttl_s; /* of library models */
