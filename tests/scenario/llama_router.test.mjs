@@ -4,6 +4,7 @@ import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import fs from 'node:fs';
+import http from 'node:http';
 import path from 'node:path';
 import { after, before, test } from 'node:test';
 import { io } from 'socket.io-client';
@@ -118,6 +119,10 @@ test('started with a preset: loads by its own word, answers through the gateway'
     assert.equal(own.text, '{"success":true}');
     await until('tiny-b to be loaded again', async () => (await states())['tiny-b'] === 'loaded');
     assert.equal((await hearth.request('POST', '/models/load', { body: { model: 'tiny-b' } })).status, 400);
+
+    // What it has loaded is not deleted under it.
+    const kept = await ask('DELETE', '/api/models/tiny-a', undefined, 409);
+    assert.match(kept.message, /llama-router/);
 
     // A file that comes is found when it is asked to look.
     fs.copyFileSync(path.join(hearth.models, 'tiny-a.gguf'), path.join(hearth.models, 'tiny-c.gguf'));
@@ -240,6 +245,97 @@ test('models:create, update and delete are about how a model is launched', async
     await until('the broadcasts', () => live.told.filter(({ event, data }) => event === 'models:updated' && data.profile).length >= 3);
   } finally {
     live.socket.close();
+  }
+});
+
+// A server that says what it is told to say.
+class Stranger {
+  static async start(hasStream) {
+    const stranger = Object.assign(new Stranger(), { models: {}, streams: [], asked: 0 });
+    stranger.server = http.createServer((req, res) => {
+      const json = (status, body) => { res.writeHead(status, { 'Content-Type': 'application/json' }); res.end(JSON.stringify(body)); };
+      if (req.headers.authorization !== 'Bearer sesame') return json(401, {});
+      if (req.url === '/health') return json(200, { status: 'ok' });
+      if (req.url === '/models/sse' && hasStream) {
+        res.writeHead(200, { 'Content-Type': 'text/event-stream' });
+        res.write(':\n\n');
+        stranger.streams.push(res);
+        return;
+      }
+      if (req.url !== '/models') return json(404, { error: { message: 'File Not Found' } });
+      stranger.asked++;
+      const answer = { data: Object.entries(stranger.models).map(([id, value]) => ({ id, ...(value && { status: { value } }) })) };
+      if (stranger.onAsked) stranger.onAsked(() => json(200, answer)); else json(200, answer);
+    }).listen(0, '127.0.0.1');
+    await once(stranger.server, 'listening');
+    stranger.port = stranger.server.address().port;
+    return stranger;
+  }
+
+  tell(model, status, more = {}) {
+    for (const stream of this.streams)
+      stream.write(`data: ${JSON.stringify({ model, event: 'status_change', data: { status, ...more } })}\n\n`);
+  }
+
+  stop() {
+    this.server.closeAllConnections();
+    this.server.close();
+  }
+}
+
+test('what it tells is newer than a list that was on its way', async () => {
+  const stranger = await Stranger.start(true);
+  try {
+    stranger.models = { one: 'unloaded', two: 'loaded', 'a b': null };
+    let answer;
+    stranger.onAsked = (send) => { answer = send; };
+    await ask('POST', '/api/llama/start?wait=1', { attach: true, port: stranger.port, api_key: 'sesame', parallel: null });
+    await until('it to be asked', () => answer && stranger.streams.length > 0);
+    // Not known before the list has come, and what is told meanwhile goes.
+    assert.deepEqual(await states(), {});
+    answer();
+    await until('the list', async () => Object.keys(await states()).length === 3);
+    assert.deepEqual(await states(), { one: 'unloaded', two: 'loaded', 'a b': 'loaded' });
+    stranger.tell('one', 'loading', { progress: { value: 0.5 } });
+    await until('the progress', async () => (await status()).models.find(({ name }) => name === 'one').progress === 0.5);
+    // A list from before the end of the load comes after that.
+    answer = undefined;
+    stranger.models.one = 'loading';
+    for (const stream of stranger.streams) stream.write('data: {"model":"*","event":"models_reload"}\n\n');
+    await until('it to be asked again', () => answer);
+    stranger.tell('one', 'loaded');
+    await until('its word', async () => (await states()).one === 'loaded');
+    answer();
+    stranger.onAsked = undefined;
+    stranger.tell('two', 'unloaded', { exit_code: 9 });
+    await until('the failure', async () => (await states()).two === 'error');
+    assert.equal((await states()).one, 'loaded');
+    assert.equal((await status()).models.find(({ name }) => name === 'two').exit_code, 9);
+    // The stream breaks off: it is opened anew, and the list asked for.
+    const asked = stranger.asked;
+    stranger.models = { one: 'unloaded' };
+    for (const stream of stranger.streams.splice(0)) stream.destroy();
+    await until('the list anew', async () => stranger.asked > asked && JSON.stringify(await states()) === '{"one":"unloaded"}');
+    assert.ok(!JSON.stringify(await ask('GET', '/api/llama/config')).includes('sesame'));
+  } finally {
+    stranger.stop();
+    await hearth.api('POST', '/api/llama/stop?wait=1');
+    await hearth.api('DELETE', '/api/llama/config');
+  }
+});
+
+test('one without a stream is asked now and then', async () => {
+  const stranger = await Stranger.start(false);
+  try {
+    stranger.models = { one: 'loading' };
+    await ask('POST', '/api/llama/start?wait=1', { attach: true, port: stranger.port, api_key: 'sesame', parallel: null });
+    await until('the list', async () => (await states()).one === 'loading');
+    stranger.models = { one: 'loaded' };
+    await until('the change', async () => (await states()).one === 'loaded');
+  } finally {
+    stranger.stop();
+    await hearth.api('POST', '/api/llama/stop?wait=1');
+    await hearth.api('DELETE', '/api/llama/config');
   }
 });
 

@@ -70,9 +70,9 @@ group_add(struct job *group, struct job *job)
 }
 
 void
-group_cancel(struct job *job)
+group_cancel(struct job *group)
 {
-    error_set(&job->error, ERR_CANCELLED, "none of the changes was made");
-    job->has_failed = true;
-    job_deliver(job);
+    error_set(&group->error, ERR_CANCELLED, "none of the changes was made");
+    group->has_failed = true;
+    job_deliver(group);
 }
