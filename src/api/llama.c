@@ -350,6 +350,9 @@ llama_status_write(struct api *api, struct json_writer *w)
     member_int_if(w, "port", is_running, view.address.port);
     member_int_if(w, "pid", view.pid > 0, view.pid);
     member_bool(w, "restart_required", view.restart_required);
+    member_bool(w, "rescan_required",
+                profile != NULL &&
+                    llama_is_stale(api->options.llama, profile->id));
     member_text(w, "error",
                 view.error.code == ERR_OK ? NULL : view.error.message);
     member_text(w, "advice",

@@ -76,6 +76,8 @@ static const struct schema_field status_fields[] = {
     { "port", &schema_int, NUL, NULL },
     { "pid", &schema_int, NUL, "Of a process of ours." },
     { "restart_required", &schema_bool, 0, NULL },
+    { "rescan_required", &schema_bool, 0,
+      "Preset or launch profiles are others than it has read." },
     { "error", &schema_text, NUL, NULL },
     { "advice", &schema_text, NUL, NULL },
     { "models", &schema_models_of_llama, 0, NULL },

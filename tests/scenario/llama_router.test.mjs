@@ -120,6 +120,18 @@ test('started with a preset: loads by its own word, answers through the gateway'
     await until('tiny-b to be loaded again', async () => (await states())['tiny-b'] === 'loaded');
     assert.equal((await hearth.request('POST', '/models/load', { body: { model: 'tiny-b' } })).status, 400);
 
+    // What is changed reaches it when it is asked to read anew.
+    assert.equal((await status()).rescan_required, false);
+    await ask('PUT', '/api/models/tiny-a/profile', { ctx_size: 1024 });
+    assert.equal((await status()).rescan_required, true);
+    assert.equal(await props('tiny-a'), 768);
+    assert.equal((await ask('POST', '/api/llama/rescan')).rescan_required, false);
+    await ask('PUT', '/api/presets/small/sections/tiny-b', { options: { 'ctx-size': 128 * 6 } });
+    await until('it to be known', async () => (await status()).rescan_required);
+    await ask('POST', '/api/llama/rescan');
+    for (const name of ['tiny-a', 'tiny-b']) await said(name);
+    assert.deepEqual([await props('tiny-a'), await props('tiny-b')], [1024, 768]);
+
     // What it has loaded is not deleted under it.
     const kept = await ask('DELETE', '/api/models/tiny-a', undefined, 409);
     assert.match(kept.message, /llama-router/);

@@ -173,12 +173,38 @@ is_up(enum instance_state state)
            state == INSTANCE_UNHEALTHY;
 }
 
+/* Something was changed that servers read. */
+static void
+note_change(struct llama *llama, const struct event *event)
+{
+    LIST_FOR(node, &llama->links)
+    {
+        struct llama_link *link = LIST_ENTRY(node, struct llama_link, node);
+        const struct profile *server =
+            profiles_get(llama->options.profiles, str_from(link->profile_id));
+        char preset[PRESET_NAME_BYTES + 1];
+        if (server == NULL || link->is_external || link->is_stale)
+            continue;
+        llama_preset_name(server, preset, sizeof preset);
+        link->is_stale = event->type == EVENT_PRESETS_CHANGED
+                             ? strcmp(preset, event->subject) == 0
+                             : llama_reads(llama, server, event->payload);
+        if (link->is_stale)
+            events_publish(llama->options.events, EVENT_LLAMA_MODELS,
+                           link->profile_id, NULL);
+    }
+}
+
 static void
 on_event(struct subscription *subscription, const struct event *event)
 {
     struct llama *llama = LIST_ENTRY(subscription, struct llama, subscription);
     const struct instance_change *change = event->payload;
     struct instance_view view;
+    if (event->type != EVENT_INSTANCE_STATE) {
+        note_change(llama, event);
+        return;
+    }
     struct llama_link *link = llama_link_find(llama, change->profile_id);
     if (link != NULL && !is_up(change->to))
         unfollow(link, true);
@@ -199,7 +225,11 @@ llama_new(const struct llama_options *options, struct llama **ret_llama,
     llama->options = *options;
     list_init(&llama->links);
     events_subscribe(options->events, &llama->subscription,
-                     EVENT_BIT(INSTANCE_STATE), on_event);
+                     EVENT_BIT(INSTANCE_STATE) | EVENT_BIT(PRESETS_CHANGED) |
+                         EVENT_BIT(PROFILE_CREATED) |
+                         EVENT_BIT(PROFILE_UPDATED) |
+                         EVENT_BIT(PROFILE_DELETED),
+                     on_event);
     *ret_llama = llama;
     return 0;
 }
@@ -222,6 +252,13 @@ llama_is_known(const struct llama *llama, const char *profile_id)
 {
     const struct llama_link *link = llama_link_find(llama, profile_id);
     return link != NULL && link->is_known;
+}
+
+bool
+llama_is_stale(const struct llama *llama, const char *profile_id)
+{
+    const struct llama_link *link = llama_link_find(llama, profile_id);
+    return link != NULL && link->is_stale;
 }
 
 size_t

@@ -74,6 +74,9 @@ void llama_free(struct llama *llama); /* accepts NULL */
 
 /* Whether its list is known; a list of a server that is not ready is not. */
 bool llama_is_known(const struct llama *llama, const char *profile_id);
+/* Whether its preset, or how a model is launched, was changed since it read
+ * that: a rescan has it read it anew. */
+bool llama_is_stale(const struct llama *llama, const char *profile_id);
 size_t llama_count(const struct llama *llama, const char *profile_id);
 /* Borrowed until the next turn. */
 const struct llama_model *llama_at(const struct llama *llama,

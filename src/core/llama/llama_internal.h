@@ -37,6 +37,7 @@ struct llama_link {
     uint64_t n_told_at_ask;
     struct timer again;
     bool is_known;
+    bool is_stale; /* what it reads was changed since it read it */
     struct llama_model *models;
     uint64_t *told_at; /* n_told at the last event of each */
     size_t n, room;
@@ -53,6 +54,13 @@ void link_remove(struct llama_link *link, size_t i);
 /* The one setter: publishes a change. */
 void link_set_state(struct llama_link *link, struct llama_model *model,
                     enum llama_state state, double progress, int exit_code);
+
+/* resolve.c */
+/* The preset that the server's profile names; "" for none. */
+void llama_preset_name(const struct profile *profile, char *ret, size_t size);
+/* Whether the server's file has the launch profile's options. */
+bool llama_reads(const struct llama *llama, const struct profile *server,
+                 const struct profile *profile);
 
 /* wire.c */
 void link_open(struct llama_link *link);

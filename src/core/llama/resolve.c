@@ -97,24 +97,41 @@ llama_resolve(const struct llama *llama, struct str name,
 
 /* ---- what a server reads ---- */
 
+void
+llama_preset_name(const struct profile *profile, char *ret, size_t size)
+{
+    struct json_doc *options =
+        json_parse(str_from(profile->options_json), NULL);
+    struct str name = STR("");
+    if (options != NULL)
+        json_as_text(json_get(json_root(options), "preset"), &name);
+    if (str_ends_with(name, STR(".ini")))
+        name.n -= sizeof ".ini" - 1;
+    snprintf(ret, size, "%.*s", STR_ARG(name));
+    json_doc_free(options);
+}
+
+bool
+llama_reads(const struct llama *llama, const struct profile *server,
+            const struct profile *profile)
+{
+    return name_in_folder(server->model_path, profile->model_path).n > 0 &&
+           llama_is_launch_profile(llama, profile);
+}
+
 /* The preset that the profile names, as a document to be added to. */
 static struct ini *
 read_preset(const struct llama *llama, const struct profile *profile,
             struct error *error)
 {
-    struct json_doc *options =
-        json_parse(str_from(profile->options_json), error);
     struct strbuf text = STRBUF_INIT(2 * INI_BYTES_MAX);
     struct ini *ini = NULL;
-    struct str name = STR("");
-    if (options == NULL)
-        return NULL;
-    json_as_text(json_get(json_root(options), "preset"), &name);
+    char name[PRESET_NAME_BYTES + 1];
+    llama_preset_name(profile, name, sizeof name);
     const struct preset *preset =
-        name.n == 0 ? NULL : presets_get(llama->options.presets, name);
-    if (name.n > 0 && preset == NULL)
-        error_field(error, "options.preset", "there is no preset \"%.*s\"",
-                    STR_ARG(name));
+        presets_get(llama->options.presets, str_from(name));
+    if (name[0] != '\0' && preset == NULL)
+        error_field(error, "options.preset", "there is no preset \"%s\"", name);
     else if (preset != NULL && preset->problems.n > 0)
         error_field(error, "options.preset",
                     "the preset \"%s\" cannot be used, line %d: %s: %s",
@@ -122,9 +139,8 @@ read_preset(const struct llama *llama, const struct profile *profile,
                     preset->problems.at[0].key, preset->problems.at[0].message);
     else if (preset != NULL)
         ini_write(preset->ini, &text);
-    if (name.n == 0 || (preset != NULL && preset->problems.n == 0))
+    if (name[0] == '\0' || (preset != NULL && preset->problems.n == 0))
         ini = ini_parse(strbuf_view(&text), error);
-    json_doc_free(options);
     strbuf_release(&text);
     return ini;
 }
@@ -135,7 +151,7 @@ add_launch_profile(const struct llama *llama, struct ini *ini,
                    struct error *error)
 {
     struct str name = name_in_folder(server->model_path, profile->model_path);
-    if (name.n == 0 || !llama_is_launch_profile(llama, profile))
+    if (!llama_reads(llama, server, profile))
         return 0;
     struct json_doc *options =
         json_parse(str_from(profile->options_json), error);
@@ -267,8 +283,10 @@ llama_rescan(struct llama *llama, const char *profile_id,
     rescan->ctx = ctx;
     snprintf(rescan->profile_id, sizeof rescan->profile_id, "%s", profile_id);
     if (instances_write_preset(llama->options.instances, profile_id, on_written,
-                               rescan, error) == 0)
+                               rescan, error) == 0) {
+        llama_link_find(llama, profile_id)->is_stale = false;
         return 0;
+    }
     free(rescan);
     return -1;
 }
