@@ -145,7 +145,9 @@ test('started with a preset: loads by its own word, answers through the gateway'
     await live.good('llama:rescan');
     await until('its end', async () => !('tiny-c' in await states()));
     assert.ok(live.told.some(({ event, data }) => event === 'llama:status' && data.status === 'running'));
-    assert.ok(profile_id.length > 0);
+    assert.ok(live.told.some(({ event, data }) => event === 'llama:server-event' && data.type === 'status_change' && data.data.model === 'tiny-b' && data.data.status === 'loaded'));
+    const server = await ask('GET', `/api/servers/${profile_id}/status`);
+    assert.equal(server.pid, pid);
   } finally {
     live.socket.close();
   }

@@ -85,6 +85,27 @@ tell_llama_model(struct live *live, const struct llama_change *change)
     broadcast_end(live, &message);
 }
 
+/* The same as an event of the server, progress included. */
+static void
+tell_server_event(struct live *live, const struct llama_change *change)
+{
+    struct live_message message;
+    const struct llama_model *model = change->model;
+    struct json_writer *w =
+        broadcast_begin(live, &message, "llama:server-event", MESSAGE_KEPT);
+    json_object_begin(w);
+    member_text(w, "type", "status_change");
+    json_key(w, "data");
+    json_object_begin(w);
+    member_text(w, "model", model->name);
+    member_text(w, "status", llama_state_name(model->state));
+    member_real_if(w, "progress", model->progress >= 0, model->progress);
+    member_int_if(w, "exitCode", model->exit_code >= 0, model->exit_code);
+    json_object_end(w);
+    json_object_end(w);
+    broadcast_end(live, &message);
+}
+
 static bool
 is_managed(struct live *live, const char *profile_id)
 {
@@ -277,7 +298,10 @@ on_event(struct subscription *subscription, const struct event *event)
         tell_download(live, "downloads:progress", event->payload,
                       MESSAGE_VOLATILE);
         break;
-    case EVENT_LLAMA_MODEL: tell_llama_model(live, event->payload); break;
+    case EVENT_LLAMA_MODEL:
+        tell_llama_model(live, event->payload);
+        tell_server_event(live, event->payload);
+        break;
     case EVENT_LLAMA_MODELS:
         if (is_managed(live, event->subject))
             tell_llama(live, "llama:status", llama_status_write,
