@@ -81,7 +81,8 @@ void models_show_profile(struct call *call);
 void models_change_profile(struct call *call);
 void models_remove_profile(struct call *call);
 
-/* config.c */
+/* config_export.c, config_import.c */
+enum { CONFIG_DOCUMENT_VERSION = 1 };
 void config_export(struct call *call);
 void config_import(struct call *call);
 

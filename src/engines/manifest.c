@@ -296,7 +296,8 @@ read_errors(struct reader *r, const struct json *json,
         check_members(r, row, members);
         errors[i].contains = read_text(r, row, "contains", "");
         errors[i].advice = read_text(r, row, "advice", "");
-        errors[i].code = error_from_wire(read_text(r, row, "code", ""));
+        const char *code = read_text(r, row, "code", "");
+        errors[i].code = code == NULL ? ERR_COUNT : error_from_wire(code);
         if (errors[i].code == ERR_COUNT)
             fail(r, "code", "the name of an error");
         if (!r->failed && errors[i].contains[0] == '\0')
