@@ -21,8 +21,10 @@
 #include "core/hub/hub.h"
 #include "core/instances/instances.h"
 #include "core/library/library.h"
+#include "core/llama/llama.h"
 #include "core/logs/logs.h"
 #include "core/metrics/metrics.h"
+#include "core/presets/presets.h"
 #include "core/profiles/profiles.h"
 #include "core/router/router.h"
 #include "core/settings/settings.h"
@@ -30,6 +32,9 @@
 #include "http/server.h"
 
 struct api;
+
+/* The end of what a hook began; `error` is NULL when it went well. */
+typedef void api_done_fn(void *ctx, const struct error *error);
 
 /* What lives beside or above the api and is handed down to it. `ctx` goes to
  * each of them. A NULL function: what it serves answers 501. */
@@ -44,6 +49,12 @@ struct api_hooks {
     void (*write_usage)(void *ctx, struct json_writer *out);
     /* What the gateway counted, in the Prometheus text format. */
     void (*write_counts)(void *ctx, struct strbuf *out);
+    /* Several changes of what is stored as one (store.h), and a note of ours
+     * among them. */
+    int (*group_begin)(void *ctx, struct error *error);
+    void (*group_end)(void *ctx, bool is_kept);
+    void (*put_metadata)(void *ctx, const char *key, const char *value,
+                         api_done_fn *on_done, void *done_ctx);
 };
 
 /* Of the Socket.IO surface; a recovery of 0: none. */
@@ -67,6 +78,8 @@ struct api_options {
     struct library *library;
     struct hub *hub;
     struct downloads *downloads;
+    struct presets *presets;
+    struct llama *llama;
     struct metrics *metrics; /* NULL: nothing is measured */
     struct logs *logs;
     struct engines *engines;

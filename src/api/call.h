@@ -37,6 +37,7 @@ struct api {
     char *url;            /* or NULL */
     struct live *live;
     struct event_ring ring;
+    bool is_importing; /* a configuration: one at a time */
 };
 
 struct call {

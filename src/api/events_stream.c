@@ -84,6 +84,20 @@ write_line(const struct instance_line *line, struct json_writer *out)
 }
 
 static void
+write_llama_change(const struct llama_change *change, struct json_writer *out)
+{
+    const struct llama_model *model = change->model;
+    json_object_begin(out);
+    member_text(out, "profile_id", change->profile_id);
+    member_text(out, "model", model->name);
+    member_text(out, "from", llama_state_name(change->from));
+    member_text(out, "to", llama_state_name(model->state));
+    member_real_if(out, "progress", model->progress >= 0, model->progress);
+    member_int_if(out, "exit_code", model->exit_code >= 0, model->exit_code);
+    json_object_end(out);
+}
+
+static void
 write_payload(struct api *api, const struct event *event,
               struct json_writer *out)
 {
@@ -100,6 +114,7 @@ write_payload(struct api *api, const struct event *event,
     case EVENT_LIBRARY_SCAN: scan_write(event->payload, out); break;
     case EVENT_DOWNLOAD_CHANGED:
     case EVENT_DOWNLOAD_PROGRESS: download_write(event->payload, out); break;
+    case EVENT_LLAMA_MODEL: write_llama_change(event->payload, out); break;
     case EVENT_METRICS: sample_write(event->payload, out); break;
     case EVENT_LOG: log_entry_write(event->payload, out); break;
     default: json_null(out); break;

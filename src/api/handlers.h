@@ -7,6 +7,8 @@
 #include "api/call.h"
 #include "api/web_files.h"
 
+struct preset;
+
 /* profiles.c */
 void profiles_list(struct call *call);
 void profiles_show_next_port(struct call *call);
@@ -47,6 +49,45 @@ void system_engines(struct call *call);
 /* settings.c */
 void settings_show(struct call *call);
 void settings_change(struct call *call);
+
+/* presets.c */
+void presets_list(struct call *call);
+void presets_show(struct call *call);
+void presets_show_file(struct call *call);
+void presets_show_options(struct call *call);
+void presets_do_check(struct call *call);
+void presets_create(struct call *call);
+void presets_put(struct call *call);
+void presets_remove(struct call *call);
+void presets_put_section(struct call *call);
+void presets_remove_section(struct call *call);
+void preset_write(struct api *api, const struct preset *preset,
+                  struct json_writer *w);
+void presets_write(struct api *api, struct json_writer *w); /* all of them */
+
+/* llama.c */
+void llama_show_config(struct call *call);
+void llama_change_config(struct call *call);
+void llama_reset_config(struct call *call);
+void llama_show_status(struct call *call);
+void llama_start(struct call *call);
+void llama_stop(struct call *call);
+void llama_restart(struct call *call);
+void llama_do_rescan(struct call *call);
+void llama_config_write(struct api *api, struct json_writer *w);
+void llama_status_write(struct api *api, struct json_writer *w);
+
+/* model_loads.c */
+void models_load(struct call *call);
+void models_unload(struct call *call);
+void models_show_profile(struct call *call);
+void models_change_profile(struct call *call);
+void models_remove_profile(struct call *call);
+
+/* config_export.c, config_import.c */
+enum { CONFIG_DOCUMENT_VERSION = 1 };
+void config_export(struct call *call);
+void config_import(struct call *call);
 
 /* logs.c */
 void logs_list(struct call *call);

@@ -30,12 +30,31 @@ look_at_instance(void *ctx, const struct instance_view *view)
         snprintf(use->profile, sizeof use->profile, "%s", view->profile->name);
 }
 
+/* A server for many models may have it loaded. */
+static void
+look_at_llama(struct api *api, const struct model *model, struct use *use)
+{
+    const struct llama_model *loaded;
+    const struct profile *profile =
+        profiles_get(api->options.profiles, str_from(model->id));
+    const struct profile *server =
+        profile == NULL
+            ? NULL
+            : llama_resolve(api->options.llama, str_from(model->name), profile,
+                            &loaded);
+    if (server != NULL && loaded->state != LLAMA_UNLOADED &&
+        loaded->state != LLAMA_FAILED)
+        snprintf(use->profile, sizeof use->profile, "%s", server->name);
+}
+
 /* -1 with `error` when an engine runs it. */
 static int
 check_unused(struct api *api, const struct model *model, struct error *error)
 {
     struct use use = { .model = model };
     instances_each(api->options.instances, look_at_instance, &use);
+    if (use.profile[0] == '\0')
+        look_at_llama(api, model, &use);
     if (use.profile[0] == '\0')
         return 0;
     return error_set(error, ERR_CONFLICT,

@@ -99,6 +99,15 @@ extern const struct schema schema_inference_request;
 extern const struct schema schema_inference_model, schema_inference_models;
 extern const struct schema schema_inference_change;
 extern const struct schema schema_openai_error, schema_anthropic_error;
+extern const struct schema schema_llama_config, schema_llama_input;
+extern const struct schema schema_llama_status;
+extern const struct schema schema_config, schema_config_input;
+extern const struct schema schema_config_changes;
+extern const struct schema schema_preset, schema_presets;
+extern const struct schema schema_preset_options, schema_preset_new;
+extern const struct schema schema_preset_input, schema_preset_section;
+extern const struct schema schema_preset_check, schema_preset_checked;
+extern const char *const preset_template_names[]; /* NULL at the end */
 extern const struct schema schema_usage, schema_error, schema_empty;
 
 /* Every schema that has a name. */

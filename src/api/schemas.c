@@ -171,6 +171,7 @@ static const struct schema_field change_fields[] = {
     { "stop", &schema_stop, OPT, NULL },
     { "exit_code", &schema_int, OPT, NULL },
     { "exit_signal", &schema_int, OPT, NULL },
+    { "model", &schema_text, OPT, "Of a server for many." },
 };
 const struct schema schema_change = { "ServerChange", SCHEMA_OBJECT,
                                       FIELDS(change_fields) };
@@ -569,5 +570,8 @@ const struct schema *const named_schemas[] = {
     &schema_download_order,  &schema_download,
     &schema_hub_found,       &schema_hub_files,
     &schema_detected,        &schema_fit,
+    &schema_preset,          &schema_preset_new,
+    &schema_config,          &schema_llama_config,
+    &schema_llama_input,     &schema_llama_status,
 };
 const size_t n_named_schemas = sizeof named_schemas / sizeof *named_schemas;

@@ -23,6 +23,10 @@ server_view(struct api *api, struct profile *profile,
 bool
 server_is_running(const struct instance_view *view)
 {
+    if (view->manifest != NULL && view->manifest->is_external)
+        return view->state != INSTANCE_STOPPED &&
+               view->state != INSTANCE_FAILED &&
+               view->state != INSTANCE_BACKOFF;
     return view->pid > 0 || view->state == INSTANCE_STARTING ||
            view->state == INSTANCE_STOPPING;
 }

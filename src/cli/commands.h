@@ -36,11 +36,18 @@
     X(profile_set)       \
     X(profile_delete)    \
     X(profile_duplicate) \
+    X(preset_list)       \
+    X(preset_show)       \
+    X(preset_check)      \
+    X(preset_import)     \
+    X(preset_delete)     \
     X(key_create)        \
     X(key_list)          \
     X(key_revoke)        \
     X(config_show)       \
     X(config_check)      \
+    X(config_export)     \
+    X(config_import)     \
     X(doctor)            \
     X(demo_model)        \
     X(version)

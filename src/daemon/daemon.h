@@ -16,8 +16,10 @@
 #include "core/hub/hub.h"
 #include "core/instances/instances.h"
 #include "core/library/library.h"
+#include "core/llama/llama.h"
 #include "core/logs/logs.h"
 #include "core/metrics/metrics.h"
+#include "core/presets/presets.h"
 #include "core/profiles/profiles.h"
 #include "core/router/router.h"
 #include "core/settings/settings.h"
@@ -44,6 +46,8 @@ struct daemon {
     struct profiles *profiles;
     struct instances *instances;
     struct router *router;
+    struct presets *presets;
+    struct llama *llama;
     struct metrics *metrics;
     struct auth *auth;
     struct gateway *gateway;

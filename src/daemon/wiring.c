@@ -44,6 +44,7 @@ daemon_router_options(struct daemon *daemon, struct router_options *ret_options)
         .instances = daemon->instances,
         .profiles = daemon->profiles,
         .engines = daemon->engines,
+        .llama = daemon->llama,
         .models_max = (int)settings_int(settings, SETTING_ID_MODELS_MAX),
         .drain_after_ms = settings_int(settings, SETTING_ID_DRAIN_AFTER_MS),
         .drain_timeout_ms = settings_int(settings, SETTING_ID_DRAIN_TIMEOUT_MS),
@@ -204,6 +205,14 @@ check_path(void *ctx, const char *path, struct error *error)
                      "%s is outside the model folders (models_dirs)", path);
 }
 
+static int
+compose(void *ctx, struct profile *profile, struct strbuf *out,
+        struct error *error)
+{
+    struct daemon *daemon = ctx;
+    return llama_compose(daemon->llama, profile, out, error);
+}
+
 void
 daemon_instances_options(struct daemon *daemon,
                          struct instances_options *ret_options)
@@ -226,6 +235,7 @@ daemon_instances_options(struct daemon *daemon,
         .keep_engines = settings_bool(settings, SETTING_ID_KEEP_ENGINES),
         .engine_path = engine_path,
         .check_path = check_path,
+        .compose = compose,
         .ctx = daemon,
         .default_threads = daemon->engine_threads,
         .health_interval_ms = health_ms,
@@ -236,11 +246,52 @@ daemon_instances_options(struct daemon *daemon,
 }
 
 static int
+note_staged(void *ctx, const char *key, const char *value)
+{
+    char *id = ctx;
+    (void)key;
+    snprintf(id, ID_BYTES, "%s", value);
+    return 0;
+}
+
+static int
+open_presets(struct daemon *daemon, struct error *error)
+{
+    char staged[ID_BYTES] = "";
+    const struct presets_options presets = {
+        .loop = &daemon->loop,
+        .events = &daemon->events,
+        .engines = daemon->engines,
+        .data_dir = daemon->data_dir,
+        .check_path = check_path,
+        .ctx = daemon,
+    };
+    if (store_load_metadata(daemon->store, PRESETS_STAGED_KEY, note_staged,
+                            staged, error) < 0 ||
+        presets_recover(daemon->data_dir, staged, error) < 0 ||
+        presets_new(&presets, &daemon->presets, error) < 0)
+        return -1;
+    presets_watch(daemon->presets);
+    return 0;
+}
+
+static int
 open_engines(struct daemon *daemon, struct error *error)
 {
     struct instances_options instances;
     daemon_instances_options(daemon, &instances);
     if (instances_new(&instances, &daemon->instances, error) < 0)
+        return -1;
+    const struct llama_options llama = {
+        .loop = &daemon->loop,
+        .events = &daemon->events,
+        .instances = daemon->instances,
+        .profiles = daemon->profiles,
+        .library = daemon->library,
+        .presets = daemon->presets,
+        .engines = daemon->engines,
+    };
+    if (llama_new(&llama, &daemon->llama, error) < 0)
         return -1;
     struct router_options router;
     daemon_router_options(daemon, &router);
@@ -273,6 +324,28 @@ write_counts(void *ctx, struct strbuf *out)
 {
     struct daemon *daemon = ctx;
     gateway_write_counts(daemon->gateway, out);
+}
+
+static int
+group_begin(void *ctx, struct error *error)
+{
+    struct daemon *daemon = ctx;
+    return store_group_begin(daemon->store, error);
+}
+
+static void
+group_end(void *ctx, bool is_kept)
+{
+    struct daemon *daemon = ctx;
+    store_group_end(daemon->store, is_kept);
+}
+
+static void
+put_metadata(void *ctx, const char *key, const char *value,
+             api_done_fn *on_done, void *done_ctx)
+{
+    struct daemon *daemon = ctx;
+    store_put_metadata(daemon->store, key, value, on_done, done_ctx);
 }
 
 static struct live_options
@@ -337,6 +410,7 @@ open_surfaces(struct daemon *daemon, struct error *error)
         .library = daemon->library,
         .instances = daemon->instances,
         .engines = daemon->engines,
+        .llama = daemon->llama,
         .models_max =
             (int)settings_int(daemon->settings, SETTING_ID_MODELS_MAX),
         .spill_dir = daemon->data_dir,
@@ -356,6 +430,8 @@ open_surfaces(struct daemon *daemon, struct error *error)
         .library = daemon->library,
         .hub = daemon->hub,
         .downloads = daemon->downloads,
+        .presets = daemon->presets,
+        .llama = daemon->llama,
         .metrics = daemon->metrics,
         .logs = daemon->logs,
         .engines = daemon->engines,
@@ -363,7 +439,10 @@ open_surfaces(struct daemon *daemon, struct error *error)
                    .gateway_handles = handles,
                    .gateway_request = relay,
                    .write_usage = write_usage,
-                   .write_counts = write_counts },
+                   .write_counts = write_counts,
+                   .group_begin = group_begin,
+                   .group_end = group_end,
+                   .put_metadata = put_metadata },
         .version = HEARTH_VERSION,
         .data_dir = daemon->data_dir,
         .started_at_ms = daemon->started_at_ms,
@@ -391,7 +470,8 @@ daemon_open(struct daemon *daemon, const struct settings_sources *sources,
                           &daemon->engines, error) < 0 ||
         daemon_check_engines(daemon, error) < 0 ||
         open_fetcher(daemon, error) < 0 || open_models(daemon, error) < 0 ||
-        open_downloads(daemon, error) < 0 || open_engines(daemon, error) < 0)
+        open_downloads(daemon, error) < 0 || open_presets(daemon, error) < 0 ||
+        open_engines(daemon, error) < 0)
         return -1;
     return open_surfaces(daemon, error);
 }
@@ -410,7 +490,9 @@ daemon_close(struct daemon *daemon)
     auth_free(daemon->auth);
     metrics_free(daemon->metrics);
     router_free(daemon->router);
+    llama_free(daemon->llama);
     instances_free(daemon->instances);
+    presets_free(daemon->presets);
     profiles_free(daemon->profiles);
     downloads_free(daemon->downloads);
     hub_free(daemon->hub);

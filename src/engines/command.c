@@ -135,6 +135,8 @@ placeholder(const struct builder *b, struct str name)
         return b->launch->profile->model_path;
     if (str_is(name, "name"))
         return b->launch->profile->name;
+    if (str_is(name, "preset"))
+        return b->launch->preset == NULL ? "" : b->launch->preset;
     return NULL;
 }
 

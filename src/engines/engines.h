@@ -71,8 +71,8 @@ struct engine_manifest {
     const char *python_package;
     const char *const *version_args;
     const char *const *help_args;
-    /* Template after the binary. ${host} ${port} ${model} ${name} are
-     * replaced; an argument whose placeholder is empty goes, with the flag
+    /* Template after the binary. ${host} ${port} ${model} ${name} ${preset}
+     * are replaced; an argument whose placeholder is empty goes, with the flag
      * before it; "?--flag" (and its value) goes when the binary is known to
      * lack it. */
     const char *const *argv;
@@ -85,6 +85,8 @@ struct engine_manifest {
     bool supports_key;         /* a random per-instance key is passed */
     const char *key_env;       /* keys never stand in argv */
     bool is_router;            /* serves many models by itself */
+    bool is_external;          /* runs elsewhere: attached to, never started
+                                * or ended */
     bool needs_model;          /* a profile must have model_path */
     bool skips_listener_check; /* containers: the listener is elsewhere */
     const char *slots_option;  /* option that gives parallel slots */
@@ -148,6 +150,7 @@ struct engine_launch {
     const char *host;
     const char *api_key;         /* "" none */
     const char *default_threads; /* "" or a number */
+    const char *preset;          /* path of a file; NULL: none */
     /* Called for OPTION_PATH values; -1 with `error` when outside the
      * model roots. May be NULL (nothing is checked). */
     int (*check_path)(void *ctx, const char *path, struct error *error);

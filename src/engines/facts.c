@@ -146,6 +146,8 @@ engine_to_json(const struct engine_manifest *manifest, struct json_writer *out)
     json_bool(out, manifest->needs_model);
     json_key(out, "is_router");
     json_bool(out, manifest->is_router);
+    json_key(out, "is_external");
+    json_bool(out, manifest->is_external);
     json_key(out, "slots");
     json_int(out, manifest->default_slots);
     json_key(out, "options");

@@ -297,9 +297,7 @@ read_errors(struct reader *r, const struct json *json,
         errors[i].contains = read_text(r, row, "contains", "");
         errors[i].advice = read_text(r, row, "advice", "");
         const char *code = read_text(r, row, "code", "");
-        if (code == NULL) /* out of memory */
-            break;
-        errors[i].code = error_from_wire(code);
+        errors[i].code = code == NULL ? ERR_COUNT : error_from_wire(code);
         if (errors[i].code == ERR_COUNT)
             fail(r, "code", "the name of an error");
         if (!r->failed && errors[i].contains[0] == '\0')
@@ -349,13 +347,13 @@ read_manifest(struct reader *r, const struct json *json,
               struct engine_manifest *m)
 {
     static const char *const members[] = {
-        "name",           "title",      "binaries",   "install_hint",
-        "version_args",   "help_args",  "argv",       "options",
-        "ready_path",     "probe",      "serves",     "model_field",
-        "model_name",     "key",        "is_router",  "needs_model",
-        "model_ids",      "model_file", "value_form", "skips_listener_check",
-        "slots",          "stop",       "errors",     "env",
-        "python_package", NULL,
+        "name",           "title",       "binaries",   "install_hint",
+        "version_args",   "help_args",   "argv",       "options",
+        "ready_path",     "probe",       "serves",     "model_field",
+        "model_name",     "key",         "is_router",  "needs_model",
+        "model_ids",      "model_file",  "value_form", "skips_listener_check",
+        "slots",          "stop",        "errors",     "env",
+        "python_package", "is_external", NULL,
     };
     check_members(r, json, members);
     m->name = read_text(r, json, "name", NULL);
@@ -372,6 +370,7 @@ read_manifest(struct reader *r, const struct json *json,
     m->serves = texts_or_none(read_texts(r, json, "serves"));
     m->model_name = read_text(r, json, "model_name", "${name}");
     m->is_router = read_bool(r, json, "is_router");
+    m->is_external = read_bool(r, json, "is_external");
     m->needs_model = read_bool(r, json, "needs_model");
     m->takes_model_ids = read_bool(r, json, "model_ids");
     m->needs_model_file = read_bool(r, json, "model_file");

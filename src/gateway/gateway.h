@@ -34,6 +34,7 @@ struct gateway_options {
     struct library *library;
     struct instances *instances;
     struct engines *engines;
+    struct llama *llama;   /* NULL: there is none */
     int models_max;        /* told by GET /props without a model */
     const char *spill_dir; /* for bodies that do not fit in memory; their
                               * files are unlinked at birth. NULL: /tmp */

@@ -49,6 +49,14 @@ void store_close(struct store *store);
  * with the first failure since the last call. */
 int store_wait(struct store *store, struct error *error);
 
+/* Changes between the two are one: all of them are stored, or none. They are
+ * made in one go, in one turn of the loop: nothing is loaded or waited for
+ * between. Where one fails, each on_done says why. With `is_kept` false none
+ * is stored, and each on_done comes inside of the call with ERR_CANCELLED. A
+ * change that found no memory says so at once and is none of them. */
+int store_group_begin(struct store *store, struct error *error);
+void store_group_end(struct store *store, bool is_kept);
+
 /* profiles: only those of source database. A profile that `fn` keeps, it
  * refs. Conflicts: field "name", and "port" when above 0. */
 int store_load_profiles(struct store *store,

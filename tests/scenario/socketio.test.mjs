@@ -103,14 +103,14 @@ test('errors have the codes of REST, and events that do not exist theirs', async
   const socket = await join();
   const codes = {};
   for (const [event, payload] of [
-    ['models:get', { modelId: 'none' }], ['models:get', {}], ['no:such', {}], ['presets:list', {}],
+    ['models:get', { modelId: 'none' }], ['models:get', {}], ['no:such', {}], ['presets:read', { filename: 'none' }],
     ['models:list', { limit: 0 }], ['settings:update', { settings: { models_max: 'x' } }],
     ['settings:update', { settings: { 'civitai.token': 'x' } }], ['__proto__', {}],
   ])
     codes[`${event} ${JSON.stringify(payload)}`] = (await ask(socket, event, payload)).error.code;
   assert.deepEqual(codes, {
     'models:get {"modelId":"none"}': 'not_found', 'models:get {}': 'invalid',
-    'no:such {}': 'UNKNOWN_EVENT', 'presets:list {}': 'not_implemented',
+    'no:such {}': 'UNKNOWN_EVENT', 'presets:read {"filename":"none"}': 'not_found',
     'models:list {"limit":0}': 'invalid',
     'settings:update {"settings":{"models_max":"x"}}': 'invalid',
     'settings:update {"settings":{"civitai.token":"x"}}': 'forbidden',
@@ -194,7 +194,7 @@ test('a model is deleted, and a scan finds another', async () => {
   const [a, b] = [await join(), await join()];
   const { models } = (await ask(a, 'models:list')).data;
   const gone = models.find((model) => model.name === 'two');
-  const answer = await ask(a, 'models:delete', { modelId: gone.id });
+  const answer = await ask(a, 'models:delete-files', { modelId: gone.id });
   assert.deepEqual(answer.data, { deletedId: gone.id });
   assert.equal((await hear(b, 'models:deleted')).data.modelId, gone.id);
   writeModel(`${hearth.models}/three.gguf`, { say: 'g' });

@@ -62,6 +62,112 @@ tell_state(struct live *live, const struct instance_change *change)
     broadcast_end(live, &message);
 }
 
+/* A model that an engine for many has. */
+static void
+tell_llama_model(struct live *live, const struct llama_change *change)
+{
+    struct live_message message;
+    const struct llama_model *model = change->model;
+    struct json_writer *w =
+        broadcast_begin(live, &message, "models:status", MESSAGE_KEPT);
+    json_object_begin(w);
+    member_text(w, "modelName", model->name);
+    member_text(w, "modelId", NULL);
+    member_text(w, "status", llama_state_name(model->state));
+    member_text(w, "profileId", change->profile_id);
+    if (model->progress >= 0) {
+        json_key(w, "progress");
+        json_real(w, model->progress);
+    }
+    if (model->state == LLAMA_FAILED)
+        member_text(w, "error", "its process ended");
+    json_object_end(w);
+    broadcast_end(live, &message);
+}
+
+/* The same as an event of the server, progress included. */
+static void
+tell_server_event(struct live *live, const struct llama_change *change)
+{
+    struct live_message message;
+    const struct llama_model *model = change->model;
+    struct json_writer *w =
+        broadcast_begin(live, &message, "llama:server-event", MESSAGE_KEPT);
+    json_object_begin(w);
+    member_text(w, "type", "status_change");
+    json_key(w, "data");
+    json_object_begin(w);
+    member_text(w, "model", model->name);
+    member_text(w, "status", llama_state_name(model->state));
+    member_real_if(w, "progress", model->progress >= 0, model->progress);
+    member_int_if(w, "exitCode", model->exit_code >= 0, model->exit_code);
+    json_object_end(w);
+    json_object_end(w);
+    broadcast_end(live, &message);
+}
+
+static bool
+is_managed(struct live *live, const char *profile_id)
+{
+    const struct profile *profile = llama_managed(live->api->options.llama);
+    return profile != NULL && strcmp(profile->id, profile_id) == 0;
+}
+
+/* What REST would answer now. */
+static void
+tell_llama(struct live *live, const char *event,
+           void (*write)(struct api *api, struct json_writer *w),
+           void (*shape)(const struct json *data, struct json_writer *w))
+{
+    struct live_message message;
+    struct strbuf text = STRBUF_INIT(64 * MIB);
+    struct json_writer plain;
+    json_writer_init(&plain, &text);
+    write(live->api, &plain);
+    struct json_doc *doc = json_parse(strbuf_view(&text), NULL);
+    if (doc != NULL) {
+        struct json_writer *w =
+            broadcast_begin(live, &message, event, MESSAGE_KEPT);
+        shape(json_root(doc), w);
+        broadcast_end(live, &message);
+    }
+    json_doc_free(doc);
+    strbuf_release(&text);
+}
+
+static void
+tell_llama_state(struct live *live, const struct instance_change *change)
+{
+    struct live_message message;
+    if (!is_managed(live, change->profile_id))
+        return;
+    tell_llama(live, "llama:status", llama_status_write, write_llama_status);
+    if (change->to != INSTANCE_STOPPED && change->to != INSTANCE_FAILED)
+        return;
+    struct json_writer *w =
+        broadcast_begin(live, &message, "models:router-stopped", MESSAGE_KEPT);
+    json_object_begin(w);
+    json_object_end(w);
+    broadcast_end(live, &message);
+}
+
+/* How a model is launched is a part of it here. */
+static void
+tell_launched(struct live *live, const struct profile *profile)
+{
+    struct live_message message;
+    struct api *api = live->api;
+    if (is_managed(live, profile->id))
+        tell_llama(live, "routerConfig:updated", llama_config_write,
+                   write_router_config);
+    if (!llama_is_launch_profile(api->options.llama, profile))
+        return;
+    struct json_writer *w =
+        broadcast_begin(live, &message, "models:updated", MESSAGE_KEPT);
+    write_launched(api, str_from(profile->name), w);
+    broadcast_end(live, &message);
+}
+
 static void
 tell_profile(struct live *live, const char *event,
              const struct profile *profile)
@@ -75,6 +181,7 @@ tell_profile(struct live *live, const char *event,
     profile_to_json(live->api->options.engines, profile, false, w);
     json_object_end(w);
     broadcast_end(live, &message);
+    tell_launched(live, profile);
 }
 
 static void
@@ -143,6 +250,26 @@ tell_settings(struct live *live, const char *key)
     logging_tell(live, key);
 }
 
+/* Each client gets all of them, as the list answers. */
+static void
+tell_presets(struct live *live)
+{
+    struct live_message message;
+    struct strbuf text = STRBUF_INIT(256 * MIB);
+    struct json_writer list;
+    json_writer_init(&list, &text);
+    presets_write(live->api, &list);
+    struct json_doc *doc = json_parse(strbuf_view(&text), NULL);
+    if (doc != NULL) {
+        struct json_writer *w =
+            broadcast_begin(live, &message, "presets:updated", MESSAGE_KEPT);
+        write_presets(json_root(doc), w);
+        broadcast_end(live, &message);
+    }
+    json_doc_free(doc);
+    strbuf_release(&text);
+}
+
 static void
 on_event(struct subscription *subscription, const struct event *event)
 {
@@ -152,7 +279,10 @@ on_event(struct subscription *subscription, const struct event *event)
         return;
     }
     switch (event->type) {
-    case EVENT_INSTANCE_STATE: tell_state(live, event->payload); break;
+    case EVENT_INSTANCE_STATE:
+        tell_state(live, event->payload);
+        tell_llama_state(live, event->payload);
+        break;
     case EVENT_PROFILE_CREATED:
         tell_profile(live, "profiles:created", event->payload);
         break;
@@ -169,6 +299,16 @@ on_event(struct subscription *subscription, const struct event *event)
         tell_download(live, "downloads:progress", event->payload,
                       MESSAGE_VOLATILE);
         break;
+    case EVENT_LLAMA_MODEL:
+        tell_llama_model(live, event->payload);
+        tell_server_event(live, event->payload);
+        break;
+    case EVENT_LLAMA_MODELS:
+        if (is_managed(live, event->subject))
+            tell_llama(live, "llama:status", llama_status_write,
+                       write_llama_status);
+        break;
+    case EVENT_PRESETS_CHANGED: tell_presets(live); break;
     case EVENT_LIBRARY_SCAN: tell_scan(live, event->payload); break;
     case EVENT_LIBRARY_CHANGED:
         if (!library_diff_tell(live, event->subject))

@@ -6,6 +6,8 @@
  *   requests.c    an event that is a request: asks the row of the same route
  *   event_rows.c  which events there are
  *   shapes.c      answers that look otherwise than those of REST
+ *   shapes_presets.c  those about presets
+ *   shapes_llama.c    those about the llama router
  *   messages.c    what is sent: envelopes, to one client or to all
  *   recovery.c    what a client missed while it was cut off
  *   broadcasts.c  the bus as events

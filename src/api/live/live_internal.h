@@ -254,6 +254,11 @@ struct event_row {
     /* Served here, for the connection alone: writes data; -1: nothing. */
     int (*local)(struct live_connection *connection, const struct json *request,
                  struct json_writer *w, struct error *error);
+    /* As `subject`, for a second part of the path; "=text": that text. */
+    const char *part;
+    /* Whether this row is meant; if not, the next one is. NULL: it is. */
+    bool (*suits)(const struct json *request);
+    const char *within; /* the subject's members stand in this one, too */
 };
 extern const struct event_row event_rows[];
 extern const size_t n_event_rows;
@@ -266,6 +271,10 @@ void body_settings(const struct json *request, struct json_writer *w);
 void body_favourite(const struct json *request, struct json_writer *w);
 void body_profile(const struct json *request, struct json_writer *w);
 void body_move(const struct json *request, struct json_writer *w);
+void body_section(const struct json *request, struct json_writer *w);
+void body_sections(const struct json *request, struct json_writer *w);
+void body_preset_text(const struct json *request, struct json_writer *w);
+void body_new_preset(const struct json *request, struct json_writer *w);
 /* Answers. */
 void shape_deleted(const struct shape_input *input, struct json_writer *w);
 void shape_loaded(const struct shape_input *input, struct json_writer *w);
@@ -297,5 +306,39 @@ void shape_metrics(const struct shape_input *input, struct json_writer *w);
 /* Writes from[member], or null, under another name. */
 void copy_member(const struct json *from, const char *member, const char *name,
                  struct json_writer *w);
+void shape_presets(const struct shape_input *input, struct json_writer *w);
+void shape_preset(const struct shape_input *input, struct json_writer *w);
+void shape_preset_deleted(const struct shape_input *input,
+                          struct json_writer *w);
+void shape_preset_models(const struct shape_input *input,
+                         struct json_writer *w);
+void shape_preset_defaults(const struct shape_input *input,
+                           struct json_writer *w);
+void shape_preset_checked(const struct shape_input *input,
+                          struct json_writer *w);
+void shape_preset_options(const struct shape_input *input,
+                          struct json_writer *w);
+bool suits_record(const struct json *request);
+void body_model(const struct json *request, struct json_writer *w);
+void body_router_config(const struct json *request, struct json_writer *w);
+void body_with_preset(const struct json *request, struct json_writer *w);
+void shape_launched(const struct shape_input *input, struct json_writer *w);
+void shape_llama(const struct shape_input *input, struct json_writer *w);
+void shape_llama_started(const struct shape_input *input,
+                         struct json_writer *w);
+void shape_llama_stopped(const struct shape_input *input,
+                         struct json_writer *w);
+void shape_llama_settings(const struct shape_input *input,
+                          struct json_writer *w);
+void shape_router_config(const struct shape_input *input,
+                         struct json_writer *w);
+void shape_models_dir(const struct shape_input *input, struct json_writer *w);
+/* REST's, as this wire has them. */
+void write_llama_status(const struct json *status, struct json_writer *w);
+void write_router_config(const struct json *config, struct json_writer *w);
+void write_launched(struct api *api, struct str id, struct json_writer *w);
+
+/* {presets: [...]} of REST's list of them. */
+void write_presets(const struct json *presets, struct json_writer *w);
 
 #endif

@@ -26,6 +26,7 @@ struct request {
     char *ask_id;                /* requestId as JSON, or NULL */
     char *input;                 /* the request as JSON */
     char *subject;               /* what it names, or NULL */
+    char *part;                  /* and what of that, or NULL */
     const struct event_row *row; /* NULL: unknown */
 };
 
@@ -39,6 +40,7 @@ request_free(struct request *request)
     free(request->ask_id);
     free(request->input);
     free(request->subject);
+    free(request->part);
     free(request);
 }
 
@@ -231,11 +233,13 @@ find_api_row(const struct event_row *row)
     return NULL;
 }
 
-/* The first of the row's members that is there, as text. */
+/* The first of the members that is there, as text. */
 static char *
-find_subject(const struct event_row *row, const struct json *input)
+find_subject(const char *members, const struct json *input)
 {
-    struct str rest = str_from(row->subject), text;
+    struct str rest = str_from(members), text;
+    if (members[0] == '=')
+        return str_dup(str_from(members + 1));
     while (rest.n > 0) {
         struct str name = str_split(&rest, '|');
         if (json_as_text(json_get_str(input, name), &text) && text.n > 0)
@@ -245,18 +249,21 @@ find_subject(const struct event_row *row, const struct json *input)
 }
 
 static void
-write_path(const struct event_row *row, const char *subject, struct strbuf *out)
+write_path(const struct request *request, struct strbuf *out)
 {
-    struct str rest = str_from(row->pattern);
-    strbuf_add_str(out, str_split(&rest, '{'));
-    if (rest.p == NULL)
-        return;
-    struct str name = str_split(&rest, '}');
-    if (str_ends_with(name, STR("*")))
-        uri_add_path(out, str_from(subject));
-    else
-        uri_add_segment(out, str_from(subject));
-    strbuf_add_str(out, rest);
+    struct str rest = str_from(request->row->pattern);
+    const char *values[] = { request->subject, request->part };
+    for (size_t i = 0; rest.p != NULL; i++) {
+        strbuf_add_str(out, str_split(&rest, '{'));
+        if (rest.p == NULL)
+            return;
+        struct str name = str_split(&rest, '}');
+        struct str value = str_from(i < 2 ? values[i] : NULL);
+        if (str_ends_with(name, STR("*")))
+            uri_add_path(out, value);
+        else
+            uri_add_segment(out, value);
+    }
 }
 
 /* The parameters that the route declares, taken from the request. */
@@ -299,7 +306,7 @@ ask(struct request *request, const struct json *input)
     struct strbuf path = STRBUF_INIT(LIMIT_API_BODY_BYTES);
     struct strbuf query = STRBUF_INIT(QUERY_BYTES);
     struct strbuf body = STRBUF_INIT(LIMIT_API_BODY_BYTES);
-    write_path(row, request->subject, &path);
+    write_path(request, &path);
     write_query(row, input, &query);
     if (row->write_body != NULL) {
         struct json_writer w;
@@ -347,9 +354,38 @@ run_local(struct request *request, const struct json *input)
     strbuf_release(&data);
 }
 
+static bool
+find_name(struct request *request, const char *members,
+          const struct json *input, char **ret_name)
+{
+    char message[160];
+    const char *within = request->row->within;
+    if (members == NULL || (*ret_name = find_subject(members, input)) != NULL)
+        return true;
+    if (within != NULL &&
+        (*ret_name = find_subject(members, json_get(input, within))) != NULL)
+        return true;
+    snprintf(message, sizeof message, "the request must name one of %s",
+             members);
+    answer_error(request, error_wire(ERR_INVALID), message);
+    return false;
+}
+
+/* What the path is made of. False when it has answered. */
+static bool
+find_names(struct request *request, const struct json *input)
+{
+    return find_name(request, request->row->subject, input,
+                     &request->subject) &&
+           find_name(request, request->row->part, input, &request->part);
+}
+
 static void
 run(struct request *request, const struct json *input)
 {
+    while (request->row != NULL && request->row->suits != NULL &&
+           !request->row->suits(input))
+        request->row++;
     const struct event_row *row = request->row;
     if (str_is(str_from(request->event), "connection:ack")) {
         struct strbuf envelope = STRBUF_INIT(4 * KIB);
@@ -368,13 +404,7 @@ run(struct request *request, const struct json *input)
     } else if (row->method == NULL) {
         answer_error(request, error_wire(ERR_NOT_IMPLEMENTED),
                      "this Hearth cannot do that");
-    } else if (row->subject != NULL &&
-               (request->subject = find_subject(row, input)) == NULL) {
-        char message[160];
-        snprintf(message, sizeof message, "the request must name one of %s",
-                 row->subject);
-        answer_error(request, error_wire(ERR_INVALID), message);
-    } else {
+    } else if (find_names(request, input)) {
         ask(request, input);
     }
 }

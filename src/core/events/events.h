@@ -27,6 +27,9 @@
     X(DOWNLOAD_PROGRESS,  "download.progress") /* struct download */        \
     X(SETTINGS_CHANGED,   "settings.changed")  /* key, const char */        \
     X(CONFIG_RELOADED,    "config.reloaded")   /* NULL */                   \
+    X(PRESETS_CHANGED,    "presets.changed")   /* NULL; subject: name */    \
+    X(LLAMA_MODEL,        "llama.model")       /* struct llama_change */    \
+    X(LLAMA_MODELS,       "llama.models")      /* NULL; subject: profile */ \
     X(METRICS,            "metrics")           /* struct metrics_sample */  \
     X(LOG,                "log")               /* struct log_entry */
 /* clang-format on */

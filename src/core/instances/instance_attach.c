@@ -200,6 +200,17 @@ attach_row(void *ctx, const struct instance_row *row)
     profile_unref(profile);
     if (instance == NULL)
         return -1;
+    if (found != NULL &&
+        engines_find(all->options.engines, found->engine)->is_external) {
+        struct error error;
+        snprintf(instance->id, sizeof instance->id, "%s", row->id);
+        if (instance_start(instance, found, "hearth was restarted", &error) !=
+            0)
+            events_log(all->options.events, LOG_WARN, "instances",
+                       "'%s' is not attached again: %s", found->name,
+                       error.message);
+        return 0;
+    }
     take_row(instance, row);
     instance_set_address(instance, row->port);
     instance->is_stop_wanted = found == NULL;

@@ -352,9 +352,24 @@ find_owner(struct instance *instance)
     probe_later(instance);
 }
 
+/* Nobody says that one which runs elsewhere is on its way. */
+static void
+miss_external(struct instance *instance)
+{
+    struct error error;
+    error_set(&error, ERR_UNAVAILABLE, "nothing answers at %s port %d",
+              instance->address.host, instance->address.port);
+    instance_fail(instance, &error,
+                  "Start the server there, or correct host and port.");
+}
+
 static void
 on_ready_answer(struct instance *instance, int status)
 {
+    if (status == 0 && instance->manifest->is_external) {
+        miss_external(instance);
+        return;
+    }
     if (status == 0) {
         /* One that is attached and does not answer yet is loading. */
         if (instance->state == INSTANCE_ATTACHING)

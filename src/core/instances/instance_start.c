@@ -14,7 +14,7 @@
 #include "platform/net.h"
 #include "platform/system.h"
 
-enum { COMMAND_ARENA_BYTES = 2 * 1024 * 1024, PROGRAM_BYTES = 1024 };
+enum { COMMAND_ARENA_BYTES = 2 * 1024 * 1024 };
 
 /* What is settled about a start before it happens. */
 struct launch {
@@ -141,6 +141,8 @@ build_command(struct instance *instance, const struct engine_binary *binary,
               struct launch *launch, struct error *error)
 {
     const struct instances_options *options = &instance->all->options;
+    char preset[512];
+    instance_preset_path(instance, preset);
     struct engine_launch order = {
         .profile = instance->profile,
         .binary = binary,
@@ -149,6 +151,7 @@ build_command(struct instance *instance, const struct engine_binary *binary,
         .api_key = instance->api_key,
         .default_threads =
             options->default_threads == NULL ? "" : options->default_threads,
+        .preset = instance->has_preset ? preset : NULL,
         .check_path = options->check_path,
         .check_ctx = options->ctx,
     };
@@ -403,10 +406,21 @@ ask_binary(struct instance *instance, const char *program, struct error *error)
     return 0;
 }
 
+void
+instance_go_on(struct instance *instance, const char *program)
+{
+    struct error error;
+    if (!is_probed(instance->manifest) ||
+        binary_probe_find(instance->all->probes, program) != NULL)
+        go_on(instance, program);
+    else if (ask_binary(instance, program, &error) != 0)
+        instance_fail(instance, &error, "");
+}
+
 /* ---- the start ---- */
 
-static void
-begin_run(struct instance *instance)
+void
+instance_begin_run(struct instance *instance)
 {
     instance->run++;
     instance->exit = (struct instance_exit){ .has_exited = false };
@@ -417,6 +431,7 @@ begin_run(struct instance *instance)
     instance->socket_path[0] = '\0';
     instance->started_at_ms = 0;
     instance->restart_required = false;
+    instance->has_preset = false;
     instance->n_health_failures = 0;
     instance->n_probe_failures = 0;
     instance->is_stop_wanted = false;
@@ -460,14 +475,20 @@ instance_start(struct instance *instance, struct profile *profile,
         return error_field(error, "engine", "there is no engine '%s'",
                            profile->engine);
     take_profile(instance, profile, manifest);
+    if (manifest->is_external)
+        return keep_ready_path(instance, error) != 0
+                   ? -1
+                   : instance_start_external(instance, profile, reason, error);
     struct launch *launch = calloc(1, sizeof *launch);
     if (launch == NULL)
         return error_set(error, ERR_NO_MEMORY, "out of memory");
     int failed = -1;
+    struct strbuf preset;
     arena_init(&launch->arena, COMMAND_ARENA_BYTES);
     struct engine_binary unknown = { .path = launch->program, .version = "" };
     const struct engine_binary *binary = &unknown;
-    if (check_model(instance, profile, error) != 0 ||
+    if (instance_compose(instance, profile, &preset, error) != 0 ||
+        check_model(instance, profile, error) != 0 ||
         keep_ready_path(instance, error) != 0)
         goto done;
     if (!has_own_program(manifest)) {
@@ -476,7 +497,15 @@ instance_start(struct instance *instance, struct profile *profile,
         if (is_probed(manifest))
             binary = binary_probe_find(all->probes, launch->program);
     }
-    begin_run(instance);
+    instance_begin_run(instance);
+    instance->has_preset = preset.n > 0;
+    if (instance->has_preset) {
+        failed =
+            instance_write_preset(instance, launch->program, &preset, error);
+        if (failed == 0)
+            instance_set_state(instance, INSTANCE_STARTING, NULL, "%s", reason);
+        goto done;
+    }
     if (binary == NULL) {
         failed = ask_binary(instance, launch->program, error);
         if (failed == 0)
@@ -493,6 +522,7 @@ instance_start(struct instance *instance, struct profile *profile,
         go(instance, launch);
 
 done:
+    strbuf_release(&preset);
     arena_release(&launch->arena);
     free(launch);
     return failed;

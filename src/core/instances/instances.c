@@ -490,14 +490,14 @@ instances_profile_changed(struct instances *instances, struct profile *profile)
 
 struct removal {
     struct instances *all;
-    char paths[LIMIT_LOG_FILES][512];
+    char paths[LIMIT_LOG_FILES + 1][512];
 };
 
 static void
 remove_logs(void *arg)
 {
     struct removal *removal = arg;
-    for (int i = 0; i < LIMIT_LOG_FILES; i++)
+    for (int i = 0; i <= LIMIT_LOG_FILES; i++)
         (void)remove(removal->paths[i]);
 }
 
@@ -537,6 +537,7 @@ forget_now(struct instance *instance)
         removal->all = all;
         for (int i = 0; i < LIMIT_LOG_FILES; i++)
             instance_log_path(instance, i, removal->paths[i]);
+        instance_preset_path(instance, removal->paths[LIMIT_LOG_FILES]);
         if (worker_submit(all->options.loop, remove_logs, on_removed,
                           removal) == 0)
             all->n_jobs++;

@@ -8,12 +8,18 @@
  * engine's readiness probe said so and that the listener on its port
  * belongs to its process group.
  *
+ * An engine whose manifest says that it is external is attached to: there is
+ * no process of ours, no keeper, no log. Its states are those of the others,
+ * but by what it answers alone: who does not answer at once FAILED, and is
+ * looked for again as the restart policy says. To stop it is to let it go.
+ *
  * Every request for a change is asynchronous: it returns at once and what
  * became of it is told by events, or by instances_wait(). Loop thread
  * only. */
 #ifndef CORE_INSTANCES_H
 #define CORE_INSTANCES_H
 
+#include "base/strbuf.h"
 #include "core/events/events.h"
 #include "io/stream.h"
 #include "records/instance.h"
@@ -43,7 +49,12 @@ struct instances_options {
     /* For options that name a file: -1 with `error` when outside the model
      * roots. NULL: not checked. */
     int (*check_path)(void *ctx, const char *path, struct error *error);
-    void *ctx;                   /* of both */
+    /* The text of the file that an engine which is a router is to read at its
+     * start (${preset} of its manifest); none when `out` stays empty. -1 with
+     * `error`: it cannot be started. NULL: there is none. */
+    int (*compose)(void *ctx, struct profile *profile, struct strbuf *out,
+                   struct error *error);
+    void *ctx;                   /* of all three */
     const char *default_threads; /* for engines that have such an option */
     int64_t health_interval_ms;  /* 5 s */
     int64_t health_timeout_ms;   /* 5 s, for the readiness path */
@@ -135,6 +146,12 @@ int instances_stop(struct instances *instances, const char *profile_id,
 /* Stop (if running), then start with the given profile. */
 int instances_restart(struct instances *instances, struct profile *profile,
                       const char *reason, struct error *error);
+/* Writes that file anew for an engine that runs with one. -1 with `error` when
+ * it does not, or when nothing can be composed; `on_done` is not called. */
+int instances_write_preset(struct instances *instances, const char *profile_id,
+                           void (*on_done)(void *ctx,
+                                           const struct error *error),
+                           void *ctx, struct error *error);
 /* READY -> DRAINING, and back. The router does this before a stop. */
 int instances_drain(struct instances *instances, const char *profile_id,
                     const char *reason);

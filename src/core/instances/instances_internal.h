@@ -12,7 +12,7 @@
 #include "platform/process.h"
 #include "store/store.h"
 
-enum { SOCKET_PATH_BYTES = 112 };
+enum { SOCKET_PATH_BYTES = 112, PROGRAM_BYTES = 1024 };
 
 struct instances {
     struct instances_options options;
@@ -57,6 +57,7 @@ struct instance {
     struct address address;
     char api_key[80];
     char *ready_path;
+    bool has_preset; /* its command names the file */
     int slots;
     int64_t started_at_ms;
     int64_t ready_at_ms;
@@ -132,6 +133,23 @@ void instance_store(struct instance *instance, struct keeper_link *release);
 /* instance_start.c */
 int instance_start(struct instance *instance, struct profile *profile,
                    const char *reason, struct error *error);
+/* A new run begins: nothing of the last one holds. */
+void instance_begin_run(struct instance *instance);
+/* In STARTING: asks the binary for its flags unless they are known, then
+ * launches, or fails. */
+void instance_go_on(struct instance *instance, const char *program);
+
+/* instance_external.c */
+int instance_start_external(struct instance *instance, struct profile *profile,
+                            const char *reason, struct error *error);
+
+/* instance_preset.c: the file of instances_options.compose. */
+int instance_compose(const struct instance *instance, struct profile *profile,
+                     struct strbuf *ret_text, struct error *error);
+/* Takes over the text; then goes on. */
+int instance_write_preset(struct instance *instance, const char *program,
+                          struct strbuf *text, struct error *error);
+void instance_preset_path(const struct instance *instance, char ret_path[512]);
 extern const struct keeper_link_ops instance_link_ops; /* instance_link.c */
 /* Where its log lies: the newest file, or the i-th before it. */
 void instance_log_path(const struct instance *instance, int i,

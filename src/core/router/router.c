@@ -415,12 +415,32 @@ fill_model(struct router *router, struct profile *profile,
     };
 }
 
+/* An engine for many models has this one, under that name. */
+static bool
+is_elsewhere(struct router *router, struct str name,
+             const struct profile *profile, struct router_model *ret_model)
+{
+    struct str model;
+    if (router->effects.elsewhere == NULL)
+        return false;
+    struct profile *server =
+        router->effects.elsewhere(router->effects.ctx, name, profile, &model);
+    if (server == NULL)
+        return false;
+    fill_model(router, server, ret_model);
+    ret_model->engine_model = model;
+    ret_model->rewrites_model = !str_eq(model, name);
+    return true;
+}
+
 int
 router_resolve(struct router *router, struct str name,
                struct router_model *ret_model, struct error *error)
 {
     struct profile *profile =
         router->effects.resolve(router->effects.ctx, name);
+    if (is_elsewhere(router, name, profile, ret_model))
+        return 0;
     if (profile != NULL) {
         fill_model(router, profile, ret_model);
         return 0;

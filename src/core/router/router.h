@@ -9,6 +9,7 @@
 #define CORE_ROUTER_H
 
 #include "core/instances/instances.h"
+#include "core/llama/llama.h"
 #include "core/profiles/profiles.h"
 
 struct router;
@@ -20,7 +21,8 @@ struct router_options {
     struct instances *instances;
     struct profiles *profiles;
     const struct engines *engines;
-    int models_max; /* 0: no limit */
+    struct llama *llama; /* NULL: there is none */
+    int models_max;      /* 0: no limit */
     int64_t drain_after_ms;
     int64_t drain_timeout_ms;
     int64_t default_ttl_s; /* of library models */
@@ -52,7 +54,9 @@ struct router_model {
     bool rewrites_model;     /* and whether it has to */
 };
 /* Alias, profile name, library model; else `profile/model` of an engine that
- * serves many models by itself. 0, or -1 with ERR_NOT_FOUND. */
+ * serves many models by itself. While the managed llama router is ready, it
+ * has the library models that it serves, and whatever else it calls by that
+ * name (llama_resolve). 0, or -1 with ERR_NOT_FOUND. */
 int router_resolve(struct router *router, struct str name,
                    struct router_model *ret_model, struct error *error);
 

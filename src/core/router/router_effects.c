@@ -60,6 +60,21 @@ do_resolve(void *ctx, struct str name)
     return profiles_resolve(router->options.profiles, name);
 }
 
+static struct profile *
+do_elsewhere(void *ctx, struct str name, const struct profile *profile,
+             struct str *ret_model)
+{
+    struct router *router = ctx;
+    const struct llama_model *model;
+    if (router->options.llama == NULL)
+        return NULL;
+    struct profile *server =
+        llama_resolve(router->options.llama, name, profile, &model);
+    if (server != NULL)
+        *ret_model = str_from(model->name);
+    return server;
+}
+
 static const struct engine_manifest *
 do_manifest(void *ctx, const char *name)
 {
@@ -126,6 +141,7 @@ router_real_effects(struct router *router, struct router_effects *ret_effects)
         .suspect = do_suspect,
         .view = do_view,
         .resolve = do_resolve,
+        .elsewhere = do_elsewhere,
         .manifest = do_manifest,
         .now_ms = do_now_ms,
         .wall_ms = do_wall_ms,

@@ -22,6 +22,12 @@ struct router_effects {
     int (*view)(void *ctx, const char *profile_id,
                 struct instance_view *ret_view);
     struct profile *(*resolve)(void *ctx, struct str name);
+    /* Whose the name is instead of `profile`'s, or of nobody's (NULL), and
+     * what the engine is told (valid in this turn); NULL: as it is. May be
+     * NULL. */
+    struct profile *(*elsewhere)(void *ctx, struct str name,
+                                 const struct profile *profile,
+                                 struct str *ret_model);
     const struct engine_manifest *(*manifest)(void *ctx, const char *name);
     int64_t (*now_ms)(void *ctx); /* monotonic */
     int64_t (*wall_ms)(void *ctx);

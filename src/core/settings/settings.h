@@ -85,4 +85,13 @@ int settings_update(struct settings *settings, const struct json *patch,
  * secrets are masked. */
 void settings_to_json(const struct settings *settings, struct json_writer *out);
 
+/* {key: value} of those that are stored. Secrets are left out, and told to
+ * `on_secret`, unless `with_secrets`. */
+void settings_export(const struct settings *settings, bool with_secrets,
+                     void (*on_secret)(void *ctx, const char *key), void *ctx,
+                     struct json_writer *out);
+/* Whether the key is there and has this value in force. */
+bool settings_has(const struct settings *settings, struct str key,
+                  const struct json *value);
+
 #endif

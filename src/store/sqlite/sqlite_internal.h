@@ -106,6 +106,9 @@ void *job_new(size_t n_bytes,
               int (*run)(struct db *db, struct job *job, struct error *error),
               store_done_fn *on_done, void *ctx);
 /* When copying what the job needs found no memory: tells and frees. */
+/* Tells its result and frees it. */
+void job_deliver(struct job *job);
+void job_free(struct job *job);
 void job_fail_no_memory(struct job *job);
 void store_submit(struct store *store, struct job *job);
 
@@ -121,5 +124,11 @@ int store_stopped(struct error *error, const char *what);
 int logs_open(struct db *db, struct error *error);
 int metadata_put(struct db *db, const char *key, const char *value,
                  struct error *error);
+
+/* group.c: a job that is made of others. NULL: no memory. */
+struct job *group_new(void);
+void group_add(struct job *group, struct job *job); /* takes it over */
+/* Tells each that it was cancelled, and frees all. */
+void group_cancel(struct job *group);
 
 #endif

@@ -14,6 +14,7 @@
  *
  * Two locks: `lock` guards the queues, for moments; `db_lock` guards the
  * connection, for as long as a transaction or a load takes. */
+#include <assert.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -50,6 +51,7 @@ struct store {
     bool is_stopping;
     bool is_hurried;         /* somebody waits for the queue to be empty */
     struct delivery *posted; /* a call is on its way to the loop */
+    struct job *group;       /* takes what is changed, or NULL */
     bool has_failed;         /* since the last store_wait() */
     struct error first_failure;
 };
@@ -82,7 +84,7 @@ job_new(size_t n_bytes,
     return job;
 }
 
-static void
+void
 job_free(struct job *job)
 {
     if (job->release != NULL)
@@ -90,7 +92,7 @@ job_free(struct job *job)
     free(job);
 }
 
-static void
+void
 job_deliver(struct job *job)
 {
     const struct error *error = job->has_failed ? &job->error : NULL;
@@ -112,6 +114,10 @@ job_fail_no_memory(struct job *job)
 void
 store_submit(struct store *store, struct job *job)
 {
+    if (store->group != NULL && !job->can_linger) {
+        group_add(store->group, job);
+        return;
+    }
     pthread_mutex_lock(&store->lock);
     bool is_dropped = job->can_linger && store->n_lingering >= LINGERING_MAX;
     if (!is_dropped) {
@@ -123,6 +129,27 @@ store_submit(struct store *store, struct job *job)
     pthread_mutex_unlock(&store->lock);
     if (is_dropped)
         job_free(job);
+}
+
+int
+store_group_begin(struct store *store, struct error *error)
+{
+    assert(store->group == NULL);
+    store->group = group_new();
+    return store->group != NULL
+               ? 0
+               : error_set(error, ERR_NO_MEMORY, "out of memory");
+}
+
+void
+store_group_end(struct store *store, bool is_kept)
+{
+    struct job *group = store->group;
+    store->group = NULL;
+    if (is_kept)
+        store_submit(store, group);
+    else
+        group_cancel(group);
 }
 
 /* ---- results ---- */

@@ -479,6 +479,8 @@ test_unknown_ids(void **state)
         if (rest.p == NULL || str_starts_with(before, STR("/api/hub/")) ||
             str_starts_with(before, STR("/api/models/detect-options/")))
             continue;
+        if (api_rows[i].input == &schema_preset_input)
+            continue; /* makes what is not there */
         str_split(&rest, '}');
         char target[256];
         snprintf(target, sizeof target, "%.*snobody%.*s", STR_ARG(before),
@@ -494,6 +496,8 @@ test_unknown_ids(void **state)
             question.body = "{\"limit_bytes_per_s\":1}";
         if (api_rows[i].input == &schema_move)
             question.body = "{\"category\":\"archive\"}";
+        if (api_rows[i].input == &schema_preset_section)
+            question.body = "{\"options\":{}}";
         expect(*state, &api_rows[i], &question, 404, NULL);
         n++;
     }

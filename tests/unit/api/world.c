@@ -193,7 +193,25 @@ open_core(struct world *world)
     };
     must(instances_new(&instances, &parts->instances, &error), &error,
          "instances_new");
-    struct router_options router = { .loop = &world->loop,
+    const struct presets_options presets = {
+        .loop = &world->loop,
+        .events = &world->events,
+        .engines = parts->engines,
+        .data_dir = world->folder,
+    };
+    must(presets_new(&presets, &parts->presets, &error), &error, "presets_new");
+    const struct llama_options llama = {
+        .loop = &world->loop,
+        .events = &world->events,
+        .instances = parts->instances,
+        .profiles = parts->profiles,
+        .library = parts->library,
+        .presets = parts->presets,
+        .engines = parts->engines,
+    };
+    must(llama_new(&llama, &parts->llama, &error), &error, "llama_new");
+    struct router_options router = { .llama = parts->llama,
+                                     .loop = &world->loop,
                                      .events = &world->events,
                                      .instances = parts->instances,
                                      .profiles = parts->profiles,
@@ -305,6 +323,8 @@ release(struct world *world)
     fetcher_stop(world->fetcher);
     metrics_free(parts->metrics);
     router_free(parts->router);
+    llama_free(parts->llama);
+    presets_free(parts->presets);
     instances_free(parts->instances);
     profiles_free(parts->profiles);
     downloads_free(parts->downloads);

@@ -5,6 +5,7 @@
 static const char *const names[] = {
     "command",
     "llama-server",
+    "llama-server-attached",
     "llama-server-router",
     "mlx-openai-server",
     "mlx_lm.server",
@@ -14,17 +15,21 @@ static const char *const names[] = {
 };
 
 static void
-test_eight_are_embedded(void **state)
+test_nine_are_embedded(void **state)
 {
     struct engines *engines = fixture_engines();
-    assert_int_equal(engines_count(engines), 8);
-    for (size_t i = 0; i < 8; i++) {
+    assert_int_equal(engines_count(engines), 9);
+    for (size_t i = 0; i < 9; i++) {
         const struct engine_manifest *m = engines_find(engines, names[i]);
         assert_non_null(m);
         assert_true(m->title[0] != '\0' && m->install_hint[0] != '\0');
         assert_true(m->ready_path[0] == '/');
         assert_non_null(m->serves[0]);
         assert_true(m->default_slots >= 1);
+        assert_int_equal(m->is_external,
+                         strcmp(names[i], "llama-server-attached") == 0);
+        if (m->is_external) /* it writes no log of ours, and is not ended */
+            continue;
         assert_true(m->n_errors > 0);
         assert_int_equal(m->stop[0].signum,
                          strcmp(names[i], "mlx_lm.server") == 0 ? SIGINT
@@ -32,7 +37,7 @@ test_eight_are_embedded(void **state)
         assert_int_equal(m->stop[m->n_stop - 1].signum, SIGKILL);
     }
     assert_null(engines_find(engines, "llama"));
-    assert_null(engines_at(engines, 8));
+    assert_null(engines_at(engines, 9));
     const struct engine_manifest *llama = engines_find(engines, "llama-server");
     assert_int_equal(llama->n_stop, 3);
     assert_int_equal(llama->stop[1].signum, SIGTERM);
@@ -231,7 +236,7 @@ test_wrong_manifests_are_refused(void **state)
             fail_msg("%s: got \"%s\", expected \"%s\"", rows[i].json,
                      error.message, rows[i].says);
     }
-    assert_int_equal(engines_count(engines), 8);
+    assert_int_equal(engines_count(engines), 9);
     engines_free(engines);
 }
 
@@ -248,7 +253,7 @@ test_a_manifest_of_the_user_adds_or_replaces(void **state)
                         "\"install_hint\":[\"two\",\"lines\"]," REST "}"),
                     "mine", &error),
         0);
-    assert_int_equal(engines_count(engines), 9);
+    assert_int_equal(engines_count(engines), 10);
     assert_string_equal(engines_find(engines, "mine")->install_hint,
                         "two lines");
     assert_true(engines_find(engines, "mine")->skips_listener_check);
@@ -257,7 +262,7 @@ test_a_manifest_of_the_user_adds_or_replaces(void **state)
                     STR("{\"name\":\"vllm\",\"title\":\"own\"," REST "}"),
                     "mine", &error),
         0);
-    assert_int_equal(engines_count(engines), 9);
+    assert_int_equal(engines_count(engines), 10);
     assert_string_equal(engines_find(engines, "vllm")->title, "own");
     assert_string_equal(before->title, "vLLM"); /* still to be held */
     engines_free(engines);
@@ -289,7 +294,7 @@ int
 main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_eight_are_embedded),
+        cmocka_unit_test(test_nine_are_embedded),
         cmocka_unit_test(test_what_is_served),
         cmocka_unit_test(test_failures_are_explained),
         cmocka_unit_test(test_slots_and_names),
