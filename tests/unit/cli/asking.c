@@ -220,7 +220,7 @@ each_command_has_its_request(void **state)
         { "models rm m --dry-run",
           OK_JSON("{\"files\":[\"/m/a.gguf\",\"/m/b\"],"
                   "\"size_bytes\":3072}"),
-          "DELETE /api/models/m?dry_run=1 ", "",
+          "DELETE /api/models/m?dry_run=true ", "",
           "/m/a.gguf\n/m/b\nwould be deleted: 2 files, 3.0 KiB\n" },
         { "models mv m archive", OK_JSON("{\"new_path\":\"/a/m.gguf\"}"),
           "POST /api/models/m/move ", "{\"category\":\"archive\"}",
