@@ -61,8 +61,6 @@ void presets_put(struct call *call);
 void presets_remove(struct call *call);
 void presets_put_section(struct call *call);
 void presets_remove_section(struct call *call);
-void preset_write(struct api *api, const struct preset *preset,
-                  struct json_writer *w);
 void presets_write(struct api *api, struct json_writer *w); /* all of them */
 
 /* llama.c */

@@ -31,7 +31,7 @@ write_models(const struct preset *preset, struct json_writer *w)
     json_array_end(w);
 }
 
-void
+static void
 preset_write(struct api *api, const struct preset *preset,
              struct json_writer *w)
 {

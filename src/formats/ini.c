@@ -77,7 +77,7 @@ is_key_byte(char byte, bool is_first)
 
 /* ---- what a file can say ---- */
 
-int
+static int
 ini_check_key(struct str key, struct error *error)
 {
     bool is_good = key.n > 0 && key.n <= NAME_BYTES;
@@ -91,7 +91,7 @@ ini_check_key(struct str key, struct error *error)
                      (int)(key.n > 60 ? 60 : key.n), key.p);
 }
 
-int
+static int
 ini_check_section(struct str section, struct error *error)
 {
     if (section.n == 0 || section.n > NAME_BYTES ||

@@ -59,9 +59,7 @@ const struct ini_line *ini_find(const struct ini *ini, struct str section,
 
 /* ---- changes: 0, or -1 with `error` and nothing changed ---- */
 
-/* Whether names and values can be said in such a file: ERR_INVALID if not. */
-int ini_check_section(struct str section, struct error *error);
-int ini_check_key(struct str key, struct error *error);
+/* Whether a value can be said in such a file: ERR_INVALID if not. */
 int ini_check_value(struct str value, struct error *error);
 
 /* Sets a value in its place, or adds the pair after the last of its section,

@@ -37,10 +37,6 @@ void rotated_file_limit(struct rotated_file *file, uint64_t max_bytes,
 size_t rotated_file_add(struct rotated_file *file, struct str bytes);
 /* Removes them all; how many there were. */
 int rotated_file_clear(struct rotated_file *file);
-/* The path of the i-th, 0 the newest. */
-enum { ROTATED_FILE_PATH_BYTES = LIMIT_PATH_BYTES + 16 };
-void rotated_file_path(const char *path, int i,
-                       char ret_path[ROTATED_FILE_PATH_BYTES]);
 /* Removes the i-th: whether there was one. */
 bool rotated_file_remove(struct rotated_file *file, int i);
 

@@ -515,8 +515,10 @@ test('a scan is followed over a WebSocket to its end', async () => {
     assert.deepEqual([status, is_running, n_models, n_errors], ['completed', false, 3001, 3000]);
     assert.ok(records.slice(0, -1).every(({ data }) => data.status !== 'completed'));
   }
-  const shown = (await hearth.api('GET', '/api/models/scan')).data;
-  assert.equal(shown.status, 'completed');
+  const shown = await until('the end of what the watch began', async () => {
+    const { data } = await hearth.api('GET', '/api/models/scan');
+    return data.status === 'completed' ? data : null;
+  });
   const late = await watchScan(hearth, shown.task_id); // the last one can still be asked for
   assert.deepEqual([late.code, late.records.map(({ data }) => data.status)], [1000, ['completed']]);
   const numbers = /^scan-([0-9]+)$/.exec(shown.task_id);

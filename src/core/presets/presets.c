@@ -72,7 +72,8 @@ presets_at(const struct presets *presets, size_t i)
     return presets->at[i];
 }
 
-size_t
+/* Where it is or would be. */
+static size_t
 presets_find(const struct presets *presets, const char *name,
              bool *ret_is_there)
 {

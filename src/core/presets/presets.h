@@ -143,9 +143,6 @@ const struct engine_option *presets_row(const struct presets *presets,
 /* What a key is called in a file: "ctx-size". */
 void preset_key_of(const struct engine_option *row,
                    char ret_key[PRESET_KEY_BYTES]);
-/* The value as the engine's rows have it: a number, true, a text. */
-void preset_value_write(const struct engine_option *row, bool is_negated,
-                        struct str value, struct json_writer *out);
 /* {section: {key: text}}, all texts as they stand in the file. */
 void preset_parameters_write(const struct preset *preset,
                              struct json_writer *out);

@@ -45,9 +45,6 @@ void presets_queue(struct presets *presets, struct preset_job *job);
 void presets_reload(struct presets *presets);
 
 /* presets.c */
-/* Where it is or would be. */
-size_t presets_find(const struct presets *presets, const char *name,
-                    bool *ret_is_there);
 /* Takes over `ini`. -1: there are too many, or no memory. */
 int presets_take(struct presets *presets, const char *name, struct ini *ini,
                  int64_t modified_at_ms, struct error *error);
@@ -73,9 +70,6 @@ int preset_rows_new(struct presets *presets, struct error *error);
 void preset_problem_add(struct preset_problems *problems, int line,
                         struct str key, const char *format, ...)
     __attribute__((format(printf, 4, 5)));
-/* A JSON value of a row as text of a file: 0, or -1 with `error`. */
-int preset_value_text(const struct engine_option *row, const struct json *value,
-                      struct strbuf *out, struct error *error);
 /* Sets a row in a section, whatever it is called there; null removes. */
 int preset_set(struct presets *presets, struct ini *ini, struct str section,
                struct str key, const struct json *value, struct error *error);

@@ -160,7 +160,8 @@ write_choice(const struct engine_option *row, struct str value,
         json_str(out, value);
 }
 
-void
+/* The value as the engine's rows have it: a number, true, a text. */
+static void
 preset_value_write(const struct engine_option *row, bool is_negated,
                    struct str value, struct json_writer *out)
 {
@@ -207,7 +208,8 @@ choice_value(const struct engine_option *row, struct str choice)
     return NULL;
 }
 
-int
+/* A JSON value of a row as text of a file: 0, or -1 with `error`. */
+static int
 preset_value_text(const struct engine_option *row, const struct json *value,
                   struct strbuf *out, struct error *error)
 {

@@ -8,7 +8,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-void
+enum { ROTATED_FILE_PATH_BYTES = LIMIT_PATH_BYTES + 16 };
+
+/* The path of the i-th, 0 the newest. */
+static void
 rotated_file_path(const char *path, int i,
                   char ret_path[ROTATED_FILE_PATH_BYTES])
 {

@@ -218,6 +218,7 @@ export type ServerChange = {
   stop?: "graceful" | "forced";
   exit_code?: number;
   exit_signal?: number;
+  model?: string;
 };
 
 export type Health = {
@@ -368,6 +369,26 @@ export type LogEntry = {
   message: string;
 };
 
+export type LogExport = {
+  version: string;
+  exported_at_ms: number;
+  entries: LogEntry[];
+};
+
+export type LogFile = {
+  name: string;
+  size_bytes: number;
+  modified_at_ms: number;
+};
+
+export type LogLine = {
+  /** Unix time; null: the line has none. */
+  at_ms: number | null;
+  level: "debug" | "info" | "warn" | "error";
+  source: string;
+  message: string;
+};
+
 export type Key = {
   id: string;
   name: string;
@@ -442,7 +463,16 @@ export type Model = {
   is_favourite: boolean;
   /** First seen; Unix time. */
   created_at_ms: number;
-  copies?: string[];
+  n_locations: number;
+  locations?: ({
+    id: string;
+    name: string;
+    path: string;
+    source: "folder" | "huggingface" | "llama.cpp" | "lmstudio" | "ollama" | "comfyui" | "downloads";
+    category: "active" | "archive";
+    modified_at_ms: number;
+    other_paths: string[];
+  })[];
   state: "stopped" | "attaching" | "starting" | "loading" | "ready" | "unhealthy" | "draining" | "stopping" | "failed" | "backoff";
 };
 
@@ -512,6 +542,7 @@ export type DownloadOrder = {
   token?: string;
   target?: string;
   limit_bytes_per_s?: number;
+  limit_hours?: string;
   priority?: number;
   dry_run?: boolean;
 };
@@ -528,6 +559,7 @@ export type Download = {
   kind: string;
   target: string;
   limit_bytes_per_s?: number;
+  limit_hours?: string;
   priority?: number;
   progress?: number;
   downloaded_bytes?: number;
@@ -631,6 +663,7 @@ export type DetectedOptions = {
   is_downloaded: boolean;
   version_support: {
     supported: boolean;
+    /** Of the mlx-lm that mlx-openai-server would use, where it tells. */
     installed_version: string | null;
     /** Of mlx-lm, where the family needs a newer one than the first. */
     required_version: string | null;
@@ -653,7 +686,7 @@ export type Fit = {
   is_ctx_shared: boolean;
   gpu_layers: number | null;
   parts: ({
-    name: "weights" | "repack" | "kv_attention" | "kv_window" | "recurrent" | "compute" | "output";
+    name: "weights" | "repack" | "kv_attention" | "kv_window" | "recurrent" | "compute" | "output" | "projector";
     /** On all devices. */
     bytes: number | null;
     explanation: string;
@@ -683,4 +716,132 @@ export type Fit = {
     size_bytes: number;
     read_bytes: number;
   } | null;
+};
+
+export type Preset = {
+  name: string;
+  path: string;
+  is_builtin: boolean;
+  size_bytes: number;
+  line_count: number;
+  modified_at_ms: number;
+  is_valid: boolean;
+  problems: ({
+    /** From 1; null: of the whole. */
+    line: number | null;
+    key: string | null;
+    message: string;
+  })[];
+  models: string[];
+  parameters: Record<string, Record<string, string>>;
+  text: string;
+};
+
+export type NewPreset = {
+  name: string;
+  text?: string;
+  description?: string;
+  template?: "fast-chatbot" | "creative-writing" | "code-generation" | "minimal-ram";
+};
+
+export type Configuration = {
+  hearth_config: number;
+  version: string;
+  exported_at_ms: number;
+  has_secrets: boolean;
+  settings: Record<string, unknown>;
+  profiles: Record<string, unknown>[];
+  presets: Record<string, string>;
+  left_out: string[];
+};
+
+export type LlamaConfig = {
+  /** Folder with the models. */
+  models_dir: string | null;
+  /** A loopback address. */
+  host: string | null;
+  /** 0: a free one at each start. */
+  port: number | null;
+  /** With Hearth. */
+  auto_start: boolean | null;
+  /** Options for all and for each. */
+  preset: string | null;
+  /** Loaded at once; 0: no limit. */
+  models_max: number | null;
+  /** Slots of each model. */
+  parallel: number | null;
+  ctx_size: number | null;
+  /** A number, auto or all. */
+  n_gpu_layers: unknown | null;
+  threads: number | null;
+  threads_http: number | null;
+  batch_size: number | null;
+  temp: number | null;
+  repeat_penalty: number | null;
+  /** Serve its own /metrics. */
+  metrics: boolean | null;
+  /** Of one that runs already. */
+  api_key: string | null;
+  attach: boolean;
+  /** The program: the setting engines.llama-server-router.path. */
+  server_path: string | null;
+  /** That keeps all this. */
+  profile_id: string | null;
+};
+
+export type LlamaConfigPatch = {
+  /** Folder with the models. */
+  models_dir?: string | null;
+  /** A loopback address. */
+  host?: string | null;
+  /** 0: a free one at each start. */
+  port?: number | null;
+  /** With Hearth. */
+  auto_start?: boolean | null;
+  /** Options for all and for each. */
+  preset?: string | null;
+  /** Loaded at once; 0: no limit. */
+  models_max?: number | null;
+  /** Slots of each model. */
+  parallel?: number | null;
+  ctx_size?: number | null;
+  /** A number, auto or all. */
+  n_gpu_layers?: unknown | null;
+  threads?: number | null;
+  threads_http?: number | null;
+  batch_size?: number | null;
+  temp?: number | null;
+  repeat_penalty?: number | null;
+  /** Serve its own /metrics. */
+  metrics?: boolean | null;
+  /** Of one that runs already. */
+  api_key?: string | null;
+  attach?: boolean;
+};
+
+export type LlamaStatus = {
+  status: string;
+  state: string;
+  mode: string;
+  profile_id: string | null;
+  is_attached: boolean;
+  is_running: boolean;
+  url: string | null;
+  port: number | null;
+  /** Of a process of ours. */
+  pid: number | null;
+  restart_required: boolean;
+  rescan_required: boolean;
+  error: string | null;
+  advice: string | null;
+  models: ({
+    name: string;
+    status: string;
+    /** 0 to 1, while it loads. */
+    progress: number | null;
+    exit_code: number | null;
+    context_length: number | null;
+    path: string | null;
+    aliases: string[];
+  })[];
 };
