@@ -92,4 +92,5 @@ export interface Broadcasts {
   'metrics:update': { metrics: Metrics; timestamp: number };
   'settings:updated': { key: string; settings: Record<string, unknown> };
   'logs:entry': { entry: LogLine };
+  'presets:updated': { presets: { name: string }[] };
 }

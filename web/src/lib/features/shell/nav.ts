@@ -11,7 +11,7 @@ export interface Badge {
 }
 
 export interface NavRow {
-  path: '/' | '/servers';
+  path: '/' | '/presets' | '/servers';
   label: string;
   icon: IconName;
   group: 'Overview' | 'Library' | 'Serving' | 'System';
@@ -33,6 +33,7 @@ export const nav: readonly NavRow[] = [
     tab: 'Servers',
     badge: () => failures(servers.troubled.length),
   },
+  { path: '/presets', label: 'Presets', icon: 'presets', group: 'Serving', key: 'p' },
 ];
 
 function failures(n: number): Badge | null {
