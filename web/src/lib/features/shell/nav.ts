@@ -1,5 +1,6 @@
 /** The pages there are. A page is a row here and a folder in routes/. */
 import type { IconName } from '$lib/ui/icons';
+import { downloads, isUnderWay } from '$lib/state/downloads.svelte';
 import { servers } from '$lib/state/servers.svelte';
 
 export interface Badge {
@@ -11,7 +12,7 @@ export interface Badge {
 }
 
 export interface NavRow {
-  path: '/' | '/presets' | '/servers';
+  path: '/' | '/downloads' | '/presets' | '/servers';
   label: string;
   icon: IconName;
   group: 'Overview' | 'Library' | 'Serving' | 'System';
@@ -24,6 +25,17 @@ export interface NavRow {
 
 export const nav: readonly NavRow[] = [
   { path: '/', label: 'Dashboard', icon: 'dashboard', group: 'Overview', key: 'd', tab: 'Home' },
+  {
+    path: '/downloads',
+    label: 'Downloads',
+    icon: 'download',
+    group: 'Library',
+    key: 'l',
+    badge: () => {
+      const n = downloads.all.filter(isUnderWay).length;
+      return n === 0 ? null : { text: String(n), isBad: false, label: `${n} not ended` };
+    },
+  },
   {
     path: '/servers',
     label: 'Servers',

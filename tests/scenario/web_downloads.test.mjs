@@ -1,0 +1,100 @@
+// The page of downloads in a real browser, against a local origin: ordered by
+// address, paused, gone on with, failed and tried again, and what has ended.
+import assert from 'node:assert/strict';
+import fs from 'node:fs';
+import path from 'node:path';
+import { after, before, test } from 'node:test';
+import { Browser, NARROW, WIDE } from './lib/browser.mjs';
+import { config } from './lib/downloads.mjs';
+import { Hearth, until } from './lib/hearth.mjs';
+import { Origin, bytesOf, sha256 } from './lib/origin.mjs';
+
+const MIB = 1024 * 1024;
+const SLOW = { pace: { bytes: 8 * 1024, ms: 25 } };
+let browser;
+let hearth;
+let origin;
+before(async () => {
+  browser = await Browser.start();
+  origin = await Origin.start();
+  hearth = await Hearth.start({ config: config([origin], '  max_concurrent: 1\n') });
+});
+after(async () => {
+  await browser?.stop();
+  await hearth?.stop();
+  await origin?.close();
+});
+
+const row = (page, name) => page.getByRole('listitem').filter({ hasText: name });
+
+test('ordered by address, paused, resumed and finished, in two windows', async () => {
+  const bytes = bytesOf('paused', 12 * MIB);
+  const address = origin.file('/halted.bin', bytes, SLOW);
+  const [page, other] = [await browser.open(hearth.base, { at: '/downloads' }), await browser.open(hearth.base, { at: '/downloads' })];
+  await page.getByText('Nothing was downloaded yet').waitFor();
+  await page.getByRole('button', { name: 'Add a download' }).click();
+  const what = page.getByLabel(/^Address, or/);
+  await what.fill('nowhere://x');
+  await page.getByRole('button', { name: 'Download', exact: true }).click();
+  await page.getByRole('alert').filter({ hasText: /\S/ }).waitFor();
+  page.forgetNoise(); // the refused order
+  await what.fill(address);
+  await page.getByRole('button', { name: 'Download', exact: true }).click();
+  for (const one of [page, other]) await row(one, 'halted.bin').getByText('Downloading').waitFor();
+  await page.getByRole('button', { name: /^Pause/ }).click();
+  for (const one of [page, other]) await row(one, 'halted.bin').getByText('Paused').waitFor();
+  await other.getByRole('button', { name: /^Resume/ }).click();
+  for (const one of [page, other]) await one.getByRole('row', { name: /halted\.bin.*Completed/ }).waitFor();
+  const [download] = (await hearth.api('GET', '/api/models/downloads')).data;
+  assert.equal(sha256(fs.readFileSync(download.files[0].place)), sha256(bytes));
+  for (const one of [page, other]) {
+    one.quiet();
+    await one.context().close();
+  }
+});
+
+test('a failure says why and is tried again; what waits is brought forward', async () => {
+  const page = await browser.open(hearth.base, { at: '/downloads' });
+  const bad = origin.file('/bad.gguf', bytesOf('bad', MIB));
+  assert.equal((await hearth.api('POST', '/api/models/download', { url: bad })).status, 201);
+  await row(page, 'bad.gguf').getByText('What the origin sends does not begin as a file of its kind does').waitFor();
+  await page.getByRole('button', { name: 'Retry bad.gguf' }).click();
+  await row(page, 'bad.gguf').getByText('Failed').waitFor();
+  await page.getByRole('button', { name: 'Cancel bad.gguf' }).click();
+  await page.getByRole('row', { name: /bad\.gguf.*Cancelled/ }).waitFor();
+  const big = origin.file('/big.bin', bytesOf('big', 48 * MIB), SLOW);
+  for (const [file, url] of [['big.bin', big], ['second.bin', origin.file('/second.bin', bytesOf('second', MIB))],
+                             ['third.bin', origin.file('/third.bin', bytesOf('third', MIB))]])
+    assert.equal((await hearth.api('POST', '/api/models/download', { url, filename: file })).status, 201);
+  await row(page, 'third.bin').getByText('Queued').waitFor();
+  await page.getByRole('button', { name: 'Bring third.bin forward' }).click();
+  await until('the third as the first', async () =>
+    (await page.getByRole('listitem').allInnerTexts()).findIndex((text) => text.includes('third.bin')) === 0);
+  await page.getByRole('button', { name: 'Cancel big.bin' }).click();
+  for (const name of ['second.bin', 'third.bin']) await page.getByRole('row', { name: new RegExp(`${name}.*Completed`) }).waitFor();
+  await page.getByRole('row', { name: /big\.bin.*Cancelled/ }).waitFor();
+  await page.getByLabel('Filter the history').fill('second');
+  assert.equal(await page.getByRole('row').count(), 2); // the head, and it
+  await page.getByLabel('Filter the history').fill('none of them');
+  await page.getByText('Nothing matches').waitFor();
+  await page.getByRole('button', { name: 'Clear filter' }).click();
+  page.quiet();
+  await page.context().close();
+});
+
+test('the page is accessible and narrow enough, in both themes', async () => {
+  const slow = origin.file('/slow.bin', bytesOf('slow', 64 * MIB), SLOW);
+  const { data } = await hearth.api('POST', '/api/models/download', { url: slow, filename: 'slow.bin' });
+  for (const theme of ['light', 'dark'])
+    for (const [name, size] of Object.entries({ wide: WIDE, narrow: NARROW })) {
+      const page = await browser.open(hearth.base, { at: '/downloads', theme, size });
+      await row(page, 'slow.bin').getByText('Downloading').waitFor();
+      await page.accessible(`${theme} ${name}`);
+      await page.fitsWidth(`${theme} ${name}`);
+      await page.shot(`downloads-${theme}-${name}`);
+      page.quiet();
+      await page.context().close();
+    }
+  await hearth.api('DELETE', `/api/models/download/${data.task_id}`);
+  assert.ok(!fs.existsSync(path.join(hearth.models, 'slow.bin')));
+});
