@@ -1,6 +1,5 @@
-// The dashboard in Debian's Chromium: what its first page loads, how long that
-// takes over a simulated 3G line, and how smoothly a table of many models
-// scrolls. Prints Markdown. Arguments: address, rounds.
+// The dashboard in Debian's Chromium: what its first page loads, and how long that
+// takes over a simulated 3G line. Prints Markdown. Arguments: address, rounds.
 import fs from 'node:fs';
 import { createRequire } from 'node:module';
 
@@ -10,7 +9,6 @@ const [base, rounds] = [process.argv[2], Number(process.argv[3])];
 const program = ['/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome'].find((file) => fs.existsSync(file));
 const browser = await chromium.launch({ executablePath: program, args: ['--no-sandbox', '--disable-dev-shm-usage', '--disable-gpu'] });
 const median = (values) => values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)];
-const at = (values, share) => values.toSorted((a, b) => a - b)[Math.min(values.length - 1, Math.floor(values.length * share))];
 
 // What "Fast 3G" is in Chromium's own tools.
 const LINE = { offline: false, latency: 562.5, downloadThroughput: 1.44e6 / 8, uploadThroughput: 675e3 / 8 };
@@ -43,27 +41,4 @@ for (const [name, isSlow] of [['as fast as it goes', false], ['simulated 3G (1.4
   console.log(`| ${name} | ${of('bytes', 1024)} | ${of('loaded', 1000)} | ${of('live', 1000)} |`);
 }
 
-// Scrolls by a wheel turn each frame for three seconds.
-const page = await (await browser.newContext({ viewport: { width: 1280, height: 800 } })).newPage();
-await page.goto(`${base}/models`);
-await page.getByText(/^Live · Hearth/).first().waitFor();
-await page.getByRole('row').nth(5).waitFor();
-const frames = await page.evaluate(() => new Promise((resolve) => {
-  const scroller = [...document.querySelectorAll('*')].filter((node) => node.scrollHeight > node.clientHeight + 1000 &&
-    /auto|scroll/.test(getComputedStyle(node).overflowY)).at(-1) ?? document.scrollingElement;
-  const times = [];
-  let last = performance.now();
-  const begun = last;
-  const step = (now) => {
-    times.push(now - last);
-    last = now;
-    scroller.scrollTop += 120;
-    if (now - begun < 3000) requestAnimationFrame(step);
-    else resolve({ times: times.slice(1), top: scroller.scrollTop, height: scroller.scrollHeight });
-  };
-  requestAnimationFrame(step);
-}));
-const late = frames.times.filter((ms) => ms > 1000 / 60 * 1.5).length;
-console.log(`\n| scrolling the table of models | frames in 3 s | ms for each, p50 | p99 | late frames | scrolled to |\n|---|--:|--:|--:|--:|--:|`);
-console.log(`| ${frames.height} px high | ${frames.times.length} | ${at(frames.times, 0.5).toFixed(1)} | ${at(frames.times, 0.99).toFixed(1)} | ${late} | ${frames.top} px |`);
 await browser.close();

@@ -12,7 +12,7 @@ export interface Badge {
 }
 
 export interface NavRow {
-  path: '/' | '/downloads' | '/presets' | '/servers';
+  path: '/' | '/downloads' | '/logs' | '/presets' | '/servers';
   label: string;
   icon: IconName;
   group: 'Overview' | 'Library' | 'Serving' | 'System';
@@ -25,6 +25,7 @@ export interface NavRow {
 
 export const nav: readonly NavRow[] = [
   { path: '/', label: 'Dashboard', icon: 'dashboard', group: 'Overview', key: 'd', tab: 'Home' },
+  { path: '/logs', label: 'Logs', icon: 'logs', group: 'Overview', key: 'o' },
   {
     path: '/downloads',
     label: 'Downloads',

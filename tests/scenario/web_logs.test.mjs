@@ -1,0 +1,68 @@
+// The page of Hearth's own log in a real browser: what is there, what comes,
+// narrowed by level, source and words, and exported.
+import assert from 'node:assert/strict';
+import fs from 'node:fs';
+import { after, before, test } from 'node:test';
+import { Browser, NARROW, WIDE } from './lib/browser.mjs';
+import { Hearth } from './lib/hearth.mjs';
+
+const FAKE = process.env.HEARTH_FAKE_ENGINE;
+let browser;
+let hearth;
+before(async () => {
+  browser = await Browser.start();
+  hearth = await Hearth.start({ models: { tiny: { say: 'Hello' } } });
+  const profile = { name: 'breaker', engine: 'command', restart_policy: 'never',
+                    command: [FAKE, '--port', '${port}', '--exit-at-start', '9'] };
+  assert.equal((await hearth.api('POST', '/api/profiles', profile)).status, 201);
+});
+after(async () => {
+  await browser?.stop();
+  await hearth?.stop();
+});
+
+test('what happens comes by itself, and can be narrowed and exported', async () => {
+  const page = await browser.open(hearth.base, { at: '/logs' });
+  const rows = page.getByRole('log', { name: 'Log of Hearth' }).locator('.line');
+  await page.getByText('Nothing was logged yet').waitFor();
+  await hearth.api('POST', '/api/servers/breaker/start?wait=1');
+  const failure = rows.filter({ hasText: 'breaker' }).filter({ hasText: /warn|error/ }).first();
+  await failure.waitFor();
+
+  await page.keyboard.press('/');
+  await page.keyboard.type('BREAKER');
+  await page.locator('mark').first().waitFor();
+  for (const text of await rows.allInnerTexts()) assert.match(text, /breaker/i);
+  await page.getByLabel('Search the messages').fill('');
+  await page.getByLabel('Least level').selectOption('error');
+  const grave = (await hearth.api('GET', '/api/logs?level=error')).data.entries.length;
+  if (grave === 0) await page.getByText('Nothing matches').waitFor();
+  else await page.waitForFunction((n) => document.querySelectorAll('.line').length === n, grave);
+  await page.getByLabel('Least level').selectOption('debug');
+  const source = await failure.locator('.source').innerText();
+  await page.getByLabel('Source').selectOption(source);
+  await page.waitForFunction((name) => [...document.querySelectorAll('.line .source')].every((node) => node.textContent === name), source);
+
+  await page.getByLabel('Search the messages').fill('no such words at all');
+  await page.getByText('Nothing matches').waitFor();
+  await page.getByRole('button', { name: 'Clear filter' }).click();
+  await failure.waitFor();
+  const [download] = await Promise.all([page.waitForEvent('download'), page.getByRole('link', { name: 'Export JSON' }).click()]);
+  const { entries } = JSON.parse(fs.readFileSync(await download.path(), 'utf8'));
+  assert.ok(entries.some(({ message }) => message.includes('breaker')));
+  page.quiet();
+  await page.context().close();
+});
+
+test('the page is accessible and narrow enough, in both themes', async () => {
+  for (const theme of ['light', 'dark'])
+    for (const [name, size] of Object.entries({ wide: WIDE, narrow: NARROW })) {
+      const page = await browser.open(hearth.base, { at: '/logs', theme, size });
+      await page.getByRole('log').locator('.line').first().waitFor();
+      await page.accessible(`${theme} ${name}`);
+      await page.fitsWidth(`${theme} ${name}`);
+      await page.shot(`logs-${theme}-${name}`);
+      page.quiet();
+      await page.context().close();
+    }
+});
