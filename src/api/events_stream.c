@@ -175,6 +175,7 @@ static void
 on_drain(struct call *call)
 {
     struct watcher *watcher = call->state;
+    watcher->sse.picture_bytes = 0;
     if (watcher->n_dropped == 0 || watcher->is_ended)
         return;
     char data[64];
@@ -226,6 +227,7 @@ send_snapshot(struct watcher *watcher)
     json_object_end(&w);
     char id[EVENT_ID_BYTES];
     event_ring_write_id(&api->ring, api->options.events->next_seq - 1, id);
+    watcher->sse.picture_bytes = data.n;
     if (!strbuf_failed(&data))
         sse_event(&watcher->sse, id, "snapshot", strbuf_view(&data));
     else

@@ -82,7 +82,8 @@ bool
 sse_is_hopeless(const struct sse *sse)
 {
     return sse->call->exchange != NULL &&
-           http_pending(sse->call->exchange) > LIMIT_SSE_READER_BYTES;
+           http_pending(sse->call->exchange) >
+               LIMIT_SSE_READER_BYTES + sse->picture_bytes;
 }
 
 void

@@ -14,6 +14,9 @@
 struct sse {
     struct call *call;
     struct timer heartbeat;
+    /* What the owner sent at once, as it had to, and the client has not taken
+     * yet: on top of the reader's bound. Back to 0 in on_drain. */
+    size_t picture_bytes;
 };
 
 /* False when the stream has ended before it began (HEAD, client gone). */

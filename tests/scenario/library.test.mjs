@@ -6,6 +6,7 @@ import { execFileSync } from 'node:child_process';
 import crypto from 'node:crypto';
 import { once } from 'node:events';
 import fs from 'node:fs';
+import http from 'node:http';
 import os from 'node:os';
 import path from 'node:path';
 import { after, test } from 'node:test';
@@ -529,6 +530,28 @@ test('a scan is followed over a WebSocket to its end', async () => {
     assert.equal(answer.statusCode, 404, id);
     answer.destroy();
   }
+});
+
+test('a reader that has not taken a large picture yet still hears what happens', async () => {
+  const hearth = await start({ models: { a: { say: 'ash adder' } } });
+  for (let i = 0; i < 12000; i++) fs.writeFileSync(path.join(hearth.models, `model-with-a-long-name-${i}.gguf`), `bad ${i}`);
+  await scan(hearth);
+  const { id } = (await list(hearth, '?q=ash&limit=1'))[0] ?? (await show(hearth, 'a'));
+  const res = await new Promise((resolve, reject) => {
+    http.get(`${hearth.base}/api/events?types=model.changed`, resolve).on('error', reject);
+  });
+  res.pause();
+  for (let i = 0; i < 5; i++)
+    assert.equal((await hearth.api('PUT', `/api/models/${id}`, { is_favourite: i % 2 === 0 })).status, 200);
+  let text = '';
+  for await (const piece of res.setEncoding('utf8')) {
+    text += piece;
+    assert.ok(!text.includes('\nevent: end'), text.slice(-300));
+    if (text.split('\nevent: model.changed').length > 5) break;
+  }
+  const [picture] = /data: (.*)\n/.exec(text).slice(1);
+  assert.ok(picture.length > 8e6, `${picture.length}`);
+  assert.equal(JSON.parse(picture).models.length, 12001);
 });
 
 test('what changes in a folder is seen without asking', async () => {

@@ -228,9 +228,26 @@ each_command_has_its_request(void **state)
         { "models dups", OK_JSON("[]"), "GET /api/models/duplicates ", "",
           "No file is here twice.\n" },
         { "models dups",
-          OK_JSON("[{\"sha256\":\"ab\",\"models\":[{\"path\":\"/m/a\"},"
-                  "{\"path\":\"/m/b\"}]}]"),
-          "GET /api/models/duplicates ", "", "ab\n  /m/a\n  /m/b\n" },
+          OK_JSON("[{\"name\":\"a\",\"sha256\":\"ab\",\"locations\":["
+                  "{\"path\":\"/m/a\"},{\"path\":\"/m/b\"}]}]"),
+          "GET /api/models/duplicates ", "",
+          "a (sha256 ab)\n  /m/a\n  /m/b\n" },
+        { "models show m",
+          OK_JSON("{\"id\":\"x\",\"locations\":[{\"path\":\"/m/a\"},"
+                  "{\"path\":\"/m/b\"}]}"),
+          "GET /api/models/m ", "",
+          "id                 x\nalso_at            /m/b\n" },
+        { "models rm m --at /m/b",
+          OK_JSON("{\"files\":[\"/m/b\"],\"size_bytes\":1024}"),
+          "DELETE /api/models/m?location=%2Fm%2Fb ", "",
+          "/m/b\ndeleted: 1 file, 1.0 KiB\n" },
+        { "models rm m --all --dry-run",
+          OK_JSON("{\"files\":[\"/m/b\"],\"size_bytes\":1024}"),
+          "DELETE /api/models/m?dry_run=true&location=all ", "",
+          "/m/b\nwould be deleted: 1 file, 1.0 KiB\n" },
+        { "models mv m archive --at /m/b", OK_JSON("{\"new_path\":\"/a/b\"}"),
+          "POST /api/models/m/move ",
+          "{\"category\":\"archive\",\"location\":\"/m/b\"}", "/a/b\n" },
         { "downloads list",
           OK_JSON("[{\"task_id\":\"t\",\"model_id\":\"a/b\",\"status\":"
                   "\"downloading\",\"progress\":40,\"total_bytes\":1024,"
