@@ -94,7 +94,7 @@ test('SIGHUP names the keys that wait for a restart', async () => {
   const file = path.join(hearth.dir, 'hearth.yaml');
   fs.appendFileSync(file, 'port_start: 12000\nrate_limit_per_s: 900\nmodels_max: 3\n');
   process.kill(hearth.pid, 'SIGHUP');
-  await until('the reload', () => /reloaded/.test(hearth.output()));
+  await until('the keys that wait', () => /only after a restart: .*\n/.test(hearth.output()));
   assert.match(hearth.output(), /only after a restart: port_start, rate_limit_per_s\n/);
 });
 
