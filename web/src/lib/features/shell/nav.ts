@@ -1,6 +1,8 @@
 /** The pages there are. A page is a row here and a folder in routes/. */
 import type { IconName } from '$lib/ui/icons';
+import { count } from '$lib/ui/numbers';
 import { downloads, isUnderWay } from '$lib/state/downloads.svelte';
+import { models } from '$lib/state/models.svelte';
 import { servers } from '$lib/state/servers.svelte';
 
 export interface Badge {
@@ -12,7 +14,7 @@ export interface Badge {
 }
 
 export interface NavRow {
-  path: '/' | '/downloads' | '/logs' | '/presets' | '/servers';
+  path: '/' | '/downloads' | '/logs' | '/models' | '/presets' | '/servers';
   label: string;
   icon: IconName;
   group: 'Overview' | 'Library' | 'Serving' | 'System';
@@ -26,6 +28,18 @@ export interface NavRow {
 export const nav: readonly NavRow[] = [
   { path: '/', label: 'Dashboard', icon: 'dashboard', group: 'Overview', key: 'd', tab: 'Home' },
   { path: '/logs', label: 'Logs', icon: 'logs', group: 'Overview', key: 'o' },
+  {
+    path: '/models',
+    label: 'Models',
+    icon: 'models',
+    group: 'Library',
+    key: 'm',
+    tab: 'Models',
+    badge: () =>
+      models.size === 0
+        ? null
+        : { text: count(models.size), isBad: false, label: `${models.size} in the library` },
+  },
   {
     path: '/downloads',
     label: 'Downloads',

@@ -1,0 +1,76 @@
+/** A model's kinds and numbers as words. */
+import type { Model } from '$lib/api/schema';
+import { UNKNOWN } from '$lib/ui/numbers';
+
+export type Family = 'language' | 'image' | 'audio' | 'other';
+
+const kinds: Record<Model['kind'], { word: string; family: Family }> = {
+  llm: { word: 'Language', family: 'language' },
+  embedding: { word: 'Embedding', family: 'language' },
+  vision: { word: 'Vision', family: 'language' },
+  audio: { word: 'Audio', family: 'audio' },
+  checkpoint: { word: 'Checkpoint', family: 'image' },
+  lora: { word: 'LoRA', family: 'image' },
+  vae: { word: 'VAE', family: 'image' },
+  'text-encoder': { word: 'Text encoder', family: 'image' },
+  controlnet: { word: 'ControlNet', family: 'image' },
+  upscaler: { word: 'Upscaler', family: 'image' },
+  'embedding-sd': { word: 'Image embedding', family: 'image' },
+  unknown: { word: 'Unknown kind', family: 'other' },
+};
+
+export const families: readonly { value: Family; label: string }[] = [
+  { value: 'language', label: 'Language' },
+  { value: 'image', label: 'Image' },
+  { value: 'audio', label: 'Audio' },
+  { value: 'other', label: 'Other' },
+];
+
+export const familyOf = (kind: Model['kind']): Family => kinds[kind].family;
+export const kindWord = (kind: Model['kind']): string => kinds[kind].word;
+export const isImage = (kind: string): boolean =>
+  kind === 'image' || (kind in kinds && familyOf(kind as Model['kind']) === 'image');
+
+/** "30.5 B", "137 M": parameters; 0 is not known. */
+export function parameters(n: number): string {
+  if (n <= 0) return UNKNOWN;
+  for (const [size, unit] of [
+    [1e12, 'T'],
+    [1e9, 'B'],
+    [1e6, 'M'],
+    [1e3, 'K'],
+  ] as const)
+    if (n >= size) return `${(n / size).toFixed(n / size < 100 ? 1 : 0)} ${unit}`;
+  return String(n);
+}
+
+/** "128 K" of 131072 tokens; 0 is not known. */
+export function tokens(n: number): string {
+  if (n <= 0) return UNKNOWN;
+  if (n < 1024) return String(n);
+  if (n < 1024 * 1024) return `${+(n / 1024).toFixed(1)} K`;
+  return `${+(n / 1024 / 1024).toFixed(1)} M`;
+}
+
+/** "12 Nov 2026": a day, as lists have it. */
+export function day(ms: number): string {
+  if (ms <= 0) return UNKNOWN;
+  return new Date(ms).toLocaleDateString(undefined, {
+    day: 'numeric',
+    month: 'short',
+    year: 'numeric',
+  });
+}
+
+/** Text of a text with tags, from outside: nothing of it is run or loaded. */
+export const plain = (html: string): string =>
+  (new DOMParser().parseFromString(html, 'text/html').body.textContent ?? '').trim();
+
+export const archive = (category: Model['category']): Model['category'] =>
+  category === 'archive' ? 'active' : 'archive';
+export const moveWord = (to: Model['category']): string =>
+  to === 'archive' ? 'Move to archive' : 'Move to active';
+
+/** Whether a server of ours can be asked to load it: image models are for other programs. */
+export const canServe = (model: Model): boolean =>
+  model.error === '' && model.format !== 'pickle' && familyOf(model.kind) !== 'image';
