@@ -85,7 +85,7 @@ extern const struct schema schema_log_files, schema_log_file, schema_removed;
 extern const struct schema schema_engine_log;
 extern const struct schema schema_activity, schema_activity_page;
 extern const struct schema schema_active, schema_active_request;
-extern const struct schema schema_capture;
+extern const struct schema schema_capture, schema_captured_body;
 extern const struct schema schema_keys, schema_key, schema_new_key;
 extern const struct schema schema_key_input;
 extern const struct schema schema_session, schema_session_input, schema_link;

@@ -78,12 +78,12 @@ static const struct schema_field body_fields[] = {
     { "n_bytes", &schema_int, 0, "All that went past." },
     { "is_cut", &schema_bool, 0, "The text is only its beginning." },
 };
-static const struct schema schema_body = { "CapturedBody", SCHEMA_OBJECT,
-                                           FIELDS(body_fields) };
+const struct schema schema_captured_body = { "CapturedBody", SCHEMA_OBJECT,
+                                             FIELDS(body_fields) };
 static const struct schema_field capture_fields[] = {
     { "id", &schema_int, 0, NULL },
-    { "request", &schema_body, 0, NULL },
-    { "answer", &schema_body, 0, NULL },
+    { "request", &schema_captured_body, 0, NULL },
+    { "answer", &schema_captured_body, 0, NULL },
 };
 const struct schema schema_capture = { "Capture", SCHEMA_OBJECT,
                                        FIELDS(capture_fields) };

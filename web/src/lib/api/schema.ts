@@ -917,3 +917,11 @@ export type Capture = {
   request: CapturedBody;
   answer: CapturedBody;
 };
+
+export type CapturedBody = {
+  content_type: string | null;
+  /** null: it is no text. */
+  text: string | null;
+  n_bytes: number;
+  is_cut: boolean;
+};
