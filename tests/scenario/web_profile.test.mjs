@@ -44,7 +44,7 @@ test('a server is made: detected, weighed, refused, put right, saved, started', 
   const { port } = await ask('GET', '/api/profiles/next-port');
   await until('the next free port', async () => await page.getByLabel('Port', { exact: true }).inputValue() === String(port));
   await model.click();
-  await page.getByRole('option').nth(1).waitFor();
+  await page.getByRole('listbox', { name: 'Models' }).getByRole('option').nth(1).waitFor();
   await model.fill('tin');
   await page.getByRole('option', { name: /tiny/ }).click();
   assert.equal(await model.inputValue(), path.join(hearth.models, 'tiny.gguf'));
