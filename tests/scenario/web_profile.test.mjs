@@ -3,10 +3,12 @@
 // it is saved, started, changed in one window and seen in another.
 import assert from 'node:assert/strict';
 import fs from 'node:fs';
+import os from 'node:os';
 import path from 'node:path';
 import { after, before, test } from 'node:test';
 import { Browser, NARROW, WIDE } from './lib/browser.mjs';
 import { Hearth, until } from './lib/hearth.mjs';
+import { Hub } from './lib/hub.mjs';
 
 const FAKE = process.env.HEARTH_FAKE_ENGINE;
 const LLAMA = process.env.HEARTH_LLAMA_SERVER;
@@ -40,7 +42,7 @@ test('a server is made: detected, weighed, refused, put right, saved, started', 
   await page.getByRole('link', { name: 'New server' }).click();
   await title(page, 'New server');
   const name = page.getByLabel('Name', { exact: true });
-  const model = page.getByRole('combobox', { name: 'Model' });
+  const model = page.getByRole('combobox', { name: 'Model', exact: true });
   const { port } = await ask('GET', '/api/profiles/next-port');
   await until('the next free port', async () => await page.getByLabel('Port', { exact: true }).inputValue() === String(port));
   await model.click();
@@ -107,7 +109,7 @@ test('what is saved in one window is seen in the other; the same field twice is 
   if (LLAMA) {
     await hearth.untilState('coder', 'ready');
     await page.getByText('coder runs with what was saved before').waitFor();
-    await button(other, 'Restart coder').click();
+    await button(other, 'Restart it').click();
     await page.getByText('coder runs with what was saved before').waitFor({ state: 'detached' });
     await hearth.untilState('coder', 'ready');
   }
@@ -170,7 +172,7 @@ test('by the keyboard alone: palette, model, option found by its flag, saved', a
   await page.getByLabel('Name', { exact: true }).focus();
   await type('Tab');
   if (await page.getByLabel('Engine', { exact: true }).isEnabled()) await type('Tab');
-  const model = page.getByRole('combobox', { name: 'Model' });
+  const model = page.getByRole('combobox', { name: 'Model', exact: true });
   assert.ok(await model.evaluate((field) => field === document.activeElement));
   await page.keyboard.type('other');
   await page.getByRole('option', { name: /other/ }).waitFor();
@@ -203,7 +205,7 @@ test('a model of the library gets a profile of its own; ?model= begins with one'
   await ask('DELETE', '/api/profiles/other');
   const { id } = (await ask('GET', '/api/models')).find((model) => model.name === 'other');
   const page = await open(`/servers/new?model=${id}`);
-  await until('the model', async () => await page.getByRole('combobox', { name: 'Model' }).inputValue() === path.join(hearth.models, 'other.gguf'));
+  await until('the model', async () => await page.getByRole('combobox', { name: 'Model', exact: true }).inputValue() === path.join(hearth.models, 'other.gguf'));
   await page.goto(`${hearth.base}/servers/${id}/edit`);
   await title(page, 'Edit other');
   assert.ok(await page.getByLabel('Name', { exact: true }).isDisabled());
@@ -223,7 +225,7 @@ test('a model of the library gets a profile of its own; ?model= begins with one'
   await button(page, 'Make the copy').click();
   await title(page, 'Edit copy');
   await button(page, 'Delete copy').click();
-  await page.getByRole('dialog').getByRole('button', { name: 'Delete copy' }).click();
+  await page.getByRole('dialog').getByRole('button', { name: 'Delete it' }).click();
   await title(page, 'Servers');
   assert.equal(await profile('copy'), undefined);
   await page.goto(`${hearth.base}/servers/copy/edit`);
@@ -254,19 +256,81 @@ test('a command of one\'s own needs to be signed in for; then it is made and sta
   await close(page);
 });
 
+test('detection fills what was not touched, and says why the engine cannot run it', async () => {
+  const hub = await Hub.open();
+  const own = await Hearth.start({ env: hub.env });
+  try {
+    const { data } = await own.api('POST', '/api/session/link');
+    const page = await browser.open(own.base, { at: new URL(data.url).pathname + new URL(data.url).search });
+    await page.getByText(/^Live · Hearth/).first().waitFor();
+    await page.goto(`${own.base}/servers/new?show=all`);
+    await page.getByLabel('Engine', { exact: true }).selectOption('mlx-openai-server');
+    const parser = (name) => page.getByLabel(`${name} parser`, { exact: true });
+    await parser('Reasoning').selectOption('glm4_moe');
+    const model = page.getByRole('combobox', { name: 'Model', exact: true });
+    await model.fill('some-org/Qwen3-8B-4bit');
+    await page.getByRole('option', { name: /as it is/ }).click();
+    await page.getByText('Detected: qwen3.').waitFor();
+    await until('the parser', async () => await parser('Tool call').inputValue() === 'qwen3');
+    assert.equal(await parser('Reasoning').inputValue(), 'glm4_moe');
+    // The next model's are others; a field that is touched stays as it is.
+    await parser('Tool call').selectOption('hermes');
+    await model.fill('some-org/MiniMax-M2.1-3bit');
+    await model.press('Enter');
+    await page.getByText('Detected: minimax.').waitFor();
+    assert.deepEqual([await parser('Tool call').inputValue(), await parser('Reasoning').inputValue()], ['hermes', 'glm4_moe']);
+    await page.getByText(/mlx-openai-server is not installed/).first().waitFor();
+    await close(page);
+  } finally {
+    await own.stop();
+    await hub.close();
+  }
+});
+
+test('a flag that the installed engine lacks: its row is off, names the engine, and can be taken away', { skip: !LLAMA }, async () => {
+  const dir = fs.mkdtempSync(path.join(os.tmpdir(), 'hearth-flag-'));
+  const engine = path.join(dir, 'llama-server');
+  fs.writeFileSync(engine, `#!/bin/sh
+if [ "$1" = --help ]; then ${LLAMA} --help 2>&1 | sed /--swa-full/d; exit; fi
+exec ${LLAMA} "$@"
+`, { mode: 0o755 });
+  const own = await Hearth.start({ models: { tiny: { say: 'Hello' } },
+    config: `engines: {llama-server: {path: ${JSON.stringify(engine)}}}\n` });
+  try {
+    const { data } = await own.api('POST', '/api/profiles', { name: 'odd', model_path: 'tiny', options: { swa_full: true }, restart_policy: 'never' });
+    const page = await browser.open(own.base, { at: `/servers/${data.id}/edit?show=changed` });
+    await button(page, 'Start').click();
+    await title(page, 'Servers');
+    await page.getByRole('article').getByText('Failed').waitFor();
+    await page.getByRole('link', { name: 'Edit odd' }).click();
+    await page.getByText(/The installed llama-server .* has no --swa-full/).first().waitFor();
+    assert.ok(await page.getByRole('switch', { name: 'Sliding window full' }).isDisabled());
+    await page.accessible('a flag that is lacking');
+    await page.shot('profile-lacking');
+    await page.getByRole('button', { name: 'Back to the default of Sliding window full' }).click();
+    await button(page, 'Save and start').click();
+    await title(page, 'Servers');
+    await page.getByRole('article').getByText('Ready').waitFor();
+    await close(page);
+  } finally {
+    await own.stop();
+    fs.rmSync(dir, { recursive: true });
+  }
+});
+
 test('the page is accessible and narrow enough, in both themes', async () => {
   const { id } = await profile('coder');
-  fs.mkdirSync(path.join(hearth.dir, 'shots'), { recursive: true });
+  const long = await ask('POST', '/api/profiles', { name: `${'a-rather-long-name-'.repeat(5)}end`, model_path: 'tiny' });
   for (const theme of ['light', 'dark'])
     for (const [size, at] of [[WIDE, `/servers/${id}/edit?show=all`], [NARROW, `/servers/${id}/edit`],
-      [{ width: 1440, height: 900 }, `/servers/${id}/edit`], [{ width: 768, height: 900 }, '/servers/new'],
+      [NARROW, `/servers/${long.id}/edit`], [{ width: 1440, height: 900 }, `/servers/${id}/edit`], [{ width: 768, height: 900 }, '/servers/new'],
       [{ width: 1024, height: 800 }, '/servers/new'], [{ width: 1180, height: 800 }, '/servers/new']]) {
       const page = await open(at, { theme, size });
       await page.getByLabel('Context size', { exact: true }).waitFor();
-      if (at.includes('edit')) await page.getByText('512 tokens').or(page.getByText('256 tokens')).waitFor();
-      const what = `${theme}-${size.width}`;
+      if (at.includes('edit')) await page.getByText(/tokens, \d slots/).waitFor();
+      const what = `${theme}-${size.width}${at.includes(long.id) ? '-long' : ''}`;
       await page.shot(`profile-${what}`);
-      if (size !== NARROW || theme === 'light') await page.accessible(what);
+      await page.accessible(what);
       await page.fitsWidth(what);
       await close(page);
     }
