@@ -307,7 +307,7 @@ exec ${LLAMA} "$@"
     assert.ok(await page.getByRole('switch', { name: 'Sliding window full' }).isDisabled());
     await page.accessible('a flag that is lacking');
     await page.shot('profile-lacking');
-    await page.getByRole('button', { name: 'Back to the default of Sliding window full' }).click();
+    await button(page, 'Take Sliding window full away').click();
     await button(page, 'Save and start').click();
     await title(page, 'Servers');
     await page.getByRole('article').getByText('Ready').waitFor();

@@ -159,4 +159,9 @@ describe('the other controls', () => {
     render(OptionRow, { ...base, type: 'text', isSecret: true, value: 'k', onchange: vi.fn() });
     expect(screen.getByLabelText('Context size').getAttribute('type')).toBe('password');
   });
+  test('a secret that is stored is replaced, not added to', () => {
+    render(OptionRow, { ...base, type: 'text', isSecret: true, value: '***', onchange: vi.fn() });
+    const input = screen.getByLabelText<HTMLInputElement>('Context size');
+    expect([input.value, input.placeholder]).toEqual(['', 'stored, not shown']);
+  });
 });

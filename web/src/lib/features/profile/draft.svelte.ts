@@ -52,7 +52,7 @@ export class Draft {
   }
 
   get(field: string): unknown {
-    if (this.#edits.has(field)) return this.#edits.get(field) ?? null;
+    if (this.#isMine(field)) return this.#edits.get(field) ?? null;
     return this.#base()[field] ?? this.#detected.get(field) ?? null;
   }
   text(field: string): string {
@@ -70,8 +70,11 @@ export class Draft {
     this.#edits.set(field, value);
     this.#refused.delete(field);
   }
-  isTouched(field: string): boolean {
-    return this.#edits.has(field);
+  /** The user's value counts; not where it was put back to what was stored. */
+  #isMine(field: string): boolean {
+    if (!this.#edits.has(field)) return false;
+    const isBack = same(this.#edits.get(field), this.#seen.get(field));
+    return !isBack || (this.#base()[field] ?? null) === null;
   }
 
   /** What fits the model; replaces what was detected before. */
@@ -94,7 +97,9 @@ export class Draft {
   /** Fields that saving would change. */
   get changed(): readonly string[] {
     const base = this.#base();
-    return [...this.#edits.keys()].filter((field) => !same(this.#edits.get(field), base[field]));
+    return [...this.#edits.keys()].filter(
+      (field) => this.#isMine(field) && !same(this.#edits.get(field), base[field]),
+    );
   }
   get isDirty(): boolean {
     return this.changed.length > 0;

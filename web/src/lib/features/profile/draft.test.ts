@@ -82,6 +82,17 @@ describe('others save meanwhile', () => {
     draft.takeTheirs();
     expect([draft.get('port'), draft.conflicts, draft.isDirty]).toEqual([3, [], false]);
   });
+  test('what was put back follows again', () => {
+    let base = stored;
+    const draft = new Draft(() => base);
+    draft.set('port', 1);
+    draft.set('port', 8412);
+    draft.set('options.seed', 1);
+    draft.set('options.seed', null);
+    base = { ...stored, port: 2, 'options.seed': 7 };
+    expect([draft.get('port'), draft.get('options.seed')]).toEqual([2, 7]);
+    expect([draft.conflicts, draft.isDirty]).toEqual([[], false]);
+  });
   test('the same value is no conflict', () => {
     let base = stored;
     const draft = new Draft(() => base);

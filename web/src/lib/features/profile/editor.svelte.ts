@@ -143,6 +143,13 @@ export class Editor {
     }
     return row.type === 'number' ? (checkNumber(value, row) ?? undefined) : undefined;
   };
+  /** The option that the installed engine refused at the last start, while it is set. */
+  readonly lacking = $derived.by(() => {
+    const error = this.server?.error;
+    const field = error?.field ?? '';
+    if (error?.code !== 'unknown_option' || this.draft.get(field) === null) return null;
+    return { field, message: error.message };
+  });
   /** What the engine does not have, by its manifest, or as its last start found. */
   unsupported = (row: Row): string | undefined => {
     if (row.group === 'other')

@@ -164,7 +164,7 @@ export const own: readonly Row[] = [
   {
     field: 'env',
     name: 'Environment',
-    help: 'Variables added for the engine, each as NAME=value.',
+    help: 'Variables added for the engine, each as NAME=value; *** keeps what is stored.',
     type: 'list',
     item: 'variable',
     executes: true,
