@@ -1,10 +1,12 @@
 import { cleanup, fireEvent, render, screen, waitFor } from '@testing-library/svelte';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import { Problem } from '$lib/api/problem';
 import type { Engine, Model, Profile } from '$lib/api/schema';
 import { engines } from '$lib/state/engines.svelte';
 import { live } from '$lib/state/live.svelte';
 import { models } from '$lib/state/models.svelte';
 import { profiles } from '$lib/state/profiles.svelte';
+import { session } from '$lib/state/session.svelte';
 import { servers } from '$lib/state/servers.svelte';
 import { server } from '$tests/server';
 import EditorOf from './EditorOf.test.svelte';
@@ -234,6 +236,39 @@ describe('a stored server', () => {
     expect(field('Name').disabled && field('Context size').disabled).toBe(true);
     expect(editor.cannotSave).toMatch(/Declared in the configuration file/);
     expect(screen.getByRole('button', { name: 'Duplicate it' })).toBeTruthy();
+  });
+
+  test('with a key that only reads, it is only shown, and says which key is needed', () => {
+    vi.spyOn(session, 'who', 'get').mockReturnValue({
+      who: 'key',
+      scope: 'read',
+      may_execute: false,
+    });
+    const editor = show(profile());
+    expect(field('Context size').disabled).toBe(true);
+    expect(why('Context size')).toMatch(/sign in with an admin key/);
+    expect(editor.cannotSave).toMatch(/scope read changes nothing/);
+  });
+
+  test('while the server is away, saving waits', async () => {
+    vi.spyOn(live, 'isOnline', 'get').mockReturnValue(false);
+    const editor = show(profile());
+    await fireEvent.input(field('Context size'), { target: { value: '512' } });
+    expect([editor.cannotSave, editor.cannotStart]).toEqual([
+      'The server is away',
+      'The server is away',
+    ]);
+  });
+
+  test('without the engines, the rest can be changed and they are asked for again', async () => {
+    vi.spyOn(engines, 'isLoaded', 'get').mockReturnValue(false);
+    vi.spyOn(engines, 'problem', 'get').mockReturnValue(new Problem('internal', 'It broke.'));
+    const load = vi.spyOn(engines, 'load').mockResolvedValue();
+    show(profile());
+    expect(screen.getByText('The options cannot be listed')).toBeTruthy();
+    await fireEvent.click(screen.getByRole('button', { name: 'Try again' }));
+    expect(load).toHaveBeenCalledOnce();
+    expect(field('Name').disabled).toBe(false);
   });
 
   test('of the library, it becomes a profile of its own; name and model stay', async () => {

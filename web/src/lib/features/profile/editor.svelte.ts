@@ -43,13 +43,15 @@ export class Editor {
   constructor(profile: () => Profile | null, modelId: string | null = null) {
     this.#profile = profile;
     this.#modelId = modelId;
-    this.draft = new Draft(() => {
-      const stored = profile();
-      return stored ? flatten({ ...stored }) : {};
-    });
+    this.draft = new Draft(() => this.#stored);
   }
 
   // ---- what there is ----
+
+  readonly #stored = $derived.by((): Fields => {
+    const profile = this.#profile();
+    return profile ? flatten({ ...profile }) : {};
+  });
 
   get profile(): Profile | null {
     return this.#profile();
