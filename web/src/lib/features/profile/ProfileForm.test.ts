@@ -228,6 +228,8 @@ describe('a stored server', () => {
     show(profile());
     expect(field('Context size').disabled).toBe(true);
     expect(why('Context size')).toBe('The installed llama-server b6892 has no --ctx-size.');
+    const line = screen.getByRole('group', { name: 'Command line' });
+    expect(line.querySelector('.e')?.textContent).toBe('4096');
     expect(screen.getByRole('button', { name: 'Take Context size away' })).toBeTruthy();
   });
 
