@@ -23,7 +23,8 @@ export interface NavRow {
     | '/models'
     | '/monitoring'
     | '/presets'
-    | '/servers';
+    | '/servers'
+    | '/settings';
   label: string;
   icon: IconName;
   group: 'Overview' | 'Library' | 'Serving' | 'System';
@@ -82,6 +83,7 @@ export const nav: readonly NavRow[] = [
     badge: () => failures(servers.troubled.length),
   },
   { path: '/presets', label: 'Presets', icon: 'presets', group: 'Serving', key: 'p' },
+  { path: '/settings', label: 'Settings', icon: 'settings', group: 'System', key: 's' },
 ];
 
 function failures(n: number): Badge | null {
