@@ -118,5 +118,8 @@ export interface Broadcasts {
   'settings:updated': { key: string; settings: Record<string, unknown> };
   'activity:changed': ActivityNews;
   'logs:entry': { entry: LogLine };
+  'llama:status': unknown;
+  'llama:server-event': unknown;
+  'routerConfig:updated': unknown;
   'presets:updated': { presets: { name: string }[] };
 }

@@ -1,7 +1,7 @@
 import { beforeEach, describe, expect, it, vi } from 'vitest';
 import { Problem } from '$lib/api/problem';
-import type { Setting, SettingsState, SettingValue } from '$lib/state/settings.svelte';
-import { Draft } from './draft.svelte';
+import type { Setting, SettingValue } from '$lib/state/settings.svelte';
+import { Draft, type Source } from '$lib/state/draft.svelte';
 import { helpOf, lockOf, matching, sections, sectionsOf, typeOf } from './sections';
 
 const setting = (more: Partial<Setting> = {}): Setting => ({
@@ -58,7 +58,7 @@ describe('what is changed', () => {
         return all;
       },
       save,
-    } as unknown as SettingsState);
+    } satisfies Source);
   });
 
   it('counts only what differs', () => {

@@ -18,6 +18,7 @@ export interface NavRow {
   path:
     | '/'
     | '/activity'
+    | '/configuration'
     | '/downloads'
     | '/logs'
     | '/models'
@@ -83,6 +84,13 @@ export const nav: readonly NavRow[] = [
     badge: () => failures(servers.troubled.length),
   },
   { path: '/presets', label: 'Presets', icon: 'presets', group: 'Serving', key: 'p' },
+  {
+    path: '/configuration',
+    label: 'Configuration',
+    icon: 'configuration',
+    group: 'System',
+    key: 'c',
+  },
   { path: '/settings', label: 'Settings', icon: 'settings', group: 'System', key: 's' },
 ];
 

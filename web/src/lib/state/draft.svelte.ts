@@ -1,22 +1,29 @@
 /** What was changed on the page and is not saved. */
 import { SvelteMap } from 'svelte/reactivity';
 import { Problem } from '$lib/api/problem';
-import type { SettingsState, SettingValue } from '$lib/state/settings.svelte';
 
-const same = (a: SettingValue, b: SettingValue): boolean => JSON.stringify(a) === JSON.stringify(b);
+export type DraftValue = string | number | boolean | readonly string[] | null;
+/** What the daemon has, and how it is told. */
+export interface Source {
+  readonly all: Readonly<Record<string, { value: DraftValue } | undefined>>;
+  /** All of them or none. */
+  save(changes: Readonly<Record<string, DraftValue>>): Promise<void>;
+}
+
+const same = (a: DraftValue, b: DraftValue): boolean => JSON.stringify(a) === JSON.stringify(b);
 
 export class Draft {
-  readonly #settings: SettingsState;
+  readonly #source: Source;
   /** null: back to the default. */
-  readonly #changes = new SvelteMap<string, SettingValue>();
+  readonly #changes = new SvelteMap<string, DraftValue>();
   /** What the daemon had when the change was begun. */
-  readonly #before = new SvelteMap<string, SettingValue>();
+  readonly #before = new SvelteMap<string, DraftValue>();
   readonly #errors = new SvelteMap<string, string>();
   #problem = $state.raw<Problem | null>(null);
   #isSaving = $state(false);
 
-  constructor(settings: SettingsState) {
-    this.#settings = settings;
+  constructor(source: Source) {
+    this.#source = source;
   }
 
   get size(): number {
@@ -39,20 +46,20 @@ export class Draft {
     return this.#changes.has(key);
   }
   /** As the page shows it. */
-  valueOf(key: string): SettingValue {
+  valueOf(key: string): DraftValue {
     return this.#changes.has(key)
       ? (this.#changes.get(key) ?? null)
-      : (this.#settings.all[key]?.value ?? null);
+      : (this.#source.all[key]?.value ?? null);
   }
   /** Keys that somebody else has changed meanwhile. */
   get overtaken(): string[] {
     return this.keys.filter(
-      (key) => !same(this.#before.get(key) ?? null, this.#settings.all[key]?.value ?? null),
+      (key) => !same(this.#before.get(key) ?? null, this.#source.all[key]?.value ?? null),
     );
   }
 
-  change(key: string, value: SettingValue): void {
-    const there = this.#settings.all[key]?.value ?? null;
+  change(key: string, value: DraftValue): void {
+    const there = this.#source.all[key]?.value ?? null;
     this.#errors.delete(key);
     if (value !== null && same(value, there)) {
       this.drop(key);
@@ -76,7 +83,7 @@ export class Draft {
     this.#problem = null;
     this.#errors.clear();
     try {
-      await this.#settings.save(Object.fromEntries(this.#changes));
+      await this.#source.save(Object.fromEntries(this.#changes));
       this.discard();
       return true;
     } catch (error) {
