@@ -15,7 +15,7 @@ export interface Badge {
 }
 
 export interface NavRow {
-  path: '/' | '/activity' | '/downloads' | '/logs' | '/models' | '/presets' | '/servers';
+  path: '/' | '/activity' | '/chat' | '/downloads' | '/logs' | '/models' | '/presets' | '/servers';
   label: string;
   icon: IconName;
   group: 'Overview' | 'Library' | 'Serving' | 'System';
@@ -73,6 +73,7 @@ export const nav: readonly NavRow[] = [
     badge: () => failures(servers.troubled.length),
   },
   { path: '/presets', label: 'Presets', icon: 'presets', group: 'Serving', key: 'p' },
+  { path: '/chat', label: 'Chat', icon: 'chat', group: 'Serving', key: 'c', tab: 'Chat' },
 ];
 
 function failures(n: number): Badge | null {
