@@ -53,6 +53,7 @@ const rules = {
     'href target rel class src alt align start type data-copy aria-label tabindex'.split(' '),
   ALLOW_DATA_ATTR: false,
   ADD_ATTR: ['data-copy'],
+  ADD_URI_SAFE_ATTR: 'target rel align start type data-copy aria-label tabindex'.split(' '),
   ALLOWED_URI_REGEXP: /^(?:https?:|mailto:|data:image\/(?:png|jpeg|gif|webp);base64,)/i,
 };
 
