@@ -139,6 +139,36 @@ test('parameters and an image reach the engine', async () => {
   await close(page);
 });
 
+test('images are pasted and dropped; the palette begins a chat; another window has it, too', async () => {
+  const page = await open('/chat?model=tiny');
+  for (const [kind, at, member] of [['ClipboardEvent', 'textarea[aria-label=Message]', 'clipboardData'], ['DragEvent', 'form[aria-label=Message]', 'dataTransfer']])
+    await page.locator(at).evaluate((node, [type, name, bytes]) => {
+      const data = new DataTransfer();
+      data.items.add(new File([new Uint8Array(bytes)], 'a.png', { type: 'image/png' }));
+      node.dispatchEvent(new window[type](type === 'DragEvent' ? 'drop' : 'paste', { [name]: data, bubbles: true, cancelable: true }));
+    }, [kind, member, [...PIXEL]]);
+  await page.getByAltText('Attachment 2').waitFor();
+  await page.getByRole('button', { name: 'Remove image 2' }).click();
+  await page.getByAltText('Attachment 2').waitFor({ state: 'detached' });
+  await page.getByRole('button', { name: 'Remove image 1' }).click();
+
+  await until('the connection', async () => (await page.getByText('Live').count()) > 0);
+  await page.keyboard.press('Control+k');
+  await page.keyboard.type('Chat with long');
+  await page.keyboard.press('Enter');
+  await until('its model', async () => (await page.getByRole('combobox', { name: 'Model 1' }).inputValue()) === 'long');
+  await say(page, 'Seen elsewhere');
+  await answers(page, 'long').getByText(/hello/).waitFor();
+  const other = await page.context().newPage();
+  await other.goto(page.url());
+  await other.getByText('Seen elsewhere').first().waitFor();
+  await page.getByRole('button', { name: 'Stop', exact: true }).click();
+  await other.getByText(/hello from the fake engine/).waitFor();
+  await other.goto(`${hearth.base}/chat?c=gone`);
+  await other.getByText('This conversation is not in this browser').waitFor();
+  await close(page);
+});
+
 test('two models side by side answer one message', async () => {
   const page = await open('/chat?model=thinker');
   await page.getByRole('button', { name: 'Side by side' }).click();
