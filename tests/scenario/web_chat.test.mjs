@@ -201,6 +201,21 @@ test('the page is accessible and narrow enough, in both themes', async () => {
       await page.accessible(`${theme} ${name}`);
       await page.fitsWidth(`${theme} ${name}`);
       await page.shot(`chat-${theme}-${name}`);
+      await page.getByRole('button', { name: 'Conversations' }).click();
+      await page.getByRole('dialog').getByRole('button', { name: /^Rename/ }).waitFor();
+      await page.accessible(`${theme} ${name}, conversations`);
+      await page.shot(`chat-list-${theme}-${name}`);
+      await page.keyboard.press('Escape');
+      if (name === 'middle') {
+        await page.getByRole('button', { name: 'Parameters' }).click();
+        await page.getByRole('dialog').getByLabel('Top K').waitFor();
+        await page.accessible(`${theme} ${name}, parameters`);
+        await page.keyboard.press('Escape');
+        for (const width of [390, 768, 1180]) {
+          await page.setViewportSize({ width, height: 800 });
+          await page.fitsWidth(`${width}`);
+        }
+      }
       await close(page);
     }
 });
