@@ -15,7 +15,16 @@ export interface Badge {
 }
 
 export interface NavRow {
-  path: '/' | '/activity' | '/chat' | '/downloads' | '/logs' | '/models' | '/presets' | '/servers';
+  path:
+    | '/'
+    | '/activity'
+    | '/chat'
+    | '/downloads'
+    | '/logs'
+    | '/models'
+    | '/monitoring'
+    | '/presets'
+    | '/servers';
   label: string;
   icon: IconName;
   group: 'Overview' | 'Library' | 'Serving' | 'System';
@@ -28,6 +37,7 @@ export interface NavRow {
 
 export const nav: readonly NavRow[] = [
   { path: '/', label: 'Dashboard', icon: 'dashboard', group: 'Overview', key: 'd', tab: 'Home' },
+  { path: '/monitoring', label: 'Monitoring', icon: 'monitoring', group: 'Overview', key: 'n' },
   {
     path: '/activity',
     label: 'Activity',
