@@ -20,7 +20,11 @@ before(async () => {
   const loras = path.join(hearth.models, 'loras');
   fs.mkdirSync(loras);
   for (const [name, base] of [['pixel', 'SDXL 1.0'], ['grain', 'SDXL 1.0'], ['rooms', 'Flux.1']]) {
-    fs.writeFileSync(path.join(loras, `${name}.safetensors`), name);
+    const head = JSON.stringify({ __metadata__: { of: name } });
+    const bytes = Buffer.alloc(8 + head.length);
+    bytes.writeBigUInt64LE(BigInt(head.length));
+    bytes.write(head, 8);
+    fs.writeFileSync(path.join(loras, `${name}.safetensors`), bytes);
     fs.writeFileSync(path.join(loras, `${name}.civitai.info`), JSON.stringify({
       id: 12, modelId: 7, name: 'v2', baseModel: base, trainedWords: ['pixel art', '16-bit'],
       description: '<p>A <b>style</b>.</p>', creator: { username: 'someone' }, model: { name: `Style ${name}`, tags: ['style'] } }));
@@ -112,7 +116,7 @@ test('the drawer: fit first, then what is known, trigger words, tags, the page a
   const { data } = await hearth.api('GET', `/api/models/${await idOf('ash')}`);
   assert.deepEqual([data.tags, data.civitai_model_id], [['tree'], 7]);
 
-  await page.goto(`${hearth.base}/models?view=grid&kind=image&model=${await idOf('pixel')}`);
+  await page.goto(`${hearth.base}/models?view=grid&group=base_model&kind=image&model=${await idOf('pixel')}`);
   await drawer(page).getByRole('button', { name: 'Copy pixel art' }).waitFor();
   await drawer(page).getByText('someone').waitFor();
   await page.getByRole('heading', { name: 'SDXL 1.0' }).waitFor();
@@ -240,7 +244,7 @@ test('the page is accessible and narrow enough, in both themes', async () => {
       };
       await look('table', null, () => row(page, /ash/));
       await look('drawer', `/models?model=${id}`, () => drawer(page).getByRole('img', { name: /Weights/ }).first());
-      await look('grid', '/models?view=grid&kind=image', () => page.getByRole('button', { name: 'pixel, LoRA' }));
+      await look('grid', '/models?view=grid&group=base_model&kind=image', () => page.getByRole('button', { name: 'pixel, LoRA' }));
       await look('nothing', '/models?q=zzz', () => page.getByText('Nothing matches'));
       await close(page);
     }
