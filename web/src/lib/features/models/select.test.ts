@@ -5,7 +5,14 @@ import { everything, isFiltered, queryOf, wantedOf, type Wanted } from './wanted
 
 const all = [
   model({ id: '1', name: 'Coder', architecture: 'qwen3', quantization: 'Q4_K_M', size_bytes: 30 }),
-  model({ id: '2', name: 'ash', architecture: 'llama', size_bytes: 10, is_favourite: true }),
+  model({
+    id: '2',
+    name: 'ash',
+    architecture: 'llama',
+    size_bytes: 10,
+    is_favourite: true,
+    n_locations: 2,
+  }),
   model({
     id: '3',
     name: 'pixel',
@@ -36,6 +43,7 @@ describe('what is left', () => {
     [{ category: 'archive' }, '4'],
     [{ isFavourite: true }, '2'],
     [{ isFitting: true }, '243'],
+    [{ isCopied: true }, '2'],
     [{ sort: { by: 'size_bytes', isDescending: true } }, '1324'],
     [{ sort: { by: 'size_bytes', isDescending: false } }, '2431'],
     [{ sort: { by: 'nothing', isDescending: true } }, '3142'],
@@ -80,6 +88,7 @@ test('the address says all of it, and nothing that is as always', () => {
     category: 'archive',
     isFavourite: true,
     isFitting: true,
+    isCopied: true,
     group: 'kind',
     sort: { by: 'size_bytes', isDescending: true },
     view: 'grid',
