@@ -2,7 +2,7 @@ import { cleanup, fireEvent, render, screen } from '@testing-library/svelte';
 import { createRawSnippet, tick } from 'svelte';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import Table from './Table.svelte';
-import type { Column } from './table';
+import type { Column } from './table_rows';
 
 interface Row {
   id: string;
@@ -22,8 +22,8 @@ const rows = (n: number): Row[] => Array.from({ length: n }, (_, i) => ({ id: `r
 
 // jsdom lays nothing out: the scroller is 360 high.
 beforeEach(() => {
-  vi.spyOn(HTMLElement.prototype, 'offsetHeight', 'get').mockReturnValue(360);
-  vi.spyOn(HTMLElement.prototype, 'offsetWidth', 'get').mockReturnValue(800);
+  vi.spyOn(Element.prototype, 'clientHeight', 'get').mockReturnValue(360);
+  vi.spyOn(Element.prototype, 'clientWidth', 'get').mockReturnValue(800);
   HTMLElement.prototype.scrollTo = vi.fn();
 });
 afterEach(() => {
@@ -76,7 +76,13 @@ test('arrows go through the rows, over headings and to the end; Enter opens, spa
   const onopen = vi.fn();
   const onmark = vi.fn();
   const all: Row[] = [{ id: 'G', isHeading: true }, ...rows(500)];
-  await show({ rows: all, isHeading: (row: Row) => row.isHeading === true, heading, onopen, onmark });
+  await show({
+    rows: all,
+    isHeading: (row: Row) => row.isHeading === true,
+    heading,
+    onopen,
+    onmark,
+  });
   const press = async (key: string) => {
     await fireEvent.keyDown(document.activeElement ?? document.body, { key });
     await tick();
