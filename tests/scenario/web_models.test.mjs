@@ -232,22 +232,26 @@ test('the palette opens a model from any page', async () => {
 test('the page is accessible and narrow enough, in both themes', async () => {
   const id = await idOf('ash');
   const sizes = { wide: WIDE, narrow: NARROW, 768: { width: 768, height: 900 }, 1180: { width: 1180, height: 800 }, xl: { width: 1680, height: 900 } };
-  for (const theme of ['light', 'dark'])
-    for (const [name, size] of Object.entries(sizes)) {
-      const page = await browser.open(hearth.base, { at: '/models?group=kind', theme, size });
-      const look = async (what, at, ready) => {
-        if (at) await page.goto(hearth.base + at);
-        await ready().waitFor();
-        if (name === 'wide' || name === 'narrow') await page.accessible(`${what} ${theme} ${name}`);
+  const looks = [
+    ['table', '/models?group=kind', (page) => row(page, /ash/)],
+    ['drawer', `/models?model=${id}`, (page) => drawer(page).getByRole('img', { name: /Weights/ }).first()],
+    ['grid', `/models?view=grid&group=base_model&kind=image&model=${await idOf('pixel')}`, (page) => drawer(page).getByText('Base model')],
+    ['nothing', '/models?q=zzz', (page) => page.getByText('Nothing matches')],
+  ];
+  for (const theme of ['light', 'dark']) {
+    const page = await browser.open(hearth.base, { at: '/models', theme });
+    for (const [what, at, ready] of looks) {
+      await page.goto(hearth.base + at);
+      await ready(page).waitFor();
+      for (const [name, size] of Object.entries(sizes)) {
+        await page.setViewportSize(size);
+        if (size === WIDE || size === NARROW) await page.accessible(`${what} ${theme} ${name}`);
         await page.fitsWidth(`${what} ${theme} ${name}`);
         await page.shot(`models-${what}-${theme}-${name}`);
-      };
-      await look('table', null, () => row(page, /ash/));
-      await look('drawer', `/models?model=${id}`, () => drawer(page).getByRole('img', { name: /Weights/ }).first());
-      await look('grid', '/models?view=grid&group=base_model&kind=image', () => page.getByRole('button', { name: 'pixel, LoRA' }));
-      await look('nothing', '/models?q=zzz', () => page.getByText('Nothing matches'));
-      await close(page);
+      }
     }
+    await close(page);
+  }
 });
 
 test('an empty library says what it is for', async () => {
@@ -277,20 +281,19 @@ test('ten thousand rows: only those that are seen are drawn', async () => {
     await row(page, /m09999/).waitFor();
     assert.equal(await page.evaluate(() => document.activeElement.getAttribute('aria-rowindex')), String(MANY + 1));
     assert.ok((await page.getByRole('row').count()) < 60);
-    // Through all of it: few frames take long.
-    const late = await grid.evaluate(async (node) => {
+    // Scrolled evenly, most frames are as short as the screen's.
+    const median = await grid.evaluate(async (node) => {
       const times = [];
-      const step = node.scrollHeight / 120;
-      let last = performance.now();
-      for (let i = 120; i >= 0; i -= 1) {
-        node.scrollTop = i * step;
+      let last = await new Promise(requestAnimationFrame);
+      for (let i = 0; i < 90; i += 1) {
+        node.scrollTop = i * 100;
         const now = await new Promise(requestAnimationFrame);
         times.push(now - last);
         last = now;
       }
-      return times.toSorted((a, b) => a - b)[Math.floor(times.length / 2)];
+      return times.toSorted((a, b) => a - b)[45];
     });
-    console.log(`median frame ${late} ms`);
+    assert.ok(median < 40, `a frame takes ${median} ms`); // 16.7 where nothing else runs
     await page.keyboard.press('/');
     await page.keyboard.type('m0123');
     await until('ten rows', async () => (await names(page)).length === 10);

@@ -4,13 +4,13 @@ import type { Sort } from '$lib/ui/table_rows';
 export type GroupBy =
   '' | 'kind' | 'architecture' | 'quantization' | 'base_model' | 'source' | 'category';
 export const groupings: readonly { value: GroupBy; label: string }[] = [
-  { value: '', label: 'none' },
-  { value: 'kind', label: 'kind' },
-  { value: 'architecture', label: 'architecture' },
-  { value: 'quantization', label: 'quantization' },
-  { value: 'base_model', label: 'base model' },
-  { value: 'source', label: 'source' },
-  { value: 'category', label: 'category' },
+  { value: '', label: 'Not grouped' },
+  { value: 'kind', label: 'By kind' },
+  { value: 'architecture', label: 'By architecture' },
+  { value: 'quantization', label: 'By quantization' },
+  { value: 'base_model', label: 'By base model' },
+  { value: 'source', label: 'By source' },
+  { value: 'category', label: 'By category' },
 ];
 
 export interface Wanted {

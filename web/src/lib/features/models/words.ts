@@ -74,3 +74,8 @@ export const moveWord = (to: Model['category']): string =>
 /** Whether a server of ours can be asked to load it: image models are for other programs. */
 export const canServe = (model: Model): boolean =>
   model.error === '' && model.format !== 'pickle' && familyOf(model.kind) !== 'image';
+
+/** Whether the daemon can tell the memory that it needs. */
+export const hasFit = ({ error, format, kind }: Model): boolean =>
+  error === '' &&
+  (format === 'gguf' || (format !== 'pickle' && (kind === 'llm' || kind === 'embedding')));
