@@ -49,7 +49,6 @@ export const tooLarge = new Collection<Model>({
   listen(connection, rows) {
     connection.on('models:list', () => void rows.load());
     connection.on('models:scanned', () => void rows.load());
-    connection.on('models:created', () => void rows.load());
   },
 });
 
