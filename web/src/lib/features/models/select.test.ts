@@ -46,6 +46,8 @@ describe('what is left', () => {
     [{ isCopied: true }, '2'],
     [{ sort: { by: 'size_bytes', isDescending: true } }, '1324'],
     [{ sort: { by: 'size_bytes', isDescending: false } }, '2431'],
+    [{ kind: 'toString' }, ''],
+    [{ sort: { by: 'toString', isDescending: false } }, '2413'],
     [{ sort: { by: 'nothing', isDescending: true } }, '3142'],
   ])('%j: %s', (wanted, expected) => {
     expect(ids(wanted)).toBe(expected);

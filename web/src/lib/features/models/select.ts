@@ -62,7 +62,7 @@ const sortKeys: Record<string, (model: Model) => Key> = {
 const less = (a: Key, b: Key) => (a < b ? -1 : a > b ? 1 : 0);
 
 function order({ sort }: Wanted): (a: Model, b: Model) => number {
-  const key = sortKeys[sort.by] ?? nameOf;
+  const key = (Object.hasOwn(sortKeys, sort.by) && sortKeys[sort.by]) || nameOf;
   const way = sort.isDescending ? -1 : 1;
   return (a, b) =>
     way * less(key(a), key(b)) || less(textOf(a).name, textOf(b).name) || less(a.id, b.id);
