@@ -254,6 +254,28 @@ test('the page is accessible and narrow enough, in both themes', async () => {
   }
 });
 
+test('cut off: the picture stays, what changes something waits; then back', async () => {
+  const own = await Hearth.start({ models: { ash: { say: 'ash adder' }, birch: { say: 'birch bear' } } });
+  try {
+    const [{ id }] = (await own.api('GET', '/api/models')).data;
+    const page = await browser.open(own.base, { at: `/models?model=${id}` });
+    await drawer(page).getByText('Fits').waitFor();
+    await own.kill9();
+    await page.getByText('The server is away.').waitFor();
+    for (const name of ['Scan folders', 'Load', 'Delete', 'Move to archive', 'Make profile'])
+      assert.equal(await page.getByRole('button', { name, exact: true }).getAttribute('title'), 'The server is away', name);
+    await page.getByLabel('Filter models').fill('birch');
+    await until('one row', async () => (await names(page)).join() === 'birch');
+    await page.shot('models-offline');
+    await own.spawn();
+    await page.getByRole('button', { name: 'Load', exact: true }).and(page.locator(':not([aria-disabled])')).waitFor({ timeout: 30000 });
+    page.forgetNoise(); // the connection that broke
+    await close(page);
+  } finally {
+    await own.stop();
+  }
+});
+
 test('an empty library says what it is for', async () => {
   const empty = await Hearth.start();
   const page = await browser.open(empty.base, { at: '/models' });
@@ -297,6 +319,13 @@ test('ten thousand rows: only those that are seen are drawn', async () => {
     await page.keyboard.press('/');
     await page.keyboard.type('m0123');
     await until('ten rows', async () => (await names(page)).length === 10);
+    await page.keyboard.press('Escape');
+    // What comes meanwhile is there once the scan has ended; until then it says how far that is.
+    for (let i = 0; i < 500; i += 1) fs.writeFileSync(path.join(folder, `n${i}.ckpt`), 'x');
+    await page.getByRole('button', { name: 'Scan folders' }).click();
+    await page.getByRole('progressbar', { name: 'The folders are being scanned' }).waitFor();
+    await until('the new rows', async () => (await grid.getAttribute('aria-rowcount')) === String(MANY + 501));
+    await page.getByRole('progressbar', { name: 'The folders are being scanned' }).waitFor({ state: 'detached' });
     await close(page);
   } finally {
     await large.stop();
