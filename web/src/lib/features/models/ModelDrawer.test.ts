@@ -91,6 +91,14 @@ test('fit first: verdict, numbers, and the largest context', async () => {
   await waitFor(() => expect(asked.at(-1)).toContain('parallel=8'));
 });
 
+test('one question for each choice, and none by the clock', async () => {
+  vi.useFakeTimers();
+  show();
+  await vi.advanceTimersByTimeAsync(60_000);
+  expect(asked.toSorted()).toEqual(['GET /api/models/m1', 'GET /api/models/m1/fit?']);
+  vi.useRealTimers();
+});
+
 test('a fit that is not known says how much it needs, and no verdict', async () => {
   const device = { ...fit().devices[0], available_bytes: null, fits: 'unknown' } as never;
   answers['GET /api/models/m1/fit'] = { data: fit({ fits: 'unknown', devices: [device] }) };
