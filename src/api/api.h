@@ -16,6 +16,7 @@
 #ifndef API_API_H
 #define API_API_H
 
+#include "core/activity/activity.h"
 #include "core/auth/auth.h"
 #include "core/downloads/downloads.h"
 #include "core/hub/hub.h"
@@ -45,8 +46,6 @@ struct api_hooks {
     bool (*gateway_handles)(void *ctx, struct str method, struct str path);
     void (*gateway_request)(void *ctx, struct http_exchange *exchange,
                             const struct auth_answer *who);
-    /* The ring of relayed requests: an array, newest first. */
-    void (*write_usage)(void *ctx, struct json_writer *out);
     /* What the gateway counted, in the Prometheus text format. */
     void (*write_counts)(void *ctx, struct strbuf *out);
     /* Several changes of what is stored as one (store.h), and a note of ours
@@ -82,6 +81,7 @@ struct api_options {
     struct llama *llama;
     struct metrics *metrics; /* NULL: nothing is measured */
     struct logs *logs;
+    struct activity *activity;
     struct engines *engines;
     struct api_hooks hooks;
     const char *version;   /* "0.1.0"; borrowed for the api's life */

@@ -116,6 +116,7 @@ write_payload(struct api *api, const struct event *event,
     case EVENT_DOWNLOAD_PROGRESS: download_write(event->payload, out); break;
     case EVENT_LLAMA_MODEL: write_llama_change(event->payload, out); break;
     case EVENT_METRICS: sample_write(event->payload, out); break;
+    case EVENT_ACTIVITY: activity_news_write(event->payload, out); break;
     case EVENT_LOG: log_entry_write(event->payload, out); break;
     default: json_null(out); break;
     }

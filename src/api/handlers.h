@@ -37,7 +37,6 @@ void system_info(struct call *call);
 void system_memory(struct call *call);
 void system_metrics(struct call *call);
 void system_parsers(struct call *call);
-void system_usage(struct call *call);
 
 /* samples.c */
 void system_metrics_history(struct call *call);
@@ -98,6 +97,17 @@ void log_files_clear(struct call *call);
 /* log_views.c */
 void logs_follow(struct call *call);
 void logs_export(struct call *call);
+
+/* activity.c */
+void activity_list(struct call *call);
+void activity_forget(struct call *call);
+void activity_list_active(struct call *call);
+void activity_show(struct call *call);
+void activity_show_capture(struct call *call);
+void activity_do_cancel(struct call *call);
+void activity_news_write(const struct activity_news *news,
+                         struct json_writer *out);
+void usage_list(struct call *call);
 
 /* keys.c */
 void keys_list(struct call *call);

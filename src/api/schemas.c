@@ -573,5 +573,7 @@ const struct schema *const named_schemas[] = {
     &schema_preset,          &schema_preset_new,
     &schema_config,          &schema_llama_config,
     &schema_llama_input,     &schema_llama_status,
+    &schema_activity,        &schema_active_request,
+    &schema_capture,         &schema_captured_body,
 };
 const size_t n_named_schemas = sizeof named_schemas / sizeof *named_schemas;

@@ -160,18 +160,6 @@ system_metrics(struct call *call)
     reply_end(call, 200);
 }
 
-void
-system_usage(struct call *call)
-{
-    const struct api_hooks *hooks = &call->api->options.hooks;
-    if (hooks->write_usage == NULL) {
-        reply_errorf(call, ERR_NOT_IMPLEMENTED, "usage is not recorded");
-        return;
-    }
-    hooks->write_usage(hooks->ctx, reply_begin(call));
-    reply_end(call, 200);
-}
-
 static void
 write_parsers(enum mlx_parser kind, const char *key, struct json_writer *out)
 {

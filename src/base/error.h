@@ -58,6 +58,7 @@
     X(ENGINE_LOAD_TIMEOUT,  "load_timeout",         503) \
     X(ENGINE_UNHEALTHY,     "engine_unhealthy",     503) \
     X(ENGINE_LOST,          "engine_lost",          503) \
+    X(REQUEST_CANCELLED,    "request_cancelled",    499) \
     X(CANCELLED,            "cancelled",            503)
 /* clang-format on */
 

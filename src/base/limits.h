@@ -27,7 +27,6 @@
 #define LIMIT_UPSTREAM_POOL        64          /* idle connections per engine */
 #define LIMIT_UPSTREAM_IDLE_MS     (4 * SECOND_MS)
 #define LIMIT_UPSTREAM_REQUESTS    95 /* per connection */
-#define LIMIT_USAGE_RING           1000
 
 /* engines */
 #define LIMIT_LOG_RING_LINES   2000

@@ -11,5 +11,6 @@
 #define SECOND_MS 1000
 #define MINUTE_MS (60 * SECOND_MS)
 #define HOUR_MS   (60 * MINUTE_MS)
+#define DAY_MS    (24 * HOUR_MS)
 
 #endif

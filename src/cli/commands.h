@@ -14,6 +14,9 @@
     X(stop)              \
     X(restart)           \
     X(logs)              \
+    X(activity_list)     \
+    X(activity_active)   \
+    X(activity_cancel)   \
     X(search)            \
     X(pull)              \
     X(downloads_list)    \

@@ -71,5 +71,10 @@ void client_add_segment(struct strbuf *target, const char *text);
 /* Appends "?name=value" or "&name=value"; nothing when the value is NULL. */
 void client_add_query(struct strbuf *target, const char *name,
                       const char *value);
+/* The same of an option that says how long ago ("90s", "10m", "2h", "3d"), as
+ * Unix time in ms. CLI_OK also without it; CLI_USAGE with the complaint
+ * printed. */
+int client_add_moment(const struct cli *cli, const char *option,
+                      struct strbuf *target);
 
 #endif

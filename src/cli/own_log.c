@@ -7,7 +7,6 @@
 #include "cli/daemon_client.h"
 #include "cli/print.h"
 #include "formats/log_line.h"
-#include "io/loop.h"
 
 enum { PAGE = 1000 };
 
@@ -39,47 +38,14 @@ print_entry(const struct json *json, bool is_json)
     return fflush(stdout) == 0;
 }
 
-/* "90s", "10m", "2h", "3d" as Unix time in ms: so long ago. */
-static int
-add_moment(const struct cli *cli, const char *option, struct strbuf *target)
-{
-    static const struct {
-        char unit;
-        int64_t ms;
-    } units[] = { { 's', SECOND_MS },
-                  { 'm', MINUTE_MS },
-                  { 'h', HOUR_MS },
-                  { 'd', INT64_C(24) * HOUR_MS } };
-    const char *value = cli_value(cli, option);
-    struct str text = str_from(value);
-    int64_t n = 0, unit_ms = 0;
-    if (value == NULL)
-        return CLI_OK;
-    for (size_t i = 0; i < 4 && text.n > 1; i++)
-        if (text.p[text.n - 1] == units[i].unit)
-            unit_ms = units[i].ms;
-    if (unit_ms != 0)
-        text.n--;
-    if (unit_ms == 0 || str_to_i64(text, &n) < 0 || n < 0 || n > 100000000)
-        return cli_fail(CLI_USAGE,
-                        "--%s: \"%s\" is not how long ago, such as 90s, 10m, "
-                        "2h or 3d",
-                        option, value);
-    int64_t at_ms = loop_wall_ms() - n * unit_ms;
-    char moment[24];
-    snprintf(moment, sizeof moment, "%lld", (long long)(at_ms < 1 ? 1 : at_ms));
-    client_add_query(target, option, moment);
-    return CLI_OK;
-}
-
 static int
 add_filter(const struct cli *cli, struct strbuf *target)
 {
     client_add_query(target, "level", cli_value(cli, "level"));
     client_add_query(target, "source", cli_value(cli, "source"));
     client_add_query(target, "q", cli_value(cli, "grep"));
-    int rc = add_moment(cli, "since", target);
-    return rc == CLI_OK ? add_moment(cli, "until", target) : rc;
+    int rc = client_add_moment(cli, "since", target);
+    return rc == CLI_OK ? client_add_moment(cli, "until", target) : rc;
 }
 
 /* ---- following ---- */

@@ -39,6 +39,7 @@ struct daemon {
     struct events events;
     struct fetcher *fetcher;
     struct logs *logs;
+    struct activity *activity;
     struct engines *engines;
     struct library *library;
     struct hub *hub;
@@ -137,6 +138,8 @@ void daemon_auth_options(struct daemon *daemon,
                          struct auth_options *ret_options);
 void daemon_logs_config(const struct daemon *daemon,
                         struct logs_config *ret_config);
+void daemon_activity_config(const struct daemon *daemon,
+                            struct activity_config *ret_config);
 /* No log entry may say a secret that is a setting. */
 void daemon_hide_secrets(struct daemon *daemon);
 

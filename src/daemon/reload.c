@@ -98,6 +98,9 @@ reconfigure(struct deferred *deferred)
     struct logs_config logs;
     daemon_logs_config(daemon, &logs);
     logs_configure(daemon->logs, &logs);
+    struct activity_config activity;
+    daemon_activity_config(daemon, &activity);
+    activity_configure(daemon->activity, &activity);
 
     struct router_options router;
     daemon_router_options(daemon, &router);

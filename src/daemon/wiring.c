@@ -93,6 +93,21 @@ daemon_logs_config(const struct daemon *daemon, struct logs_config *ret_config)
 }
 
 void
+daemon_activity_config(const struct daemon *daemon,
+                       struct activity_config *ret_config)
+{
+    const struct settings *settings = daemon->settings;
+    *ret_config = (struct activity_config){
+        .n_stored = settings_int(settings, SETTING_ID_ACTIVITY_MAX_STORED),
+        .keep_ms =
+            settings_int(settings, SETTING_ID_ACTIVITY_KEEP_DAYS) * DAY_MS,
+        .captures = settings_bool(settings, SETTING_ID_ACTIVITY_CAPTURE),
+        .capture_bytes =
+            (size_t)settings_int(settings, SETTING_ID_ACTIVITY_CAPTURE_BYTES),
+    };
+}
+
+void
 daemon_hide_secrets(struct daemon *daemon)
 {
     unsigned n = 0;
@@ -141,7 +156,13 @@ open_state(struct daemon *daemon, struct error *error)
                                     .fd = STDERR_FILENO };
     daemon_logs_config(daemon, &options.config);
     daemon_hide_secrets(daemon);
-    return logs_new(&options, &daemon->logs, error);
+    if (logs_new(&options, &daemon->logs, error) < 0)
+        return -1;
+    struct activity_options activity = { .loop = &daemon->loop,
+                                         .events = &daemon->events,
+                                         .store = daemon->store };
+    daemon_activity_config(daemon, &activity.config);
+    return activity_new(&activity, &daemon->activity, error);
 }
 
 static int
@@ -313,13 +334,6 @@ relay(void *ctx, struct http_exchange *exchange, const struct auth_answer *who)
 }
 
 static void
-write_usage(void *ctx, struct json_writer *out)
-{
-    struct daemon *daemon = ctx;
-    gateway_write_usage(daemon->gateway, out);
-}
-
-static void
 write_counts(void *ctx, struct strbuf *out)
 {
     struct daemon *daemon = ctx;
@@ -411,6 +425,8 @@ open_surfaces(struct daemon *daemon, struct error *error)
         .instances = daemon->instances,
         .engines = daemon->engines,
         .llama = daemon->llama,
+        .auth = daemon->auth,
+        .activity = daemon->activity,
         .models_max =
             (int)settings_int(daemon->settings, SETTING_ID_MODELS_MAX),
         .spill_dir = daemon->data_dir,
@@ -434,11 +450,11 @@ open_surfaces(struct daemon *daemon, struct error *error)
         .llama = daemon->llama,
         .metrics = daemon->metrics,
         .logs = daemon->logs,
+        .activity = daemon->activity,
         .engines = daemon->engines,
         .hooks = { .ctx = daemon,
                    .gateway_handles = handles,
                    .gateway_request = relay,
-                   .write_usage = write_usage,
                    .write_counts = write_counts,
                    .group_begin = group_begin,
                    .group_end = group_end,
@@ -499,6 +515,7 @@ daemon_close(struct daemon *daemon)
     library_free(daemon->library);
     fetcher_free(daemon->fetcher);
     engines_free(daemon->engines);
+    activity_free(daemon->activity);
     logs_free(daemon->logs);
     if (daemon->store != NULL)
         store_close(daemon->store);

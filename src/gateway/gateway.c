@@ -51,7 +51,6 @@ gateway_free(struct gateway *gateway)
     events_unsubscribe(&gateway->subscription);
     relay_drop_all(gateway);
     upstreams_release(&gateway->upstreams);
-    usage_ring_release(&gateway->ring);
     body_spares_release(&gateway->bodies);
     free(gateway);
 }
@@ -60,12 +59,6 @@ size_t
 gateway_active(const struct gateway *gateway)
 {
     return gateway->n_relays;
-}
-
-void
-gateway_write_usage(const struct gateway *gateway, struct json_writer *out)
-{
-    usage_ring_write(&gateway->ring, out);
 }
 
 bool

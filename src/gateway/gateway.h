@@ -18,10 +18,10 @@
 #define GATEWAY_GATEWAY_H
 
 #include "base/strbuf.h"
+#include "core/activity/activity.h"
 #include "core/auth/auth.h"
 #include "core/router/router.h"
 #include "engines/engines.h"
-#include "formats/json.h"
 #include "http/server.h"
 
 struct gateway;
@@ -34,9 +34,11 @@ struct gateway_options {
     struct library *library;
     struct instances *instances;
     struct engines *engines;
-    struct llama *llama;   /* NULL: there is none */
-    int models_max;        /* told by GET /props without a model */
-    const char *spill_dir; /* for bodies that do not fit in memory; their
+    struct llama *llama;       /* NULL: there is none */
+    struct auth *auth;         /* for the names of keys; NULL: they have none */
+    struct activity *activity; /* is told of each request; NULL: none is */
+    int models_max;            /* told by GET /props without a model */
+    const char *spill_dir;     /* for bodies that do not fit in memory; their
                               * files are unlinked at birth. NULL: /tmp */
 };
 
@@ -56,11 +58,6 @@ bool gateway_handles(struct str method, struct str path);
  * CORS headers of the answer; the rest of `who` is not looked at. */
 void gateway_request(struct gateway *gateway, struct http_exchange *exchange,
                      const struct auth_answer *who);
-
-/* The ring of relayed requests (at most LIMIT_USAGE_RING), newest first, as
- * a JSON array; what an engine did not send is null. */
-void gateway_write_usage(const struct gateway *gateway,
-                         struct json_writer *out);
 
 /* How long something took. The last bucket has no upper bound. */
 enum { LATENCY_BUCKETS = 15 };

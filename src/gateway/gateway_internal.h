@@ -12,7 +12,6 @@
 struct gateway {
     struct gateway_options options;
     struct upstreams upstreams;
-    struct usage_ring ring;
     struct gateway_counts counts;
     struct body_spares bodies;
     struct list relays; /* under way */

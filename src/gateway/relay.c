@@ -47,37 +47,8 @@ enum {
 
 /* ---- the end ---- */
 
-/* As much as there is room for. */
 static void
-copy_text(char *to, size_t size, struct str text)
-{
-    size_t n = text.n < size ? text.n : size - 1;
-    if (n > 0)
-        memcpy(to, text.p, n);
-    to[n] = '\0';
-}
-
-static void
-record(struct relay *relay)
-{
-    struct usage_entry *entry = usage_ring_add(&relay->gateway->ring);
-    if (entry == NULL)
-        return;
-    int64_t now = loop_now_ms(relay->gateway->options.loop);
-    entry->at_ms = loop_wall_ms();
-    copy_text(entry->model, sizeof entry->model, strbuf_view(&relay->model));
-    copy_text(entry->path, sizeof entry->path, str_from(relay->row->path));
-    entry->status = relay->status;
-    entry->is_whole = relay->is_whole;
-    entry->duration_ms = now - relay->started_at_ms;
-    if (relay->first_byte_at_ms != 0)
-        entry->first_byte_ms = relay->first_byte_at_ms - relay->started_at_ms;
-    entry->answer_bytes = relay->n_answer_bytes;
-    usage_reader_end(&relay->usage, &entry->usage);
-}
-
-static void
-count(struct relay *relay)
+count(struct relay *relay, const struct usage *usage)
 {
     struct counted_request request = {
         .status = relay->status,
@@ -86,8 +57,8 @@ count(struct relay *relay)
         .first_byte_at_ms = relay->first_byte_at_ms,
         .ended_at_ms = loop_now_ms(relay->gateway->options.loop),
         .n_answer_bytes = relay->n_answer_bytes,
+        .usage = *usage,
     };
-    usage_reader_end(&relay->usage, &request.usage);
     gateway_count(relay->gateway, &request);
 }
 
@@ -115,11 +86,12 @@ relay_end(struct relay *relay, enum lease_outcome outcome)
     if (relay->call != NULL)
         http_call_cancel(relay->call);
     relay->call = NULL;
-    count(relay);
-    if (relay->lease.id != 0) {
-        record(relay);
+    struct usage usage;
+    usage_reader_end(&relay->usage, &usage);
+    count(relay, &usage);
+    relay_track_end(relay, &usage);
+    if (relay->lease.id != 0)
         router_release(relay->gateway->options.router, &relay->lease, outcome);
-    }
     relay->lease.id = 0;
     body_buffer_release(&relay->body);
     usage_reader_release(&relay->usage);
@@ -200,6 +172,7 @@ relay_fail(struct relay *relay, const struct error *error, int retry_after_s,
         relay->status = error_http_status(error->code);
         answer_error(exchange, error, relay->allow_origin, retry_after_s);
     }
+    relay_track_error(relay, error);
     relay_end(relay, outcome);
     if (has_begun)
         break_answer(relay);
@@ -275,7 +248,8 @@ static void
 on_progress(void *ctx, enum instance_state state, size_t position)
 {
     struct relay *relay = ctx;
-    if (!finder_streams(&relay->finder))
+    relay_track_wait(relay, state);
+    if (!relay->wants_progress || !finder_streams(&relay->finder))
         return;
     if (!relay->has_progress_head)
         send_progress_head(relay);
@@ -314,6 +288,7 @@ relay_acquire(struct relay *relay, bool checks_path)
     const struct http_request *request = http_request(relay->exchange);
     struct router_model model;
     struct error error;
+    relay_track_model(relay);
     if (router_resolve(router, strbuf_view(&relay->model), &model, &error) !=
         0) {
         relay_fail(relay, &error, 0, LEASE_OK);
@@ -332,7 +307,8 @@ relay_acquire(struct relay *relay, bool checks_path)
         .model = strbuf_view(&relay->model),
         .client = str_from(request->client->host),
         .on_ready = on_ready,
-        .on_progress = relay->wants_progress ? on_progress : NULL,
+        .wants_position = relay->wants_progress,
+        .on_progress = on_progress,
         .ctx = relay,
     };
     int retry_after_s;
@@ -345,6 +321,7 @@ relay_acquire(struct relay *relay, bool checks_path)
         return;
     }
     if (!is_served) {
+        relay_track_phase(relay, ACTIVITY_QUEUED);
         read_while_waiting(relay);
         return;
     }
@@ -450,6 +427,7 @@ on_request_body(struct http_exchange *exchange, struct str bytes)
     bool is_live =
         relay->state == RELAY_SENDING && relay->cursor == relay->n_received;
     relay->n_received += bytes.n;
+    relay_track_asked(relay, bytes);
     if (is_live)
         pass_body(relay, bytes);
     else
@@ -491,21 +469,72 @@ on_linger_end(struct timer *timer)
     relay_free(LIST_ENTRY(timer, struct relay, linger));
 }
 
-static void
-on_close(struct http_exchange *exchange, bool is_client_gone)
+/* Engines go on computing the one answer to one question. */
+static bool
+would_go_on(const struct relay *relay)
 {
-    struct relay *relay = http_ctx(exchange);
+    return relay->state == RELAY_SENDING && relay->is_end_sent &&
+           !relay->is_stream && !finder_streams(&relay->finder);
+}
+
+/* Without its client. */
+static void
+linger(struct relay *relay)
+{
     relay->exchange = NULL;
-    bool must_linger = is_client_gone && relay->state == RELAY_SENDING &&
-                       relay->is_end_sent && !relay->is_stream &&
-                       !finder_streams(&relay->finder);
-    if (!must_linger || timer_start(relay->gateway->options.loop,
-                                    &relay->linger, LINGER_MS) != 0) {
+    if (timer_start(relay->gateway->options.loop, &relay->linger, LINGER_MS) !=
+        0) {
         relay_free(relay);
         return;
     }
     relay->state = RELAY_LINGERING;
+    relay_track_phase(relay, ACTIVITY_FINISHING);
     http_call_resume(relay->call);
+}
+
+static void
+on_close(struct http_exchange *exchange, bool is_client_gone)
+{
+    struct relay *relay = http_ctx(exchange);
+    relay->is_left = relay->state != RELAY_ENDED && !relay->is_whole;
+    if (is_client_gone && would_go_on(relay)) {
+        linger(relay);
+        return;
+    }
+    relay->exchange = NULL;
+    relay_free(relay);
+}
+
+static void
+on_left_close(struct http_exchange *exchange, bool is_client_gone)
+{
+    (void)exchange;
+    (void)is_client_gone;
+}
+
+void
+relay_cancel(struct relay *relay)
+{
+    static const struct http_exchange_ops left_ops = { .on_close =
+                                                           on_left_close };
+    struct http_exchange *exchange = relay->exchange;
+    struct error error;
+    relay->is_cancelled = true;
+    error_set(&error, ERR_REQUEST_CANCELLED,
+              "the request was cancelled by hand");
+    if (!would_go_on(relay)) {
+        relay_fail(relay, &error, 0, LEASE_CLIENT_GONE);
+        return;
+    }
+    relay_track_error(relay, &error);
+    http_set_ops(exchange, &left_ops, NULL);
+    if (http_has_responded(exchange)) {
+        http_abort(exchange);
+    } else {
+        relay->status = error_http_status(error.code);
+        answer_error(exchange, &error, relay->allow_origin, 0);
+    }
+    linger(relay);
 }
 
 static void
@@ -673,6 +702,7 @@ relay_start(struct gateway *gateway, struct http_exchange *exchange,
         return;
     }
     http_set_ops(exchange, &exchange_ops, relay);
+    relay_track(relay, who);
     /* Only what is known to be one answer to one question lingers. */
     relay->is_stream = kind != PATH_BODY;
     char name[MODEL_NAME_BYTES];

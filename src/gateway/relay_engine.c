@@ -126,7 +126,8 @@ on_head(struct http_call *call, const struct http_response *response)
 {
     struct relay *relay = http_call_ctx(call);
     relay->first_byte_at_ms = loop_now_ms(relay->gateway->options.loop);
-    relay->status = response->status;
+    if (!relay->is_cancelled)
+        relay->status = response->status;
     if (relay->state == RELAY_LINGERING)
         return;
     forget_replay(relay);
@@ -137,8 +138,10 @@ on_head(struct http_call *call, const struct http_response *response)
      * connection would look begun and could not be sent again. */
     if (is_events)
         http_call_retire(call);
-    usage_reader_init(&relay->usage,
-                      http_headers_get(response->headers, "content-type"));
+    struct str content_type =
+        http_headers_get(response->headers, "content-type");
+    usage_reader_init(&relay->usage, content_type);
+    relay_track_head(relay, content_type, is_events);
     if (relay->has_progress_head) {
         relay->collects_error = response->status != 200 || !is_events;
         return;
@@ -164,6 +167,7 @@ on_answer(struct http_call *call, struct str bytes)
     relay->n_answer_bytes += (int64_t)bytes.n;
     if (relay->state == RELAY_LINGERING)
         return;
+    relay_track_answered(relay, bytes);
     if (relay->collects_error) {
         strbuf_add_str(&relay->error_body, bytes);
         return;
@@ -352,6 +356,7 @@ start_call(struct relay *relay)
         return;
     }
     relay->state = RELAY_SENDING;
+    relay_track_phase(relay, ACTIVITY_WORKING);
     relay_pump(relay);
 }
 

@@ -72,6 +72,10 @@ struct relay {
     int64_t n_answer_bytes;
     int status; /* of the answer, 0: none */
     bool is_whole;
+    bool is_left;      /* by its client, before the end */
+    bool is_cancelled; /* by hand */
+    bool is_tracked;
+    struct activity_item item; /* is_tracked */
 };
 
 /* ---- relay.c ---- */
@@ -85,6 +89,9 @@ void relay_fail(struct relay *relay, const struct error *error,
                 int retry_after_s, enum lease_outcome outcome);
 void relay_fail_with(struct relay *relay, enum error_code code,
                      const char *message);
+/* Ended by hand: the client is told so; an engine that would go on anyway
+ * keeps its lease until it is done. */
+void relay_cancel(struct relay *relay);
 /* Asks for a lease of relay->model. */
 void relay_acquire(struct relay *relay, bool checks_path);
 /* More of the body, into the buffer, that is. */
@@ -104,5 +111,20 @@ void relay_on_body_room(void *ctx);
 void relay_on_body_piece(void *ctx, struct str piece);
 /* Of the timer `news`. */
 void relay_on_news(struct timer *timer);
+
+/* ---- relay_activity.c: each does nothing for what is not tracked ---- */
+
+/* Requests that ask an engine to do something; a GET asks what it knows. */
+void relay_track(struct relay *relay, const struct auth_answer *who);
+void relay_track_model(struct relay *relay);
+void relay_track_phase(struct relay *relay, enum activity_phase phase);
+/* Waiting, with the engine in this state. */
+void relay_track_wait(struct relay *relay, enum instance_state state);
+void relay_track_head(struct relay *relay, struct str content_type,
+                      bool is_events);
+void relay_track_asked(struct relay *relay, struct str bytes);
+void relay_track_answered(struct relay *relay, struct str bytes);
+void relay_track_error(struct relay *relay, const struct error *error);
+void relay_track_end(struct relay *relay, const struct usage *usage);
 
 #endif

@@ -1,7 +1,6 @@
 /* What an answer says of itself: token counts and timings, read on the way
- * past from JSON answers and event streams, kept in a bounded ring. Nothing
- * is asked for, injected or changed; what an engine does not send is
- * unknown. */
+ * past from JSON answers and event streams. Nothing is asked for, injected or
+ * changed; what an engine does not send is unknown. */
 #ifndef GATEWAY_USAGE_H
 #define GATEWAY_USAGE_H
 
@@ -37,32 +36,5 @@ void usage_reader_release(struct usage_reader *reader);
 void usage_reader_feed(struct usage_reader *reader, struct str bytes);
 /* The answer is whole: what it said. */
 void usage_reader_end(struct usage_reader *reader, struct usage *ret_usage);
-
-/* ---- the ring ---- */
-
-struct usage_entry {
-    int64_t at_ms; /* Unix time of the request's end */
-    char model[128];
-    char path[64];
-    int status;            /* 0: no answer was begun */
-    bool is_whole;         /* the answer reached its end */
-    int64_t duration_ms;   /* from the request's head to its end */
-    int64_t first_byte_ms; /* to the answer's head; -1: none */
-    int64_t answer_bytes;
-    struct usage usage;
-};
-
-struct usage_ring {
-    struct usage_entry *entries; /* LIMIT_USAGE_RING, made at first use */
-    size_t next;
-    size_t n;
-};
-
-void usage_ring_release(struct usage_ring *ring);
-/* The slot for one more, the oldest one's if it is full; NULL when out of
- * memory. */
-struct usage_entry *usage_ring_add(struct usage_ring *ring);
-/* Newest first, as an array. */
-void usage_ring_write(const struct usage_ring *ring, struct json_writer *out);
 
 #endif

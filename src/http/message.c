@@ -117,6 +117,7 @@ static const struct {
     { 428, "Precondition Required" },
     { 429, "Too Many Requests" },
     { 431, "Request Header Fields Too Large" },
+    { 499, "Request Cancelled" }, /* by hand, here; no RFC has one */
     { 451, "Unavailable For Legal Reasons" },
     { 500, "Internal Server Error" },
     { 501, "Not Implemented" },

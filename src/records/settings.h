@@ -60,6 +60,16 @@ enum setting_flag_bit {
       0, "", "Entries of the log that the database keeps.")                    \
     X(LOGS_MEMORY, "logs.memory", SETTING_INT, 0, 10000, "1000", 0, "",        \
       "Entries of the log that are kept in memory; 0: none.")                  \
+    X(ACTIVITY_MAX_STORED, "activity.max_stored", SETTING_INT, 0, 1000000,     \
+      "10000", 0, "",                                                          \
+      "Inference requests that the database remembers; 0: none.")              \
+    X(ACTIVITY_KEEP_DAYS, "activity.keep_days", SETTING_INT, 0, 3650, "30", 0, \
+      "", "Days after which they are forgotten; 0: never.")                    \
+    X(ACTIVITY_CAPTURE, "activity.capture", SETTING_BOOL, 0, 1, "false", 0,    \
+      "", "Keep what is asked and answered in memory, for looking at it.")     \
+    X(ACTIVITY_CAPTURE_BYTES, "activity.capture_bytes", SETTING_INT, 65536,    \
+      1073741824, "16777216", 0, "",                                           \
+      "Memory for all of that; the oldest makes room for the newest.")         \
     X(KEEP_ENGINES, "keep_engines", SETTING_BOOL, 0, 1, "false", 0, "",        \
       "Leave engines running when the daemon ends.")                           \
     X(MODELS_MAX, "models_max", SETTING_INT, 0, 1000, "4", 0, "",              \

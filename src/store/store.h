@@ -24,6 +24,7 @@
 #define STORE_STORE_H
 
 #include "io/loop.h"
+#include "records/activity.h"
 #include "records/api_key.h"
 #include "records/download.h"
 #include "records/instance.h"
@@ -145,6 +146,27 @@ void store_query_logs(struct store *store, const struct log_query *query,
                                       const struct error *error),
                       void *ctx);
 void store_clear_logs(struct store *store, store_done_fn *on_done, void *ctx);
+
+/* Requests that have ended. Those of one call are one change; like log lines
+ * they gather for up to 250 ms. Kept are the newest `n_kept`, and of these the
+ * ones that began at or after `since_ms`; the others go in time. */
+void store_add_activity(struct store *store,
+                        const struct activity_entry *entries, size_t n,
+                        int64_t n_kept, int64_t since_ms);
+/* The same at once, without new ones. */
+void store_keep_activity(struct store *store, int64_t n_kept, int64_t since_ms,
+                         store_done_fn *on_done, void *ctx);
+/* The highest id that is kept, 0: none. Blocks: for start-up. */
+int64_t store_last_activity_id(struct store *store);
+/* Newest first. `entries` is valid during the callback. */
+void store_query_activity(struct store *store,
+                          const struct activity_query *query,
+                          void (*on_done)(void *ctx,
+                                          const struct activity_entry *entries,
+                                          size_t n, const struct error *error),
+                          void *ctx);
+void store_clear_activity(struct store *store, store_done_fn *on_done,
+                          void *ctx);
 
 /* Measured values by series and second: kept for a day, their averages by
  * minute for a month. A series is made by its first point; of those beyond

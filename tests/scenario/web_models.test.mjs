@@ -127,7 +127,7 @@ test('the drawer: fit first, then what is known, trigger words, tags, the page a
   await close(page);
 });
 
-test('loaded and given a profile from the drawer', async () => {
+test('loaded from the drawer, which leads to its servers', async () => {
   const page = await browser.open(hearth.base, { at: `/models?model=${await idOf('ash')}` });
   await drawer(page).getByRole('button', { name: 'Load', exact: true }).click();
   await drawer(page).getByRole('button', { name: 'Unload' }).waitFor();
@@ -140,9 +140,12 @@ test('loaded and given a profile from the drawer', async () => {
   await dialog.getByRole('button', { name: 'Keep it' }).click();
   await drawer(page).getByRole('button', { name: 'Unload' }).click();
   await drawer(page).getByRole('button', { name: 'Load', exact: true }).waitFor({ timeout: 30000 });
-  await drawer(page).getByRole('button', { name: 'Make profile' }).click();
-  await drawer(page).getByRole('link', { name: 'Servers' }).waitFor();
-  assert.ok((await hearth.api('GET', '/api/profiles')).data.some((profile) => profile.name === 'ash'));
+  await drawer(page).getByRole('link', { name: 'New server' }).click();
+  await page.getByRole('heading', { name: 'New server', level: 1 }).waitFor();
+  assert.equal(new URL(page.url()).searchParams.get('model'), await idOf('ash'));
+  const made = await hearth.api('PUT', `/api/models/${await idOf('ash')}/profile`, {});
+  await page.goto(`${hearth.base}/models?model=${await idOf('ash')}`);
+  assert.match(await drawer(page).getByRole('link', { name: 'ash', exact: true }).getAttribute('href'), new RegExp(made.data.id));
   await close(page);
 });
 
@@ -262,7 +265,7 @@ test('cut off: the picture stays, what changes something waits; then back', asyn
     await drawer(page).getByText('Fits').waitFor();
     await own.kill9();
     await page.getByText('The server is away.').waitFor();
-    for (const name of ['Scan folders', 'Load', 'Delete', 'Move to archive', 'Make profile'])
+    for (const name of ['Scan folders', 'Load', 'Delete', 'Move to archive'])
       assert.equal(await page.getByRole('button', { name, exact: true }).getAttribute('title'), 'The server is away', name);
     await page.getByLabel('Filter models').fill('birch');
     await until('one row', async () => (await names(page)).join() === 'birch');

@@ -271,6 +271,16 @@ tell_presets(struct live *live)
 }
 
 static void
+tell_activity(struct live *live, const struct activity_news *news)
+{
+    struct live_message message;
+    struct json_writer *w =
+        broadcast_begin(live, &message, "activity:changed", MESSAGE_KEPT);
+    activity_news_write(news, w);
+    broadcast_end(live, &message);
+}
+
+static void
 on_event(struct subscription *subscription, const struct event *event)
 {
     struct live *live = LIST_ENTRY(subscription, struct live, subscription);
@@ -314,6 +324,7 @@ on_event(struct subscription *subscription, const struct event *event)
         if (!library_diff_tell(live, event->subject))
             library_diff_await(live);
         break;
+    case EVENT_ACTIVITY: tell_activity(live, event->payload); break;
     case EVENT_METRICS: measured_tell(live, event->payload); break;
     case EVENT_SETTINGS_CHANGED: tell_settings(live, event->payload); break;
     case EVENT_LOG: tell_log(live, event->payload); break;

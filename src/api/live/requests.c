@@ -233,17 +233,24 @@ find_api_row(const struct event_row *row)
     return NULL;
 }
 
-/* The first of the members that is there, as text. */
+/* The first of the members that is there, as text; ids of requests are
+ * numbers. */
 static char *
 find_subject(const char *members, const struct json *input)
 {
     struct str rest = str_from(members), text;
+    char digits[24];
+    int64_t number;
     if (members[0] == '=')
         return str_dup(str_from(members + 1));
     while (rest.n > 0) {
         struct str name = str_split(&rest, '|');
         if (json_as_text(json_get_str(input, name), &text) && text.n > 0)
             return str_dup(text);
+        if (json_as_int(json_get_str(input, name), &number)) {
+            snprintf(digits, sizeof digits, "%" PRId64, number);
+            return str_dup(str_from(digits));
+        }
     }
     return NULL;
 }

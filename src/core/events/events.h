@@ -31,6 +31,7 @@
     X(LLAMA_MODEL,        "llama.model")       /* struct llama_change */    \
     X(LLAMA_MODELS,       "llama.models")      /* NULL; subject: profile */ \
     X(METRICS,            "metrics")           /* struct metrics_sample */  \
+    X(ACTIVITY,           "activity")          /* struct activity_news */   \
     X(LOG,                "log")               /* struct log_entry */
 /* clang-format on */
 

@@ -651,6 +651,7 @@ router_acquire(struct router *router, const struct router_need *need,
     ticket->client = str_hash(need->client);
     ticket->on_ready = need->on_ready;
     ticket->on_progress = need->on_progress;
+    ticket->wants_position = need->wants_position;
     ticket->ctx = need->ctx;
     struct router_action answer =
         decide_arrival(router, slot->at, ticket->client);

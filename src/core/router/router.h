@@ -74,7 +74,8 @@ struct router_need {
     void (*on_ready)(void *ctx, const struct lease *lease,
                      const struct error *error, int retry_after_s);
     /* While waiting, whenever it changes; may be NULL. position 0: being
-     * loaded or next. */
+     * loaded or next, or not asked for: it costs a walk along the queue. */
+    bool wants_position;
     void (*on_progress)(void *ctx, enum instance_state state, size_t position);
     void *ctx;
 };

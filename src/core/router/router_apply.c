@@ -249,7 +249,8 @@ tell_progress(struct router *router)
         if (ticket->on_progress == NULL)
             continue;
         enum instance_state state = router->rows[ticket->slot->at].state;
-        size_t position = position_of(router, ticket);
+        size_t position =
+            ticket->wants_position ? position_of(router, ticket) : 0;
         if (ticket->told_position == position && ticket->told_state == state)
             continue;
         ticket->told_position = position;

@@ -74,6 +74,7 @@ struct router_ticket {
     int64_t since_ms;
     void (*on_ready)(void *ctx, const struct lease *lease,
                      const struct error *error, int retry_after_s);
+    bool wants_position;
     void (*on_progress)(void *ctx, enum instance_state state, size_t position);
     void *ctx;
     enum instance_state told_state;

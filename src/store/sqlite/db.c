@@ -158,6 +158,13 @@ sql_bind_int(struct sql *sql, int64_t value)
 }
 
 void
+sql_bind_real(struct sql *sql, double value)
+{
+    if (sql->rc == SQLITE_OK)
+        sql->rc = sqlite3_bind_double(sql->statement, ++sql->n_bound, value);
+}
+
+void
 sql_bind_str(struct sql *sql, struct str text)
 {
     if (sql->rc == SQLITE_OK)
@@ -197,6 +204,12 @@ int64_t
 sql_int(struct sql *sql)
 {
     return sqlite3_column_int64(sql->statement, sql->column++);
+}
+
+double
+sql_real(struct sql *sql)
+{
+    return sqlite3_column_double(sql->statement, sql->column++);
 }
 
 struct str
@@ -253,4 +266,27 @@ sql_run(struct sql *sql, struct error *error)
     while (sql_next(sql))
         continue;
     return sql_end(sql, error);
+}
+
+void
+sql_again(struct sql *sql)
+{
+    while (sql_next(sql))
+        continue;
+    if (sql->rc != SQLITE_DONE)
+        return;
+    sql->rc = sqlite3_reset(sql->statement);
+    sql->n_bound = 0;
+}
+
+void
+sql_add_pattern(struct strbuf *out, const char *text)
+{
+    strbuf_add_byte(out, '%');
+    for (; *text != '\0'; text++) {
+        if (*text == '%' || *text == '_' || *text == '!')
+            strbuf_add_byte(out, '!');
+        strbuf_add_byte(out, *text);
+    }
+    strbuf_add_byte(out, '%');
 }

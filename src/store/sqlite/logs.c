@@ -147,19 +147,6 @@ store_clear_logs(struct store *store, store_done_fn *on_done, void *ctx)
         store_submit(store, job);
 }
 
-/* The pattern that finds the text itself, whatever it holds. */
-static void
-add_pattern(struct strbuf *out, const char *text)
-{
-    strbuf_add_byte(out, '%');
-    for (; *text != '\0'; text++) {
-        if (*text == '%' || *text == '_' || *text == '!')
-            strbuf_add_byte(out, '!');
-        strbuf_add_byte(out, *text);
-    }
-    strbuf_add_byte(out, '%');
-}
-
 static int
 read_entry(struct sql *sql, struct log_entry *entry, struct error *error)
 {
@@ -186,7 +173,7 @@ query_logs(struct db *db, struct job *job, struct error *error)
     const struct log_query *query = &call->query;
     struct strbuf pattern = STRBUF_INIT(2 * sizeof query->text + 2);
     char text[512];
-    add_pattern(&pattern, query->text);
+    sql_add_pattern(&pattern, query->text);
     snprintf(text, sizeof text,
              "SELECT id, at_ms, level, source, message FROM logs "
              "WHERE id < ? AND level >= ?%s%s%s%s ORDER BY id DESC LIMIT ?",

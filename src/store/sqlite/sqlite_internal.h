@@ -7,6 +7,7 @@
 
 #include "base/limits.h"
 #include "base/str.h"
+#include "base/strbuf.h"
 #include "store/store.h"
 
 /* ---- the connection (db.c); one thread at a time ---- */
@@ -18,6 +19,7 @@ struct db {
     int n_logs_unpruned;   /* lines added since the last pruning */
     int64_t n_logs_kept;   /* 0: LOGS_KEPT_DEFAULT */
     int64_t pruned_series; /* metrics.c: the last one that was looked at */
+    int64_t n_activity_unpruned; /* activity.c: rows since the last pruning */
 };
 
 /* Opens, checks and migrates the file. On failure nothing is left open. */
@@ -62,6 +64,7 @@ struct sql {
 
 void sql_init(struct sql *sql, struct db *db, const char *text);
 void sql_bind_int(struct sql *sql, int64_t value);
+void sql_bind_real(struct sql *sql, double value);
 void sql_bind_text(struct sql *sql, const char *text);
 void sql_bind_str(struct sql *sql, struct str text);
 void sql_bind_bytes(struct sql *sql, const void *bytes, size_t n);
@@ -69,6 +72,7 @@ bool sql_next(struct sql *sql); /* false: no more rows, or a failure */
 /* The row's columns from left to right; text is valid until the next row,
  * ends with a zero byte and is never NULL. */
 int64_t sql_int(struct sql *sql);
+double sql_real(struct sql *sql);
 struct str sql_text(struct sql *sql);
 struct str sql_bytes(struct sql *sql); /* a blob as it is */
 /* Copies a column into an array of the record; what is too long is a damaged
@@ -77,6 +81,11 @@ int sql_copy_text(struct sql *sql, char *to, size_t n_bytes,
                   struct error *error);
 int sql_end(struct sql *sql, struct error *error);
 int sql_run(struct sql *sql, struct error *error); /* no rows expected */
+/* Runs it, no rows expected, and makes it ready to be bound anew. */
+void sql_again(struct sql *sql);
+/* Appends the pattern for LIKE ... ESCAPE '!' that finds the text itself,
+ * whatever it holds. */
+void sql_add_pattern(struct strbuf *out, const char *text);
 
 /* A row that says something which no version of ours writes. Returns -1. */
 int db_row_error(struct db *db, struct error *error, const char *table,

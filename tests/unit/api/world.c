@@ -80,14 +80,6 @@ relay(void *ctx, struct http_exchange *exchange, const struct auth_answer *who)
                  "application/json", STR("{\"object\":\"list\"}"));
 }
 
-static void
-write_usage(void *ctx, struct json_writer *out)
-{
-    (void)ctx;
-    json_array_begin(out);
-    json_array_end(out);
-}
-
 /* ---- opening and closing, on the loop's thread ---- */
 
 static void
@@ -246,6 +238,12 @@ open_surface(struct world *world)
     auth.n_cors_origins = settings_list(
         world->settings, SETTING_ID_CORS_ORIGINS, &auth.cors_origins);
     must(auth_new(&auth, &parts->auth, &error), &error, "auth_new");
+    struct activity_options activity = { .loop = &world->loop,
+                                         .events = &world->events,
+                                         .store = world->store,
+                                         .config = { .n_stored = 100 } };
+    must(activity_new(&activity, &parts->activity, &error), &error,
+         "activity_new");
     parts->loop = &world->loop;
     parts->events = &world->events;
     parts->settings = world->settings;
@@ -255,8 +253,7 @@ open_surface(struct world *world)
     parts->heartbeat_ms = 200;
     parts->hooks = (struct api_hooks){ .ctx = world,
                                        .gateway_handles = handles,
-                                       .gateway_request = relay,
-                                       .write_usage = write_usage };
+                                       .gateway_request = relay };
     world->api = api_new(parts);
     assert_non_null(world->api);
     const struct str loopback = STR("127.0.0.1");
@@ -334,6 +331,7 @@ release(struct world *world)
     logs_free(parts->logs);
     store_close(world->store);
     api_free(world->api);
+    activity_free(parts->activity);
     auth_free(parts->auth);
     engines_free(parts->engines);
     loop_close(&world->loop);

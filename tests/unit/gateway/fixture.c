@@ -390,6 +390,17 @@ open_server(struct fixture *f,
     return server;
 }
 
+static void
+on_news(struct subscription *subscription, const struct event *event)
+{
+    struct fixture *f = LIST_ENTRY(subscription, struct fixture, news);
+    const struct activity_news *news = event->payload;
+    if (news->n_active > 0)
+        f->last_phase = news->active[news->n_active - 1]->phase;
+    if (news->n_ended > 0)
+        f->last_ended = news->ended[news->n_ended - 1];
+}
+
 void
 fixture_open(struct fixture *f)
 {
@@ -436,9 +447,14 @@ fixture_open(struct fixture *f)
     };
     assert_int_equal(router_new_with(&options, &effects, &f->router, &error),
                      0);
+    struct activity_options activity = { .loop = &f->loop,
+                                         .events = &f->events };
+    assert_int_equal(activity_new(&activity, &f->activity, &error), 0);
+    events_subscribe(&f->events, &f->news, EVENT_BIT(ACTIVITY), on_news);
     struct gateway_options gateway = { .loop = &f->loop,
                                        .events = &f->events,
                                        .router = f->router,
+                                       .activity = f->activity,
                                        .models_max = 3 };
     assert_int_equal(gateway_new(&gateway, &f->gateway, &error), 0);
 }
@@ -490,6 +506,8 @@ fixture_close(struct fixture *f)
         http_server_close(f->engine, on_server_closed, &n_closed);
     assert_true(run_until(f, are_both_closed, &n_closed));
     gateway_free(f->gateway);
+    activity_free(f->activity);
+    events_unsubscribe(&f->news);
     router_free(f->router);
     timer_stop(&f->wake);
     deferred_cancel(&f->turn);

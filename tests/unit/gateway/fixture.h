@@ -24,6 +24,10 @@ struct fixture {
     struct events events;
     struct router *router;
     struct gateway *gateway;
+    struct activity *activity;
+    struct subscription news;         /* of the activity */
+    struct activity_entry last_ended; /* id 0: none */
+    enum activity_phase last_phase;
     struct http_server *front, *engine;
     struct address front_at, engine_at;
     struct engine_manifest manifest;

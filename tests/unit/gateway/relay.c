@@ -337,22 +337,25 @@ test_events_pass_one_by_one(void **state)
     strbuf_release(&body);
     client_close(&client);
 
-    struct strbuf usage = STRBUF_INIT(64 * KIB);
-    struct json_writer w;
-    json_writer_init(&w, &usage);
-    gateway_write_usage(f->gateway, &w);
-    assert_true(
-        str_contains(strbuf_view(&usage), STR("\"prompt_tokens\":7,"
-                                              "\"completion_tokens\":3,"
-                                              "\"cached_tokens\":null")));
-    assert_true(str_contains(strbuf_view(&usage), STR("\"complete\":true")));
+    run_for(f, 300);
+    const struct activity_entry *entry = &f->last_ended;
+    assert_int_equal(entry->outcome, ACTIVITY_COMPLETED);
+    assert_int_equal(entry->status, 200);
+    assert_true(entry->is_stream);
+    assert_int_equal(entry->prompt_tokens, 7);
+    assert_int_equal(entry->completion_tokens, 3);
+    assert_int_equal(entry->cached_tokens, -1);
+    assert_true(entry->first_token_ms >= 0);
+    assert_true(entry->duration_ms >= entry->first_token_ms);
+    assert_true(entry->completion_per_s > 0); /* from count and times */
+    assert_string_equal(entry->path, CHAT);
+    assert_string_equal(entry->client, "127.0.0.1");
     const struct gateway_counts *counts = gateway_counts(f->gateway);
     assert_int_equal(counts->n_requests[2], 1);
     assert_int_equal(counts->n_prompt_tokens, 7);
     assert_int_equal(counts->duration.n, 1);
     assert_int_equal(counts->first_byte.n, 1);
     assert_int_equal(counts->waiting.n, 1);
-    strbuf_release(&usage);
 }
 
 static void
@@ -362,16 +365,150 @@ test_usage_of_json(void **state)
     struct client client;
     client_post(&client, f, CHAT, JSON_TYPE, STR("{\"model\":\"real\"}"));
     client_close(&client);
-    struct strbuf usage = STRBUF_INIT(64 * KIB);
-    struct json_writer w;
-    json_writer_init(&w, &usage);
-    gateway_write_usage(f->gateway, &w);
-    struct str text = strbuf_view(&usage);
-    assert_true(str_contains(text, STR("\"model\":\"real\"")));
-    assert_true(str_contains(text, STR("\"prompt_tokens\":11")));
-    assert_true(str_contains(text, STR("\"predicted_per_second\":12.5")));
-    assert_true(str_contains(text, STR("\"prompt_per_second\":null")));
-    strbuf_release(&usage);
+    run_for(f, 300);
+    const struct activity_entry *entry = &f->last_ended;
+    assert_string_equal(entry->model, "real");
+    assert_int_equal(entry->prompt_tokens, 11);
+    assert_true(entry->completion_per_s == 12.5);
+    assert_true(entry->prompt_per_s < 0);
+    assert_int_equal(entry->first_token_ms, -1); /* it was no stream */
+    assert_false(entry->is_stream);
+}
+
+/* ---- ended by hand ---- */
+
+static void
+take_item(void *ctx, const struct activity_item *item)
+{
+    *(const struct activity_item **)ctx = item;
+}
+
+static bool
+is_in_phase(void *ctx)
+{
+    const struct activity_item *item = NULL;
+    activity_each(((struct fixture *)ctx)->activity, take_item, &item);
+    return item != NULL && item->phase == ((struct fixture *)ctx)->last_phase;
+}
+
+/* Of the one request, once it is there. */
+static int64_t
+id_under_way(struct fixture *f, enum activity_phase phase)
+{
+    const struct activity_item *item = NULL;
+    f->last_phase = phase;
+    assert_true(run_until(f, is_in_phase, f));
+    activity_each(f->activity, take_item, &item);
+    return item->entry.id;
+}
+
+static void
+send_post(struct client *client, struct fixture *f, const char *body)
+{
+    char text[512];
+    int n = snprintf(text, sizeof text,
+                     "POST " CHAT " HTTP/1.1\r\nHost: x\r\nConnection: close"
+                     "\r\nContent-Type: application/json\r\n"
+                     "Content-Length: %zu\r\n\r\n%s",
+                     strlen(body), body);
+    client_open(client, f);
+    client_send(client, (struct str){ text, (size_t)n });
+}
+
+static bool
+has_no_request(void *ctx)
+{
+    return activity_count(((struct fixture *)ctx)->activity) == 0;
+}
+
+static void
+test_a_waiting_request_is_cancelled(void **state)
+{
+    struct fixture *f = *state;
+    struct client client;
+    struct error error;
+    f->state = INSTANCE_STOPPED;
+    f->is_slow_to_load = true;
+    send_post(&client, f, "{\"model\":\"real\"}");
+    int64_t id = id_under_way(f, ACTIVITY_LOADING);
+    assert_int_equal(activity_cancel(f->activity, id, &error), 0);
+    assert_true(run_until(f, client_is_done, &client));
+    assert_int_equal(client_status(&client), 499);
+    assert_true(client_has(&client, "cancelled by hand"));
+    assert_int_equal(f->n_requests, 0);
+    run_for(f, 300);
+    assert_int_equal(f->last_ended.outcome, ACTIVITY_CANCELLED);
+    assert_int_equal(f->last_ended.status, 499);
+    client_close(&client);
+}
+
+static void
+test_a_stream_is_cancelled_at_its_engine(void **state)
+{
+    struct fixture *f = *state;
+    struct client client;
+    struct error error;
+    f->mode = ENGINE_EVENTS;
+    f->n_events = 100000;
+    send_post(&client, f, "{\"model\":\"real\",\"stream\":true}");
+    int64_t id = id_under_way(f, ACTIVITY_ANSWERING);
+    assert_int_equal(activity_cancel(f->activity, id, &error), 0);
+    assert_true(run_until(f, client_is_done, &client));
+    assert_false(str_ends_with(strbuf_view(&client.in), STR("\r\n0\r\n\r\n")));
+    run_for(f, 300);
+    assert_int_equal(f->n_gone, 1); /* the engine was left */
+    assert_int_equal(f->last_ended.outcome, ACTIVITY_CANCELLED);
+    client_close(&client);
+}
+
+/* Its engine goes on: the client is told at once, the place stays taken. */
+static void
+test_an_answer_under_work_is_cancelled(void **state)
+{
+    struct fixture *f = *state;
+    struct client client;
+    struct error error;
+    f->mode = ENGINE_HANGS;
+    send_post(&client, f, "{\"model\":\"real\"}");
+    int64_t id = id_under_way(f, ACTIVITY_WORKING);
+    run_for(f, 50);
+    assert_non_null(f->hanging);
+    assert_int_equal(activity_cancel(f->activity, id, &error), 0);
+    assert_true(run_until(f, client_is_done, &client));
+    assert_int_equal(client_status(&client), 499);
+    client_close(&client);
+    assert_int_equal(id_under_way(f, ACTIVITY_FINISHING), id);
+    assert_int_equal(f->n_gone, 0);
+    assert_int_equal(activity_cancel(f->activity, id, &error), -1);
+    assert_int_equal(error.code, ERR_CONFLICT);
+    engine_answer(f);
+    assert_true(run_until(f, has_no_request, f));
+    run_for(f, 300);
+    assert_int_equal(f->last_ended.outcome, ACTIVITY_CANCELLED);
+    assert_int_equal(f->last_ended.status, 499);
+}
+
+static void
+test_who_leaves_is_told_apart(void **state)
+{
+    struct fixture *f = *state;
+    struct client client;
+    f->mode = ENGINE_EVENTS;
+    f->n_events = 100000;
+    send_post(&client, f, "{\"model\":\"real\",\"stream\":true}");
+    id_under_way(f, ACTIVITY_ANSWERING);
+    client_close(&client);
+    assert_true(run_until(f, has_no_request, f));
+    run_for(f, 300);
+    assert_int_equal(f->last_ended.outcome, ACTIVITY_GONE);
+    assert_int_equal(f->last_ended.status, 200);
+
+    client_post(&client, f, CHAT, JSON_TYPE, STR("{\"model\":\"none\"}"));
+    client_close(&client);
+    run_for(f, 300);
+    assert_int_equal(f->last_ended.outcome, ACTIVITY_FAILED);
+    assert_int_equal(f->last_ended.status, 404);
+    assert_non_null(strstr(f->last_ended.error, "none"));
 }
 
 static void
@@ -661,6 +798,10 @@ main(void)
         TEST(test_load_failure_has_its_reason),
         TEST(test_events_pass_one_by_one),
         TEST(test_usage_of_json),
+        TEST(test_a_waiting_request_is_cancelled),
+        TEST(test_a_stream_is_cancelled_at_its_engine),
+        TEST(test_an_answer_under_work_is_cancelled),
+        TEST(test_who_leaves_is_told_apart),
         TEST(test_cut_stream_is_broken),
         TEST(test_death_before_the_answer),
         TEST(test_leaving_a_stream_cancels_it),

@@ -1,5 +1,15 @@
 /** The live wire: what may be asked, and what everybody is told (Socket.IO at /llamaproxws). */
-import type { Download, LogEntry, Model, Profile, Sample, Server, SystemInfo } from './schema';
+import type {
+  Activity,
+  ActiveRequest,
+  Download,
+  LogEntry,
+  Model,
+  Profile,
+  Sample,
+  Server,
+  SystemInfo,
+} from './schema';
 
 /** A log entry as this wire spells it. */
 export interface LogLine {
@@ -34,6 +44,19 @@ export interface ServerChange {
   state: Server['state'];
 }
 
+export interface ActivityNews {
+  /** Began or changed. */
+  active: ActiveRequest[];
+  /** The newest of them, the oldest first. */
+  ended: Activity[];
+  /** Ids of further ones that were told as under way. */
+  gone: number[];
+  /** All that ended, rows or not. */
+  n_ended: number;
+  /** All rows from before were forgotten. */
+  is_cleared: boolean;
+}
+
 interface ById {
   id: string;
 }
@@ -60,6 +83,8 @@ export interface Requests {
   'downloads:retry': [ById, { download: Download }];
   'downloads:cancel': [ById, { download: Download }];
   'downloads:create': [Record<string, unknown>, { download: Download }];
+  'activity:active': [undefined, { active: ActiveRequest[] }];
+  'activity:cancel': [{ id: number }, unknown];
   'logs:get': [{ limit?: number }, { logs: LogLine[] }];
   'logs:clear': [undefined, { cleared: boolean }];
   'metrics:get': [undefined, { metrics: Metrics | null }];
@@ -91,6 +116,7 @@ export interface Broadcasts {
   'downloads:progress': { download: Download };
   'metrics:update': { metrics: Metrics; timestamp: number };
   'settings:updated': { key: string; settings: Record<string, unknown> };
+  'activity:changed': ActivityNews;
   'logs:entry': { entry: LogLine };
   'presets:updated': { presets: { name: string }[] };
 }

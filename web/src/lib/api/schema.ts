@@ -3,7 +3,7 @@
 export type Error = {
   success: boolean;
   error: {
-    code: "ok" | "bad_request" | "unauthorized" | "forbidden" | "not_found" | "method_not_allowed" | "timeout" | "conflict" | "pinned" | "too_large" | "uri_too_long" | "unsupported_media" | "invalid" | "upgrade_required" | "too_many_requests" | "headers_too_large" | "internal" | "no_memory" | "io_error" | "no_space" | "checksum" | "not_implemented" | "bad_gateway" | "redirect_loop" | "unavailable" | "queue_full" | "queue_timeout" | "load_failed" | "draining" | "gateway_timeout" | "version_not_supported" | "port_in_use" | "model_missing" | "model_bad" | "out_of_memory" | "unknown_option" | "binary_missing" | "gated_model" | "engine_exited" | "load_timeout" | "engine_unhealthy" | "engine_lost" | "cancelled";
+    code: "ok" | "bad_request" | "unauthorized" | "forbidden" | "not_found" | "method_not_allowed" | "timeout" | "conflict" | "pinned" | "too_large" | "uri_too_long" | "unsupported_media" | "invalid" | "upgrade_required" | "too_many_requests" | "headers_too_large" | "internal" | "no_memory" | "io_error" | "no_space" | "checksum" | "not_implemented" | "bad_gateway" | "redirect_loop" | "unavailable" | "queue_full" | "queue_timeout" | "load_failed" | "draining" | "gateway_timeout" | "version_not_supported" | "port_in_use" | "model_missing" | "model_bad" | "out_of_memory" | "unknown_option" | "binary_missing" | "gated_model" | "engine_exited" | "load_timeout" | "engine_unhealthy" | "engine_lost" | "request_cancelled" | "cancelled";
     message: string;
     details?: FieldError[];
     state?: "stopped" | "attaching" | "starting" | "loading" | "ready" | "unhealthy" | "draining" | "stopping" | "failed" | "backoff";
@@ -74,7 +74,7 @@ export type Profile = {
 };
 
 export type Cause = {
-  code: "ok" | "bad_request" | "unauthorized" | "forbidden" | "not_found" | "method_not_allowed" | "timeout" | "conflict" | "pinned" | "too_large" | "uri_too_long" | "unsupported_media" | "invalid" | "upgrade_required" | "too_many_requests" | "headers_too_large" | "internal" | "no_memory" | "io_error" | "no_space" | "checksum" | "not_implemented" | "bad_gateway" | "redirect_loop" | "unavailable" | "queue_full" | "queue_timeout" | "load_failed" | "draining" | "gateway_timeout" | "version_not_supported" | "port_in_use" | "model_missing" | "model_bad" | "out_of_memory" | "unknown_option" | "binary_missing" | "gated_model" | "engine_exited" | "load_timeout" | "engine_unhealthy" | "engine_lost" | "cancelled";
+  code: "ok" | "bad_request" | "unauthorized" | "forbidden" | "not_found" | "method_not_allowed" | "timeout" | "conflict" | "pinned" | "too_large" | "uri_too_long" | "unsupported_media" | "invalid" | "upgrade_required" | "too_many_requests" | "headers_too_large" | "internal" | "no_memory" | "io_error" | "no_space" | "checksum" | "not_implemented" | "bad_gateway" | "redirect_loop" | "unavailable" | "queue_full" | "queue_timeout" | "load_failed" | "draining" | "gateway_timeout" | "version_not_supported" | "port_in_use" | "model_missing" | "model_bad" | "out_of_memory" | "unknown_option" | "binary_missing" | "gated_model" | "engine_exited" | "load_timeout" | "engine_unhealthy" | "engine_lost" | "request_cancelled" | "cancelled";
   message: string;
   advice: string;
   field?: string;
@@ -844,4 +844,84 @@ export type LlamaStatus = {
     path: string | null;
     aliases: string[];
   })[];
+};
+
+export type Activity = {
+  id: number;
+  at_ms: number;
+  /** As the client named it. */
+  model: string | null;
+  /** Of the server that took it. */
+  profile_id: string | null;
+  method: string;
+  path: string;
+  /** Its address. */
+  client: string | null;
+  key_id: string | null;
+  /** The key's name, or dashboard, loopback, socket. */
+  caller: string | null;
+  is_stream: boolean;
+  /** Spent waiting for a place. */
+  queue_ms: number | null;
+  /** Spent waiting for the engine. */
+  load_ms: number | null;
+  /** From the beginning to the first bytes of a streamed answer. */
+  first_token_ms: number | null;
+  answer_bytes: number;
+  outcome: "completed" | "failed" | "client_gone" | "cancelled";
+  /** null: no answer was begun. */
+  status: number | null;
+  /** Why Hearth ended it. */
+  error: string | null;
+  duration_ms: number;
+  request_bytes: number;
+  /** As the engine counted. */
+  prompt_tokens: number | null;
+  completion_tokens: number | null;
+  /** Of the prompt. */
+  cached_tokens: number | null;
+  /** As the engine told. */
+  prompt_tokens_per_s: number | null;
+  /** The same, or from count and times. */
+  completion_tokens_per_s: number | null;
+};
+
+export type ActiveRequest = {
+  id: number;
+  at_ms: number;
+  /** As the client named it. */
+  model: string | null;
+  /** Of the server that took it. */
+  profile_id: string | null;
+  method: string;
+  path: string;
+  /** Its address. */
+  client: string | null;
+  key_id: string | null;
+  /** The key's name, or dashboard, loopback, socket. */
+  caller: string | null;
+  is_stream: boolean;
+  /** Spent waiting for a place. */
+  queue_ms: number | null;
+  /** Spent waiting for the engine. */
+  load_ms: number | null;
+  /** From the beginning to the first bytes of a streamed answer. */
+  first_token_ms: number | null;
+  answer_bytes: number;
+  phase: "receiving" | "queued" | "loading" | "working" | "answering" | "finishing";
+  phase_at_ms: number;
+};
+
+export type Capture = {
+  id: number;
+  request: CapturedBody;
+  answer: CapturedBody;
+};
+
+export type CapturedBody = {
+  content_type: string | null;
+  /** null: it is no text. */
+  text: string | null;
+  n_bytes: number;
+  is_cut: boolean;
 };

@@ -2,7 +2,7 @@ import { cleanup, fireEvent, render, screen } from '@testing-library/svelte';
 import { createRawSnippet, tick } from 'svelte';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import Table from './Table.svelte';
-import type { Column } from './table_rows';
+import type { Column } from './table';
 
 interface Row {
   id: string;

@@ -152,7 +152,7 @@ test('there is no such model', () => {
 test('while the server is away what changes something says so', () => {
   vi.spyOn(live, 'isOnline', 'get').mockReturnValue(false);
   show();
-  for (const name of ['Load', 'Make profile', 'Move to archive', 'Delete', 'Add to favourites'])
+  for (const name of ['Load', 'Move to archive', 'Delete', 'Add to favourites'])
     expect(screen.getByRole('button', { name }).getAttribute('title')).toBe('The server is away');
 });
 

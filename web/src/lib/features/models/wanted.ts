@@ -1,5 +1,5 @@
 /** Which models are wanted, in which order and in which look: all of it stands in the address. */
-import type { Sort } from '$lib/ui/table_rows';
+import type { Sort } from '$lib/ui/table';
 
 export type GroupBy =
   '' | 'kind' | 'architecture' | 'quantization' | 'base_model' | 'source' | 'category';

@@ -1,6 +1,7 @@
 /** The pages there are. A page is a row here and a folder in routes/. */
 import type { IconName } from '$lib/ui/icons';
 import { count } from '$lib/ui/numbers';
+import { activity } from '$lib/state/activity.svelte';
 import { downloads, isUnderWay } from '$lib/state/downloads.svelte';
 import { models } from '$lib/state/models.svelte';
 import { servers } from '$lib/state/servers.svelte';
@@ -14,7 +15,7 @@ export interface Badge {
 }
 
 export interface NavRow {
-  path: '/' | '/downloads' | '/logs' | '/models' | '/presets' | '/servers';
+  path: '/' | '/activity' | '/downloads' | '/logs' | '/models' | '/presets' | '/servers';
   label: string;
   icon: IconName;
   group: 'Overview' | 'Library' | 'Serving' | 'System';
@@ -27,6 +28,17 @@ export interface NavRow {
 
 export const nav: readonly NavRow[] = [
   { path: '/', label: 'Dashboard', icon: 'dashboard', group: 'Overview', key: 'd', tab: 'Home' },
+  {
+    path: '/activity',
+    label: 'Activity',
+    icon: 'activity',
+    group: 'Overview',
+    key: 'a',
+    badge: () => {
+      const n = activity.size;
+      return n === 0 ? null : { text: String(n), isBad: false, label: `${n} in flight` };
+    },
+  },
   { path: '/logs', label: 'Logs', icon: 'logs', group: 'Overview', key: 'o' },
   {
     path: '/models',

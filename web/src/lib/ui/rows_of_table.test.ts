@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { drawn, next, tracks, turned, type Column } from './table_rows';
+import { drawn, next, tracks, turned, type Column } from './table';
 
 const columns: Column[] = [
   { id: 'name', label: 'Name', width: '1fr' },

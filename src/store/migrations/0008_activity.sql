@@ -1,0 +1,28 @@
+-- One row for each inference request (records/activity.h); -1: not known.
+CREATE TABLE activity (
+    id                INTEGER NOT NULL PRIMARY KEY,
+    node              TEXT NOT NULL DEFAULT '',
+    at_ms             BIGINT NOT NULL,
+    outcome           TEXT NOT NULL,
+    status            INTEGER NOT NULL,
+    is_stream         INTEGER NOT NULL,
+    duration_ms       BIGINT NOT NULL,
+    queue_ms          BIGINT NOT NULL,
+    load_ms           BIGINT NOT NULL,
+    first_token_ms    BIGINT NOT NULL,
+    request_bytes     BIGINT NOT NULL,
+    answer_bytes      BIGINT NOT NULL,
+    prompt_tokens     BIGINT NOT NULL,
+    completion_tokens BIGINT NOT NULL,
+    cached_tokens     BIGINT NOT NULL,
+    prompt_per_s      DOUBLE PRECISION NOT NULL,
+    completion_per_s  DOUBLE PRECISION NOT NULL,
+    model             TEXT NOT NULL,
+    profile_id        TEXT NOT NULL,
+    method            TEXT NOT NULL,
+    path              TEXT NOT NULL,
+    client            TEXT NOT NULL,
+    key_id            TEXT NOT NULL,
+    caller            TEXT NOT NULL,
+    error             TEXT NOT NULL
+);

@@ -1,0 +1,283 @@
+import { cleanup, fireEvent, render, screen, waitFor } from '@testing-library/svelte';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import { Problem } from '$lib/api/problem';
+import type { Engine, Model, Profile } from '$lib/api/schema';
+import { engines } from '$lib/state/engines.svelte';
+import { live } from '$lib/state/live.svelte';
+import { models } from '$lib/state/models.svelte';
+import { profiles } from '$lib/state/profiles.svelte';
+import { session } from '$lib/state/session.svelte';
+import { servers } from '$lib/state/servers.svelte';
+import { server } from '$tests/server';
+import EditorOf from './EditorOf.test.svelte';
+import type { Editor } from './editor.svelte';
+
+vi.mock('$app/navigation', () => ({ replaceState: vi.fn(), goto: vi.fn() }));
+vi.mock('$app/state', () => ({ page: { url: new URL('http://hearth/servers/new'), state: {} } }));
+
+const option = (key: string, more: object = {}) => ({
+  key,
+  type: 'int',
+  flag: `--${key.replaceAll('_', '-')}`,
+  group: 'model',
+  help: 'Help.',
+  default: null,
+  ...more,
+});
+const engine = (name: string, options: object[], binary: Engine['binary']): Engine => ({
+  name,
+  binary,
+  error: binary ? null : `${name} is not installed.`,
+  manifest: {
+    name,
+    title: name,
+    install_hint: '',
+    binaries: [name],
+    needs_model: true,
+    is_external: false,
+    options,
+  },
+});
+const llama = engine(
+  'llama-server',
+  [
+    option('ctx_size', { default: '0', min: 0, max: 1000000 }),
+    option('parallel', { default: '-1', max: 128 }),
+    option('mmproj', { type: 'path' }),
+  ],
+  { path: '/usr/bin/llama-server', version: 'b6892' },
+);
+const mlx = engine('mlx-openai-server', [option('tool_call_parser', { type: 'text' })], null);
+
+const model = (name: string, more: Partial<Model> = {}) =>
+  ({
+    id: `model_${name}`,
+    name,
+    path: `/models/${name}.gguf`,
+    error: '',
+    architecture: 'llama',
+    quantization: 'Q4_K_M',
+    size_bytes: 1000,
+    kind: 'llm',
+    mmproj_path: '',
+    origins: [],
+    n_layers: 4,
+    ...more,
+  }) as Model;
+const profile = (more: Partial<Profile> = {}) =>
+  ({
+    id: 'p1',
+    source: 'database',
+    name: 'coder',
+    engine: 'llama-server',
+    model_path: '/models/tiny.gguf',
+    host: '127.0.0.1',
+    port: 8412,
+    aliases: [],
+    env: {},
+    options: { ctx_size: 4096 },
+    command: [],
+    queue_size: 100,
+    ...more,
+  }) as Profile;
+
+let answers: Record<string, [status: number, body: unknown]>;
+let asked: { method: string; path: string; body: unknown }[];
+
+beforeEach(() => {
+  vi.spyOn(live, 'isOnline', 'get').mockReturnValue(true);
+  for (const store of [models, engines, profiles]) {
+    vi.spyOn(store, 'start').mockReturnValue();
+    store.replace([]);
+  }
+  engines.replace([llama, mlx]);
+  models.replace([model('tiny'), model('eye', { mmproj_path: '/models/mmproj-eye.gguf' })]);
+  asked = [];
+  answers = {
+    'GET /api/profiles/next-port': [200, { port: 10240 }],
+    'GET /api/profiles/model_tiny': [
+      200,
+      profile({ id: 'model_tiny', source: 'library', port: 0 }),
+    ],
+    'GET /api/models/model_tiny/fit': [404, null],
+    'GET /api/models/model_eye/fit': [404, null],
+  };
+  vi.stubGlobal('fetch', (path: string, { method, body }: { method: string; body: string }) => {
+    asked.push({ method, path, body: body ? JSON.parse(body) : null });
+    const [status, data] = answers[`${method} ${path.split('?')[0]}`] ?? [404, null];
+    const isGood = status < 400;
+    return Promise.resolve(
+      new Response(
+        JSON.stringify(isGood ? { success: true, data } : { success: false, error: data }),
+        {
+          status,
+        },
+      ),
+    );
+  });
+});
+afterEach(() => {
+  cleanup();
+  vi.restoreAllMocks();
+  vi.unstubAllGlobals();
+});
+
+function show(of: Profile | null, modelId: string | null = null): Editor {
+  let editor: Editor | undefined;
+  render(EditorOf, { profile: of, modelId, onmade: (made: Editor) => (editor = made) });
+  if (!editor) throw new Error('no editor');
+  return editor;
+}
+const field = (name: string) => screen.getByLabelText<HTMLInputElement>(name);
+const why = (name: string) =>
+  document.getElementById(field(name).getAttribute('aria-describedby') ?? '')?.textContent?.trim();
+
+describe('a new server', () => {
+  test('is filled from the model and the next free port', async () => {
+    const editor = show(null, 'model_eye');
+    await waitFor(() => expect(field('Port').value).toBe('10240'));
+    expect(screen.getByText('next free')).toBeTruthy();
+    await waitFor(() => expect(field('Name').value).toBe('eye'));
+    expect(field('Projector').value).toBe('/models/mmproj-eye.gguf');
+    expect(why('Projector')).toMatch(/Detected from the model/);
+    expect(editor.draft.isDirty).toBe(false);
+    expect(editor.draft.whole()).toEqual({
+      name: 'eye',
+      port: 10240,
+      model_path: '/models/eye.gguf',
+      options: { mmproj: '/models/mmproj-eye.gguf' },
+    });
+  });
+
+  test('detection does not reach what was touched', async () => {
+    show(null, 'model_tiny');
+    await waitFor(() => expect(field('Name').value).toBe('tiny'));
+    await fireEvent.input(field('Name'), { target: { value: 'mine' } });
+    await fireEvent.input(await screen.findByLabelText('Projector'), {
+      target: { value: '/models/own.gguf' },
+    });
+    const picker = screen.getByRole('combobox', { name: 'Model' });
+    await fireEvent.input(picker, { target: { value: 'eye' } });
+    await fireEvent.keyDown(picker, { key: 'Enter' });
+    expect(field('Model').value).toBe('/models/eye.gguf');
+    expect([field('Name').value, field('Projector').value]).toEqual(['mine', '/models/own.gguf']);
+  });
+
+  test('what the server refuses stands at its fields', async () => {
+    const details = [
+      { field: 'name', message: 'expected 1 to 128 bytes of text, got 0' },
+      { field: 'port', message: 'port 8412 belongs to profile "a" already' },
+      { field: 'options.mmproj', message: 'does not exist' },
+      { field: 'node', message: 'is set by Hearth' },
+    ];
+    answers['POST /api/profiles'] = [422, { code: 'invalid', message: 'name: expected', details }];
+    const editor = show(null, 'model_tiny');
+    await waitFor(() => expect(field('Name').value).toBe('tiny'));
+    expect(await editor.save()).toBeNull();
+    await screen.findByRole('alert');
+    expect(why('Name')).toMatch(/^Expected 1 to 128 bytes/);
+    expect(why('Port')).toMatch(/belongs to profile/);
+    expect(why('Projector')).toBe('Does not exist');
+    expect(field('Name').getAttribute('aria-invalid')).toBe('true');
+    expect(screen.getByText('node: is set by Hearth')).toBeTruthy();
+    await fireEvent.input(field('Name'), { target: { value: 'other' } });
+    expect(why('Name')).toBe('');
+  });
+});
+
+describe('a stored server', () => {
+  test('shows what is stored, and what of it changes as it is typed', async () => {
+    const editor = show(profile());
+    expect(field('Context size').value).toBe('4\u2009096');
+    const line = screen.getByRole('group', { name: 'Command line' });
+    expect(line.textContent).toMatch(/\/usr\/bin\/llama-server.*--ctx-size\s4096/s);
+    expect(line.querySelector('.new')).toBeNull();
+    expect(editor.cannotSave).toBe('Nothing was changed');
+
+    await fireEvent.input(field('Parallel'), { target: { value: '512' } });
+    expect(why('Parallel')).toBe('At most 128.');
+    expect(line.querySelector('.new')?.textContent?.trim()).toMatch(/^--parallel\s512$/);
+    expect(line.querySelector('.e')?.textContent).toBe('512');
+    expect(editor.cannotSave).toBe('1 value to put right first');
+
+    await fireEvent.input(field('Parallel'), { target: { value: '8' } });
+    expect(line.querySelector('.e')).toBeNull();
+    answers['PUT /api/profiles/p1'] = [200, profile({ options: { ctx_size: 4096, parallel: 8 } })];
+    await editor.save();
+    expect(asked.find(({ method }) => method === 'PUT')?.body).toEqual({
+      options: { ctx_size: 4096, parallel: 8 },
+    });
+    expect(editor.isSaved).toBe(true);
+  });
+
+  test('an option of another engine is off and can be taken away', async () => {
+    const editor = show(profile({ options: { gone: 1 } }));
+    const row = field('Gone');
+    expect(row.disabled).toBe(true);
+    expect(why('Gone')).toMatch(/^llama-server has no such option/);
+    await fireEvent.click(screen.getByLabelText('Back to the default of Gone'));
+    expect(editor.draft.patch()).toEqual({ options: {} });
+  });
+
+  test('a flag that the installed program lacks is off, and says which program', () => {
+    const message = 'the installed llama-server b6892 has no --ctx-size';
+    const error = { code: 'unknown_option', message, field: 'options.ctx_size', log_tail: [] };
+    vi.spyOn(servers, 'get').mockReturnValue(
+      server({ state: 'failed', error: { ...error, advice: '' } as never }),
+    );
+    show(profile());
+    expect(field('Context size').disabled).toBe(true);
+    expect(why('Context size')).toBe('The installed llama-server b6892 has no --ctx-size.');
+    const line = screen.getByRole('group', { name: 'Command line' });
+    expect(line.querySelector('.e')?.textContent).toBe('4096');
+    expect(screen.getByRole('button', { name: 'Take Context size away' })).toBeTruthy();
+  });
+
+  test('declared in a file, it is only shown', () => {
+    const editor = show(profile({ source: 'file' }));
+    expect(field('Name').disabled && field('Context size').disabled).toBe(true);
+    expect(editor.cannotSave).toMatch(/Declared in the configuration file/);
+    expect(screen.getByRole('button', { name: 'Duplicate it' })).toBeTruthy();
+  });
+
+  test('with a key that only reads, it is only shown, and says which key is needed', () => {
+    vi.spyOn(session, 'who', 'get').mockReturnValue({
+      who: 'key',
+      scope: 'read',
+      may_execute: false,
+    });
+    const editor = show(profile());
+    expect(field('Context size').disabled).toBe(true);
+    expect(why('Context size')).toMatch(/sign in with an admin key/);
+    expect(editor.cannotSave).toMatch(/scope read changes nothing/);
+  });
+
+  test('while the server is away, saving waits', async () => {
+    vi.spyOn(live, 'isOnline', 'get').mockReturnValue(false);
+    const editor = show(profile());
+    await fireEvent.input(field('Context size'), { target: { value: '512' } });
+    expect([editor.cannotSave, editor.cannotStart]).toEqual([
+      'The server is away',
+      'The server is away',
+    ]);
+  });
+
+  test('without the engines, the rest can be changed and they are asked for again', async () => {
+    vi.spyOn(engines, 'isLoaded', 'get').mockReturnValue(false);
+    vi.spyOn(engines, 'problem', 'get').mockReturnValue(new Problem('internal', 'It broke.'));
+    const load = vi.spyOn(engines, 'load').mockResolvedValue();
+    show(profile());
+    expect(screen.getByText('The options cannot be listed')).toBeTruthy();
+    await fireEvent.click(screen.getByRole('button', { name: 'Try again' }));
+    expect(load).toHaveBeenCalledOnce();
+    expect(field('Name').disabled).toBe(false);
+  });
+
+  test('of the library, it becomes a profile of its own; name and model stay', async () => {
+    answers['PUT /api/models/p1/profile'] = [200, profile({ id: 'p2' })];
+    const editor = show(profile({ source: 'library' }));
+    expect([field('Name').disabled, field('Model').disabled]).toEqual([true, true]);
+    await fireEvent.input(field('Context size'), { target: { value: '512' } });
+    expect((await editor.save())?.id).toBe('p2');
+  });
+});

@@ -1,0 +1,30 @@
+/** A request that has ended, for tests. */
+import type { Activity } from '$lib/api/schema';
+
+export const activityRow = (fields: Partial<Activity> = {}): Activity => ({
+  id: 1,
+  at_ms: 1_700_000_000_000,
+  model: 'coder',
+  profile_id: 'profile_1',
+  method: 'POST',
+  path: '/v1/chat/completions',
+  client: '127.0.0.1',
+  key_id: null,
+  caller: 'loopback',
+  is_stream: true,
+  queue_ms: 0,
+  load_ms: 0,
+  first_token_ms: 120,
+  answer_bytes: 900,
+  outcome: 'completed',
+  status: 200,
+  error: null,
+  duration_ms: 1000,
+  request_bytes: 300,
+  prompt_tokens: 12,
+  completion_tokens: 34,
+  cached_tokens: null,
+  prompt_tokens_per_s: 500,
+  completion_tokens_per_s: 40.5,
+  ...fields,
+});
