@@ -181,6 +181,8 @@ test('several move at once; those that cannot say why', async () => {
   await row(page, /grain.*Archive/).waitFor();
   assert.ok(fs.existsSync(path.join(archived, 'grain.civitai.info')));
   await page.getByText('1 selected').waitFor();
+  await page.accessible('selected');
+  await page.shot('models-selected');
   await page.getByRole('button', { name: 'Select none' }).click();
   await close(page);
   fs.rmSync(archived, { recursive: true });
@@ -199,9 +201,11 @@ test('of two places one is moved, one deleted, and the rest with a last look', a
   await drawer(page).getByRole('button', { name: 'Move' }).click();
   const dialog = page.getByRole('dialog');
   await dialog.getByRole('radio', { name: copy }).check();
+  await page.shot('models-move');
   await dialog.getByRole('button', { name: 'Move to archive' }).click();
   const there = path.join(hearth.models, 'archive', 'copy.gguf');
   await drawer(page).getByText(`Moved to ${there}`).waitFor();
+  await drawer(page).getByRole('listitem').filter({ hasText: there }).waitFor();
   assert.ok(fs.existsSync(there) && !fs.existsSync(copy) && fs.existsSync(original));
 
   await drawer(page).getByRole('button', { name: 'Delete' }).click();
@@ -209,6 +213,8 @@ test('of two places one is moved, one deleted, and the rest with a last look', a
   await dialog.getByRole('button', { name: /^Delete 2 files/ }).waitFor();
   await dialog.getByRole('radio', { name: original }).check();
   await dialog.getByRole('listitem').filter({ hasText: original }).waitFor();
+  await page.accessible('delete');
+  await page.shot('models-delete');
   await dialog.getByRole('button', { name: /^Delete 1 file,/ }).click();
   await dialog.waitFor({ state: 'detached' });
   await until('one place', async () => (await known()).find((model) => model.path === there)?.n_locations === 1);
