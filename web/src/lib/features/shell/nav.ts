@@ -15,7 +15,15 @@ export interface Badge {
 }
 
 export interface NavRow {
-  path: '/' | '/activity' | '/downloads' | '/logs' | '/models' | '/presets' | '/servers';
+  path:
+    | '/'
+    | '/activity'
+    | '/downloads'
+    | '/logs'
+    | '/models'
+    | '/monitoring'
+    | '/presets'
+    | '/servers';
   label: string;
   icon: IconName;
   group: 'Overview' | 'Library' | 'Serving' | 'System';
@@ -28,6 +36,7 @@ export interface NavRow {
 
 export const nav: readonly NavRow[] = [
   { path: '/', label: 'Dashboard', icon: 'dashboard', group: 'Overview', key: 'd', tab: 'Home' },
+  { path: '/monitoring', label: 'Monitoring', icon: 'monitoring', group: 'Overview', key: 'n' },
   {
     path: '/activity',
     label: 'Activity',
