@@ -56,7 +56,7 @@ test('the range stands in the address, and the keyboard reaches all', async () =
   await page.keyboard.press('d');
   await until('the dashboard', () => new URL(page.url()).pathname === '/');
   await page.keyboard.press('g');
-  await page.keyboard.press('n');
+  await page.keyboard.press('o');
   await panel(page, 'CPU').getByRole('figure').waitFor();
   page.quiet();
   await page.context().close();

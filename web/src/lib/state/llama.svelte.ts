@@ -13,7 +13,7 @@ export class LlamaState implements Source {
   #config = $state.raw<LlamaConfig | null>(null);
   #problem = $state.raw<Problem | null>(null);
   #isStarted = false;
-  #timer: ReturnType<typeof setTimeout> | undefined;
+  #isAsking = false;
 
   constructor(connection: Live = live) {
     this.#live = connection;
@@ -24,8 +24,10 @@ export class LlamaState implements Source {
     this.#isStarted = true;
     // The wire says that something is new; REST says what it is now.
     const soon = () => {
-      this.#timer ??= setTimeout(() => {
-        this.#timer = undefined;
+      if (this.#isAsking) return;
+      this.#isAsking = true;
+      setTimeout(() => {
+        this.#isAsking = false;
         void this.load();
       }, TOGETHER_MS);
     };

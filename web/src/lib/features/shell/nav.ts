@@ -18,6 +18,7 @@ export interface NavRow {
   path:
     | '/'
     | '/activity'
+    | '/chat'
     | '/configuration'
     | '/downloads'
     | '/logs'
@@ -38,7 +39,7 @@ export interface NavRow {
 
 export const nav: readonly NavRow[] = [
   { path: '/', label: 'Dashboard', icon: 'dashboard', group: 'Overview', key: 'd', tab: 'Home' },
-  { path: '/monitoring', label: 'Monitoring', icon: 'monitoring', group: 'Overview', key: 'n' },
+  { path: '/monitoring', label: 'Monitoring', icon: 'monitoring', group: 'Overview', key: 'o' },
   {
     path: '/activity',
     label: 'Activity',
@@ -50,7 +51,7 @@ export const nav: readonly NavRow[] = [
       return n === 0 ? null : { text: String(n), isBad: false, label: `${n} in flight` };
     },
   },
-  { path: '/logs', label: 'Logs', icon: 'logs', group: 'Overview', key: 'o' },
+  { path: '/logs', label: 'Logs', icon: 'logs', group: 'Overview', key: 'l' },
   {
     path: '/models',
     label: 'Models',
@@ -68,7 +69,7 @@ export const nav: readonly NavRow[] = [
     label: 'Downloads',
     icon: 'download',
     group: 'Library',
-    key: 'l',
+    key: 'n',
     badge: () => {
       const n = downloads.all.filter(isUnderWay).length;
       return n === 0 ? null : { text: String(n), isBad: false, label: `${n} not ended` };
@@ -84,6 +85,7 @@ export const nav: readonly NavRow[] = [
     badge: () => failures(servers.troubled.length),
   },
   { path: '/presets', label: 'Presets', icon: 'presets', group: 'Serving', key: 'p' },
+  { path: '/chat', label: 'Chat', icon: 'chat', group: 'Serving', key: 'h', tab: 'Chat' },
   {
     path: '/configuration',
     label: 'Configuration',

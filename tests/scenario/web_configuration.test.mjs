@@ -1,0 +1,114 @@
+// The page of the configuration in a real browser: llama.cpp's own router is
+// configured, started, told to load, and stopped; all of the configuration goes
+// out as a file, and in again after a look at what it would change.
+import assert from 'node:assert/strict';
+import fs from 'node:fs';
+import path from 'node:path';
+import { after, before, test } from 'node:test';
+import { Browser, NARROW, WIDE } from './lib/browser.mjs';
+import { Hearth, isAlive, until } from './lib/hearth.mjs';
+
+let browser, hearth;
+before(async () => {
+  browser = await Browser.start();
+  hearth = await Hearth.start({ models: { 'tiny-a': { say: 'alpha one' }, 'tiny-b': { say: 'beta two' } } });
+});
+after(async () => {
+  await browser?.stop();
+  await hearth?.stop();
+});
+
+const router = async () => (await hearth.api('GET', '/api/llama/status')).data;
+const config = async () => (await hearth.api('GET', '/api/llama/config')).data;
+const row = (page, name) => page.getByRole('listitem').filter({ hasText: name });
+
+test('options are saved, refused in their place, and seen in the other window', async () => {
+  const [page, other] = [await browser.open(hearth.base, { at: '/configuration' }), await browser.open(hearth.base, { at: '/configuration' })];
+  const field = (one, name) => one.getByRole('textbox', { name, exact: true });
+  await field(page, 'Models at once').fill('2');
+  await field(page, 'Threads').fill('1');
+  await page.getByRole('button', { name: 'Save' }).click();
+  await until('the daemon', async () => (await config()).models_max === 2);
+  await until('the other window', async () => (await field(other, 'Models at once').inputValue()) === '2');
+  await field(page, 'Models').fill('/etc');
+  await page.getByRole('button', { name: 'Save' }).click();
+  const dir = page.locator('.opt').filter({ hasText: '--models-dir' });
+  await until('the reason', async () => (await dir.locator('[aria-invalid=true]').count()) === 1);
+  assert.equal((await config()).models_dir, hearth.models);
+  await page.getByRole('button', { name: 'Discard' }).click();
+  page.forgetNoise(); // the refused folder
+  for (const one of [page, other]) {
+    one.quiet();
+    await one.context().close();
+  }
+});
+
+test('the router starts, loads, unloads and stops, and both windows say so', async () => {
+  const [page, other] = [await browser.open(hearth.base, { at: '/configuration' }), await browser.open(hearth.base, { at: '/configuration' })];
+  await page.getByRole('button', { name: 'Start', exact: true }).click();
+  for (const one of [page, other]) await row(one, 'tiny-a').getByText('Stopped').waitFor();
+  const { pid } = await router();
+  assert.ok(isAlive(pid));
+  await row(page, 'tiny-a').getByRole('button', { name: 'Load' }).click();
+  for (const one of [page, other]) await row(one, 'tiny-a').getByText('Ready').waitFor();
+  assert.equal((await router()).models.find(({ name }) => name === 'tiny-a').status, 'loaded');
+  await row(page, 'tiny-a').getByRole('button', { name: 'Unload' }).click();
+  for (const one of [page, other]) await row(one, 'tiny-a').getByText('Stopped').waitFor();
+  await page.getByRole('button', { name: 'Stop', exact: true }).click();
+  for (const one of [page, other]) await one.getByRole('button', { name: 'Start', exact: true }).waitFor();
+  await until('its process to end', () => !isAlive(pid));
+  for (const one of [page, other]) {
+    one.quiet();
+    await one.context().close();
+  }
+});
+
+test('out as a file, looked at, and in again', async () => {
+  assert.equal((await hearth.api('PUT', '/api/settings', { models_max: 7 })).status, 200);
+  const page = await browser.open(hearth.base, { at: '/configuration' });
+  const waiting = page.waitForEvent('download');
+  await page.getByRole('button', { name: 'Export' }).click();
+  const file = path.join(hearth.dir, 'config.json');
+  await (await waiting).saveAs(file);
+  const document = JSON.parse(fs.readFileSync(file, 'utf8'));
+  assert.equal(document.settings.models_max, 7);
+  const input = page.getByLabel('File to import');
+  await input.setInputFiles(file);
+  await page.getByText('everything is so already').waitFor();
+
+  document.settings.models_max = 5;
+  fs.writeFileSync(file, JSON.stringify(document));
+  await input.setInputFiles([]);
+  await input.setInputFiles(file);
+  await page.getByText(/would change 1 things?/).waitFor();
+  assert.equal((await hearth.api('GET', '/api/settings')).data.models_max.value, 7);
+  await page.getByRole('button', { name: 'Import' }).click();
+  await page.getByText(/is taken in/).waitFor();
+  assert.equal((await hearth.api('GET', '/api/settings')).data.models_max.value, 5);
+
+  document.settings.models_max = -5;
+  fs.writeFileSync(file, JSON.stringify(document));
+  await input.setInputFiles([]);
+  await input.setInputFiles(file);
+  await page.getByText(/cannot be taken in/).waitFor();
+  await page.getByText('models_max', { exact: true }).waitFor();
+  fs.writeFileSync(file, '{ not json');
+  await input.setInputFiles([]);
+  await input.setInputFiles(file);
+  await page.getByText(/is not JSON/).waitFor();
+  page.forgetNoise(); // the refused document
+  await page.context().close();
+});
+
+test('the page is accessible and narrow enough, in both themes', async () => {
+  for (const theme of ['light', 'dark'])
+    for (const [name, size] of Object.entries({ wide: WIDE, narrow: NARROW })) {
+      const page = await browser.open(hearth.base, { at: '/configuration', theme, size });
+      await page.getByRole('textbox', { name: 'Models at once' }).waitFor();
+      await page.accessible(`${theme} ${name}`);
+      await page.fitsWidth(`${theme} ${name}`);
+      await page.shot(`configuration-${theme}-${name}`);
+      page.quiet();
+      await page.context().close();
+    }
+});
