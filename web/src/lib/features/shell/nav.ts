@@ -15,7 +15,8 @@ export interface Badge {
 }
 
 export interface NavRow {
-  path: '/' | '/activity' | '/downloads' | '/logs' | '/models' | '/presets' | '/servers';
+  path:
+    '/' | '/activity' | '/discover' | '/downloads' | '/logs' | '/models' | '/presets' | '/servers';
   label: string;
   icon: IconName;
   group: 'Overview' | 'Library' | 'Serving' | 'System';
@@ -52,6 +53,7 @@ export const nav: readonly NavRow[] = [
         ? null
         : { text: count(models.size), isBad: false, label: `${models.size} in the library` },
   },
+  { path: '/discover', label: 'Discover', icon: 'discover', group: 'Library', key: 'i' },
   {
     path: '/downloads',
     label: 'Downloads',
