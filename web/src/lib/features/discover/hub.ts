@@ -54,7 +54,7 @@ export function choicesOf(got: HubFiles, place: Place): Choice[] {
       },
       fit: null,
     }));
-  const revision = place.revision ? { revision: place.revision } : {};
+  const revision: Record<string, string> = place.revision ? { revision: place.revision } : {};
   const query = (more: Record<string, string>) =>
     new URLSearchParams({ model_id: got.model_id, ...more, ...revision }).toString();
   const order = { source: 'huggingface' as const, model_id: got.model_id, ...revision };
