@@ -11,7 +11,7 @@ import { Hearth, writeModel } from './lib/hearth.mjs';
 import { Hub } from './lib/hub.mjs';
 
 const TOKEN = 'hf_seesItAllXXXXXXXXXXXXXXXXXXXXXXX', OTHER = 'hf_seesNothingYYYYYYYYYYYYYYYYYYYY';
-const SLOW = { bytes: 512 * 1024, ms: 25 };
+const SLOW = { bytes: 128 * 1024, ms: 25 };
 let browser, hub, hearth;
 const daemons = [];
 
@@ -215,7 +215,7 @@ test('the first screen of an empty install finds models that fit, and downloads 
   const empty = await start();
   const page = await browser.open(empty.base);
   await page.getByRole('button', { name: 'Find models that fit' }).click();
-  await page.getByText('Qwen3 0.6B').waitFor();
+  await page.getByRole('heading', { name: 'Qwen3 0.6B' }).waitFor();
   page.forgetNoise(); // those that this hub does not have
   for (const theme of ['light', 'dark']) {
     await page.theme(theme);

@@ -218,9 +218,9 @@ export function refusalOf({ message }: Problem, id: string): string | null {
   return null;
 }
 
-/** Its page on the hub: the address that the hub's words name, or the usual one. */
+/** Its page: where Hearth says that terms are accepted (a mirror's, too), or the usual one. */
 export const pageOf = (source: Source, id: string, message = ''): string =>
-  /https?:\/\/[^\s,]+/.exec(message)?.[0] ??
+  /accept its terms at (https?:\/\/[^\s,]+)/.exec(message)?.[1] ??
   (source === 'civitai' ? `https://civitai.com/models/${id}` : `https://huggingface.co/${id}`);
 
 export const hubName = (source: Source): string =>
