@@ -49,7 +49,6 @@ export const tooLarge = new Collection<Model>({
   listen(connection, rows) {
     connection.on('models:list', () => void rows.load());
     connection.on('models:scanned', () => void rows.load());
-    connection.on('models:created', () => void rows.load());
   },
 });
 
@@ -58,6 +57,8 @@ export class Library {
   #scan = $state.raw<Scan | null>(null);
   #problem = $state.raw<Problem | null>(null);
   #isStarted = false;
+  /** Rises with each event: an answer that was overtaken by one is old. */
+  #nTold = 0;
 
   constructor(connection: Live = live) {
     this.#live = connection;
@@ -82,7 +83,7 @@ export class Library {
 
   async rescan(): Promise<void> {
     try {
-      this.#scan = await call<Scan>('POST', '/api/models/scan?wait=0');
+      await this.#ask('POST', '/api/models/scan?wait=0');
       this.#problem = null;
     } catch (error) {
       this.#problem = Problem.of(error);
@@ -149,6 +150,7 @@ export class Library {
   }
 
   #progress(told: Broadcasts['models:scanned'], isRunning: boolean): Scan {
+    this.#nTold += 1;
     return {
       is_running: isRunning,
       n_models: told.total,
@@ -160,9 +162,15 @@ export class Library {
     };
   }
 
+  async #ask(method: 'GET' | 'POST', path: string): Promise<void> {
+    const before = this.#nTold;
+    const scan = await call<Scan>(method, path);
+    if (before === this.#nTold) this.#scan = scan;
+  }
+
   async #look(): Promise<void> {
     try {
-      this.#scan = await call<Scan>('GET', '/api/models/scan');
+      await this.#ask('GET', '/api/models/scan');
     } catch {
       // The page says what it can without it.
     }

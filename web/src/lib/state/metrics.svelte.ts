@@ -25,6 +25,7 @@ export class MetricsState {
   #newest = $state.raw<Metrics | null>(null);
   #past = $state.raw<readonly Point[]>([]);
   #isStarted = false;
+  #isSilent = $state(false);
 
   constructor(connection: Live = live) {
     this.#live = connection;
@@ -39,6 +40,10 @@ export class MetricsState {
 
   get newest(): Metrics | null {
     return this.#newest;
+  }
+  /** Asked, and nothing has been measured so far. */
+  get isSilent(): boolean {
+    return this.#isSilent && this.#newest === null;
   }
   get sample(): Sample | null {
     return this.#newest?.sample ?? null;
@@ -59,6 +64,7 @@ export class MetricsState {
     try {
       const { metrics } = await this.#live.request('metrics:get');
       if (metrics) this.#newest = metrics;
+      this.#isSilent = !metrics;
       const from = Date.now() + this.#live.skewMs - PAST_MS;
       const history = await call<MetricsHistory>(
         'GET',

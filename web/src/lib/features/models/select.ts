@@ -44,6 +44,7 @@ function test(wanted: Wanted, isTooLarge: (id: string) => boolean): (model: Mode
     (category === '' || model.category === category) &&
     (tag === '' || model.tags.includes(tag)) &&
     (!wanted.isFavourite || model.is_favourite) &&
+    (!wanted.isCopied || model.n_locations > 1) &&
     (!wanted.isFitting || !isTooLarge(model.id)) &&
     words.every((word) => textOf(model).all.includes(word));
 }
@@ -61,7 +62,7 @@ const sortKeys: Record<string, (model: Model) => Key> = {
 const less = (a: Key, b: Key) => (a < b ? -1 : a > b ? 1 : 0);
 
 function order({ sort }: Wanted): (a: Model, b: Model) => number {
-  const key = sortKeys[sort.by] ?? nameOf;
+  const key = (Object.hasOwn(sortKeys, sort.by) && sortKeys[sort.by]) || nameOf;
   const way = sort.isDescending ? -1 : 1;
   return (a, b) =>
     way * less(key(a), key(b)) || less(textOf(a).name, textOf(b).name) || less(a.id, b.id);
@@ -104,6 +105,8 @@ export function grouped(models: readonly Model[], by: GroupBy): Line[] {
 
 export interface Facets {
   families: Map<string, number>;
+  /** How many lie in several places. */
+  nCopied: number;
   kinds: string[];
   archs: string[];
   quants: string[];
@@ -113,6 +116,7 @@ export interface Facets {
 /** What there is to choose from. */
 export function facets(models: readonly Model[]): Facets {
   const families = new Map<string, number>();
+  let nCopied = 0;
   const sets = [
     new Set<string>(),
     new Set<string>(),
@@ -122,6 +126,7 @@ export function facets(models: readonly Model[]): Facets {
   for (const model of models) {
     const family = familyOf(model.kind);
     families.set(family, (families.get(family) ?? 0) + 1);
+    nCopied += Number(model.n_locations > 1);
     sets[0].add(model.kind);
     sets[1].add(model.architecture);
     sets[2].add(model.quantization);
@@ -130,6 +135,7 @@ export function facets(models: readonly Model[]): Facets {
   const [kinds, archs, quants, tags] = sets.map((set) => [...set].filter(Boolean).sort());
   return {
     families,
+    nCopied,
     kinds: kinds ?? [],
     archs: archs ?? [],
     quants: quants ?? [],

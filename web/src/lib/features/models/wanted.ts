@@ -4,13 +4,13 @@ import type { Sort } from '$lib/ui/table';
 export type GroupBy =
   '' | 'kind' | 'architecture' | 'quantization' | 'base_model' | 'source' | 'category';
 export const groupings: readonly { value: GroupBy; label: string }[] = [
-  { value: '', label: 'none' },
-  { value: 'kind', label: 'kind' },
-  { value: 'architecture', label: 'architecture' },
-  { value: 'quantization', label: 'quantization' },
-  { value: 'base_model', label: 'base model' },
-  { value: 'source', label: 'source' },
-  { value: 'category', label: 'category' },
+  { value: '', label: 'Not grouped' },
+  { value: 'kind', label: 'By kind' },
+  { value: 'architecture', label: 'By architecture' },
+  { value: 'quantization', label: 'By quantization' },
+  { value: 'base_model', label: 'By base model' },
+  { value: 'source', label: 'By source' },
+  { value: 'category', label: 'By category' },
 ];
 
 export interface Wanted {
@@ -24,6 +24,8 @@ export interface Wanted {
   category: '' | 'active' | 'archive';
   isFavourite: boolean;
   isFitting: boolean;
+  /** Only those that lie in several places. */
+  isCopied: boolean;
   group: GroupBy;
   sort: Sort;
   view: 'table' | 'grid';
@@ -38,6 +40,7 @@ export const everything: Wanted = {
   category: '',
   isFavourite: false,
   isFitting: false,
+  isCopied: false,
   group: '',
   sort: { by: 'name', isDescending: false },
   view: 'table',
@@ -57,6 +60,7 @@ export function wantedOf(query: URLSearchParams): Wanted {
     category: category === 'active' || category === 'archive' ? category : '',
     isFavourite: query.get('favourite') === '1',
     isFitting: query.get('fits') === '1',
+    isCopied: query.get('copies') === '1',
     group: group?.value ?? '',
     sort: { by: sort.replace(/^-/, ''), isDescending: sort.startsWith('-') },
     view: text('view') === 'grid' ? 'grid' : 'table',
@@ -75,6 +79,7 @@ export function queryOf(wanted: Wanted, model: string | null): string {
     ['category', wanted.category],
     ['favourite', wanted.isFavourite ? '1' : ''],
     ['fits', wanted.isFitting ? '1' : ''],
+    ['copies', wanted.isCopied ? '1' : ''],
     ['group', wanted.group],
     ['sort', sort === 'name' ? '' : sort],
     ['view', wanted.view === 'grid' ? 'grid' : ''],

@@ -26,10 +26,12 @@ export const families: readonly { value: Family; label: string }[] = [
   { value: 'other', label: 'Other' },
 ];
 
-export const familyOf = (kind: Model['kind']): Family => kinds[kind].family;
-export const kindWord = (kind: Model['kind']): string => kinds[kind].word;
-export const isImage = (kind: string): boolean =>
-  kind === 'image' || (kind in kinds && familyOf(kind as Model['kind']) === 'image');
+const isKind = (kind: string): kind is Model['kind'] => Object.hasOwn(kinds, kind);
+
+/** Of any text: an address may say anything. */
+export const familyOf = (kind: string): Family => (isKind(kind) ? kinds[kind].family : 'other');
+export const kindWord = (kind: string): string => (isKind(kind) ? kinds[kind].word : kind);
+export const isImage = (kind: string): boolean => kind === 'image' || familyOf(kind) === 'image';
 
 /** "30.5 B", "137 M": parameters; 0 is not known. */
 export function parameters(n: number): string {
@@ -74,3 +76,8 @@ export const moveWord = (to: Model['category']): string =>
 /** Whether a server of ours can be asked to load it: image models are for other programs. */
 export const canServe = (model: Model): boolean =>
   model.error === '' && model.format !== 'pickle' && familyOf(model.kind) !== 'image';
+
+/** Whether the daemon can tell the memory that it needs. */
+export const hasFit = ({ error, format, kind }: Model): boolean =>
+  error === '' &&
+  (format === 'gguf' || (format !== 'pickle' && (kind === 'llm' || kind === 'embedding')));

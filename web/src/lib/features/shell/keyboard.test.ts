@@ -37,6 +37,13 @@ test('a second key that leads nowhere is forgotten', () => {
   expect(run).not.toHaveBeenCalled();
 });
 
+test('what was pressed before takes no key away', () => {
+  press('Enter');
+  press('g');
+  press('d');
+  expect(run.mock.calls).toEqual([['go']]);
+});
+
 test('typing is not for commands, but Ctrl K is for everybody', () => {
   const input = document.createElement('input');
   press('?', {}, input);

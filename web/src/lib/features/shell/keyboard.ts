@@ -34,9 +34,10 @@ export function shortcuts(commands: Commands): (event: KeyboardEvent) => void {
       return;
     }
     const isSecond = first !== '' && event.timeStamp - firstAt < SECOND_KEY_MS;
-    const typed = isSecond ? `${first} ${event.key}` : event.key;
-    const found = commands.all.find((command) => command.keys === typed);
-    first = found || isSecond ? '' : event.key;
+    const of = (keys: string) => commands.all.find((command) => command.keys === keys);
+    // A key that makes no pair with the one before may begin one itself.
+    const found = (isSecond ? of(`${first} ${event.key}`) : undefined) ?? of(event.key);
+    first = found ? '' : event.key;
     firstAt = event.timeStamp;
     if (!found) return;
     event.preventDefault();

@@ -16,7 +16,17 @@ export interface Badge {
 
 export interface NavRow {
   path:
-    '/' | '/activity' | '/discover' | '/downloads' | '/logs' | '/models' | '/presets' | '/servers';
+    | '/'
+    | '/activity'
+    | '/chat'
+    | '/discover'
+    | '/downloads'
+    | '/logs'
+    | '/models'
+    | '/monitoring'
+    | '/presets'
+    | '/servers'
+    | '/settings';
   label: string;
   icon: IconName;
   group: 'Overview' | 'Library' | 'Serving' | 'System';
@@ -29,6 +39,7 @@ export interface NavRow {
 
 export const nav: readonly NavRow[] = [
   { path: '/', label: 'Dashboard', icon: 'dashboard', group: 'Overview', key: 'd', tab: 'Home' },
+  { path: '/monitoring', label: 'Monitoring', icon: 'monitoring', group: 'Overview', key: 'o' },
   {
     path: '/activity',
     label: 'Activity',
@@ -40,7 +51,7 @@ export const nav: readonly NavRow[] = [
       return n === 0 ? null : { text: String(n), isBad: false, label: `${n} in flight` };
     },
   },
-  { path: '/logs', label: 'Logs', icon: 'logs', group: 'Overview', key: 'o' },
+  { path: '/logs', label: 'Logs', icon: 'logs', group: 'Overview', key: 'l' },
   {
     path: '/models',
     label: 'Models',
@@ -59,7 +70,7 @@ export const nav: readonly NavRow[] = [
     label: 'Downloads',
     icon: 'download',
     group: 'Library',
-    key: 'l',
+    key: 'n',
     badge: () => {
       const n = downloads.all.filter(isUnderWay).length;
       return n === 0 ? null : { text: String(n), isBad: false, label: `${n} not ended` };
@@ -75,6 +86,8 @@ export const nav: readonly NavRow[] = [
     badge: () => failures(servers.troubled.length),
   },
   { path: '/presets', label: 'Presets', icon: 'presets', group: 'Serving', key: 'p' },
+  { path: '/chat', label: 'Chat', icon: 'chat', group: 'Serving', key: 'h', tab: 'Chat' },
+  { path: '/settings', label: 'Settings', icon: 'settings', group: 'System', key: 's' },
 ];
 
 function failures(n: number): Badge | null {

@@ -1,0 +1,85 @@
+// The page of charts in a real browser: what was measured is drawn, goes on with
+// each sample, and says why where there is no reading.
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
+import { Browser, NARROW, WIDE } from './lib/browser.mjs';
+import { Hearth, until } from './lib/hearth.mjs';
+
+let browser, hearth;
+before(async () => {
+  browser = await Browser.start();
+  hearth = await Hearth.start({ models: { tiny: { say: 'Hello out there', loop: true, ctx: 4096 } } });
+  assert.equal((await hearth.api('POST', '/api/servers/tiny/start?wait=1')).status, 200);
+});
+after(async () => {
+  await browser?.stop();
+  await hearth?.stop();
+});
+
+const panel = (page, name) => page.getByRole('region', { name, exact: true });
+const text = (page, name) => panel(page, name).innerText();
+
+test('charts appear and go on by themselves, in two windows', async () => {
+  const [page, other] = [await browser.open(hearth.base, { at: '/monitoring?every=1' }), await browser.open(hearth.base, { at: '/monitoring?every=1' })];
+  for (const one of [page, other]) {
+    await panel(one, 'CPU').getByRole('figure').waitFor();
+    await panel(one, 'Memory by server').getByText('tiny').waitFor();
+  }
+  // A sample each second for both: whoever asks most often is served.
+  const asked = [];
+  page.on('request', (request) => asked.push(request.url()));
+  await hearth.chat('tiny', { max_tokens: 200 });
+  await until('tokens in the chart', async () => /peak [1-9]/.test(await text(page, 'Tokens per second')));
+  await until('tokens in the other', async () => /peak [1-9]/.test(await text(other, 'Tokens per second')));
+  assert.deepEqual(asked.filter((url) => url.includes('history')), []); // it was told, not asked
+  for (const one of [page, other]) {
+    one.quiet();
+    await one.context().close();
+  }
+});
+
+test('the range stands in the address, and the keyboard reaches all', async () => {
+  const page = await browser.open(hearth.base, { at: '/monitoring?range=6h' });
+  await page.getByText(/last 6 h, one point per [34]\d s/).waitFor();
+  const range = page.getByRole('group', { name: 'Range of time' });
+  assert.equal(await range.getByRole('button', { name: '6 h' }).getAttribute('aria-pressed'), 'true');
+  await range.getByRole('button', { name: '30 d' }).focus();
+  await page.keyboard.press('Enter');
+  await page.getByText(/last 30 d, one point per 1 h/).waitFor();
+  assert.equal(new URL(page.url()).searchParams.get('range'), '30d');
+  await panel(page, 'CPU').getByRole('figure').waitFor();
+  await page.getByLabel('Servers').selectOption({ label: 'tiny' });
+  assert.match(new URL(page.url()).searchParams.get('server'), /./);
+  await panel(page, 'CPU by server').getByText('tiny').waitFor();
+  await page.locator('main').focus(); // a select takes the letters for itself
+  await page.keyboard.press('g');
+  await page.keyboard.press('d');
+  await until('the dashboard', () => new URL(page.url()).pathname === '/');
+  await page.keyboard.press('g');
+  await page.keyboard.press('o');
+  await panel(page, 'CPU').getByRole('figure').waitFor();
+  page.quiet();
+  await page.context().close();
+});
+
+test('what cannot be read says why', async () => {
+  const { sample } = (await hearth.api('GET', '/api/system/metrics')).data;
+  const page = await browser.open(hearth.base, { at: '/monitoring' });
+  if (sample.unknown.gpus) await panel(page, 'GPU').getByText(sample.unknown.gpus).waitFor();
+  else await panel(page, /^GPU/).getByRole('figure').first().waitFor();
+  page.quiet();
+  await page.context().close();
+});
+
+test('the page is accessible and narrow enough, in both themes', async () => {
+  for (const theme of ['light', 'dark'])
+    for (const [name, size] of Object.entries({ wide: WIDE, narrow: NARROW, medium: { width: 768, height: 900 } })) {
+      const page = await browser.open(hearth.base, { at: '/monitoring?range=15m', theme, size });
+      await panel(page, 'CPU').getByRole('figure').waitFor();
+      await page.accessible(`${theme} ${name}`);
+      await page.fitsWidth(`${theme} ${name}`);
+      await page.shot(`monitoring-${theme}-${name}`);
+      page.quiet();
+      await page.context().close();
+    }
+});

@@ -1,0 +1,67 @@
+/** A sample of a machine with one GPU and one server, for tests. */
+import type { Sample } from '../src/lib/api/schema';
+
+const GIB = 1024 ** 3;
+export const sample = (more: Partial<Sample> = {}): Sample => ({
+  at_ms: 1_700_000_000_000,
+  interval_ms: 10_000,
+  readings: {
+    cpu_percent: 12.5,
+    load_1m: null,
+    load_5m: null,
+    load_15m: null,
+    memory_total_bytes: 8 * GIB,
+    memory_used_bytes: 4 * GIB,
+    swap_total_bytes: null,
+    swap_used_bytes: null,
+    models_disk_total_bytes: 100 * GIB,
+    models_disk_free_bytes: 40 * GIB,
+    data_disk_total_bytes: 100 * GIB,
+    data_disk_free_bytes: 40 * GIB,
+    network_received_bytes_per_s: 0,
+    network_sent_bytes_per_s: 0,
+    hearth_rss_bytes: 10 * 1024 ** 2,
+    hearth_cpu_percent: 0.5,
+    hearth_threads: 5,
+    requests_per_s: 0,
+    prompt_tokens_per_s: 0,
+    completion_tokens_per_s: 0,
+  },
+  gpus: [
+    {
+      name: 'RTX',
+      memory_total_bytes: 24 * GIB,
+      memory_used_bytes: 12 * GIB,
+      busy_percent: 80,
+      temperature_c: 60,
+      power_w: 200,
+    },
+  ],
+  servers: [
+    {
+      profile_id: 'p1',
+      profile_name: 'coder',
+      pid: 7,
+      rss_bytes: GIB,
+      cpu_percent: 100,
+      threads: 4,
+      gpu_memory_bytes: null,
+      engine: {
+        requests_active: 1,
+        requests_waiting: 0,
+        prompt_tokens_per_s: 500,
+        completion_tokens_per_s: 40,
+        busy_slots_per_decode: null,
+        decodes_total: null,
+        tokens_max: null,
+        prompt_tokens_total: null,
+        completion_tokens_total: null,
+        prompt_seconds_total: null,
+        completion_seconds_total: null,
+        error: null,
+      },
+    },
+  ],
+  unknown: { load: 'there is no such file' },
+  ...more,
+});
