@@ -23,7 +23,7 @@ const config = async () => (await hearth.api('GET', '/api/llama/config')).data;
 const row = (page, name) => page.getByRole('listitem').filter({ hasText: name });
 
 test('options are saved, refused in their place, and seen in the other window', async () => {
-  const [page, other] = [await browser.open(hearth.base, { at: '/configuration' }), await browser.open(hearth.base, { at: '/configuration' })];
+  const [page, other] = [await browser.signIn(hearth, { at: '/configuration' }), await browser.signIn(hearth, { at: '/configuration' })];
   const field = (one, name) => one.getByRole('textbox', { name, exact: true });
   await field(page, 'Models at once').fill('2');
   await field(page, 'Threads').fill('1');
@@ -44,7 +44,7 @@ test('options are saved, refused in their place, and seen in the other window', 
 });
 
 test('the router starts, loads, unloads and stops, and both windows say so', async () => {
-  const [page, other] = [await browser.open(hearth.base, { at: '/configuration' }), await browser.open(hearth.base, { at: '/configuration' })];
+  const [page, other] = [await browser.signIn(hearth, { at: '/configuration' }), await browser.signIn(hearth, { at: '/configuration' })];
   await page.getByRole('button', { name: 'Start', exact: true }).click();
   for (const one of [page, other]) await row(one, 'tiny-a').getByText('Stopped').waitFor();
   const { pid } = await router();
@@ -65,7 +65,7 @@ test('the router starts, loads, unloads and stops, and both windows say so', asy
 
 test('out as a file, looked at, and in again', async () => {
   assert.equal((await hearth.api('PUT', '/api/settings', { models_max: 7 })).status, 200);
-  const page = await browser.open(hearth.base, { at: '/configuration' });
+  const page = await browser.signIn(hearth, { at: '/configuration' });
   const waiting = page.waitForEvent('download');
   await page.getByRole('button', { name: 'Export' }).click();
   const file = path.join(hearth.dir, 'config.json');
@@ -82,7 +82,7 @@ test('out as a file, looked at, and in again', async () => {
   await input.setInputFiles(file);
   await page.getByText(/would change 1 things?/).waitFor();
   assert.equal((await hearth.api('GET', '/api/settings')).data.models_max.value, 7);
-  await page.getByRole('button', { name: 'Import' }).click();
+  await page.getByRole('button', { name: 'Import', exact: true }).click();
   await page.getByText(/is taken in/).waitFor();
   assert.equal((await hearth.api('GET', '/api/settings')).data.models_max.value, 5);
 

@@ -18,15 +18,6 @@ after(async () => {
 });
 
 const value = async (key) => (await hearth.api('GET', '/api/settings')).data[key];
-// A window that is signed in by the link that the daemon gives once.
-async function signedIn(at) {
-  const { data } = await hearth.api('POST', '/api/session/link', {});
-  const page = await browser.open(hearth.base, { at: `/?link=${new URL(data.url).searchParams.get('link')}` });
-  await page.getByRole('heading', { level: 1 }).waitFor();
-  await page.goto(hearth.base + at);
-  return page;
-}
-
 test('a change is saved, acts, and is seen in the other window', async () => {
   const [page, other] = [await browser.open(hearth.base, { at: '/settings?section=engines' }), await browser.open(hearth.base, { at: '/settings?section=engines' })];
   const field = (one) => one.getByRole('textbox', { name: 'Models at once' });
@@ -100,14 +91,11 @@ test('what decides what is read needs a signed-in browser; a folder brings its m
     fs.writeFileSync(path.join(free.dir, 'hearth.yaml'), 'engine_threads: 1\n');
     process.kill(free.pid, 'SIGHUP');
     await until('the folders to be free', async () => (await free.api('GET', '/api/settings')).data.models_dirs.is_editable);
-    const link = (await free.api('POST', '/api/session/link', {})).data.url;
     const guest = await browser.open(free.base, { at: '/settings' });
     await add(guest);
     await until('the refusal', async () => /sign|key|authority/i.test(await guest.locator('.cards').innerText()));
     await guest.context().close();
-    const page = await browser.open(free.base, { at: `/?link=${new URL(link).searchParams.get('link')}` });
-    await page.getByRole('heading', { level: 1 }).waitFor();
-    await page.goto(`${free.base}/settings`);
+    const page = await browser.signIn(free, { at: '/settings' });
     await add(page);
     await until('its model', async () => (await free.api('GET', '/api/models')).data.some(({ name }) => name.startsWith('second')));
     page.quiet();
@@ -121,7 +109,7 @@ test('a key is made, shown once, used and ended', async () => {
   const guest = await browser.open(hearth.base, { at: '/settings?section=access' });
   await guest.getByText(/hearth open/).waitFor();
   await guest.context().close();
-  const page = await signedIn('/settings?section=access');
+  const page = await browser.signIn(hearth, { at: '/settings?section=access' });
   await page.getByLabel('Name of the key').fill('laptop');
   await page.getByRole('button', { name: 'Make key' }).click();
   const secret = await page.locator('code.secret').innerText();

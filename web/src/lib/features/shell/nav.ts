@@ -20,6 +20,7 @@ export interface NavRow {
     | '/activity'
     | '/chat'
     | '/configuration'
+    | '/discover'
     | '/downloads'
     | '/logs'
     | '/models'
@@ -64,6 +65,7 @@ export const nav: readonly NavRow[] = [
         ? null
         : { text: count(models.size), isBad: false, label: `${models.size} in the library` },
   },
+  { path: '/discover', label: 'Discover', icon: 'discover', group: 'Library', key: 'i' },
   {
     path: '/downloads',
     label: 'Downloads',
