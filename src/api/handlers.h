@@ -17,6 +17,10 @@ void profiles_add(struct call *call);
 void profiles_change(struct call *call);
 void profiles_remove(struct call *call);
 void profiles_copy(struct call *call);
+void profiles_show_defaults(struct call *call);
+
+/* profile_preview.c */
+void profiles_do_preview(struct call *call);
 
 /* servers.c */
 void servers_list(struct call *call);

@@ -91,6 +91,17 @@ profiles_show_next_port(struct call *call)
     reply_end(call, 200);
 }
 
+void
+profiles_show_defaults(struct call *call)
+{
+    struct profile *fresh = profile_new();
+    if (fresh == NULL)
+        reply_errorf(call, ERR_NO_MEMORY, "there is not enough memory");
+    else
+        reply_profile(call, fresh, 200);
+    profile_unref(fresh);
+}
+
 /* ---- making and changing ---- */
 
 /* Refuses to change what is declared elsewhere: true when it may go on. */

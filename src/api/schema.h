@@ -72,6 +72,7 @@ extern const struct schema schema_text, schema_int, schema_real, schema_bool;
 extern const struct schema schema_any, schema_texts;
 extern const struct schema schema_profile, schema_profiles;
 extern const struct schema schema_profile_new, schema_profile_patch;
+extern const struct schema schema_profile_draft, schema_profile_preview;
 extern const struct schema schema_port, schema_duplicate;
 extern const struct schema schema_server, schema_servers, schema_change;
 extern const struct schema schema_health, schema_server_health;

@@ -88,6 +88,34 @@ const struct schema schema_profile_patch = { "ProfilePatch", SCHEMA_OBJECT,
                                              .record = RECORD_PROFILE_INPUT,
                                              .is_open = true };
 
+static const struct schema_field draft_fields[] = {
+    { "id", &schema_text, OPT,
+      "Of the profile that is edited: what is not given comes from it." },
+};
+const struct schema schema_profile_draft = { "ProfileDraft", SCHEMA_OBJECT,
+                                             FIELDS(draft_fields),
+                                             .record = RECORD_PROFILE_INPUT,
+                                             .is_open = true };
+static const struct schema schema_text_map = { .type = SCHEMA_MAP,
+                                               .of = &schema_text };
+static const struct schema_field preview_fields[] = {
+    { "program", &schema_text, NUL,
+      "The file that runs; null where there is none." },
+    { "argv", &schema_texts, 0,
+      "Without what cannot be used. ${port} stands for the free port that each "
+      "start of a profile with port 0 takes, ${id} for an id that is not given "
+      "yet, *** for a secret. Empty where nothing is started." },
+    { "fields", &schema_texts, 0,
+      "For each argument, the field that it comes from (options.ctx_size, "
+      "model_path), or an empty text." },
+    { "env", &schema_text_map, 0,
+      "Variables that are added; *** for secrets and the profile's own." },
+    { "problems", &schema_details, 0,
+      "What would be refused, or would keep it from starting." },
+};
+const struct schema schema_profile_preview = { "ProfilePreview", SCHEMA_OBJECT,
+                                               FIELDS(preview_fields) };
+
 static const struct schema_field port_fields[] = {
     { "port", &schema_int, 0, NULL },
 };
@@ -256,6 +284,9 @@ static const struct schema schema_manifest = { .type = SCHEMA_OBJECT,
 static const struct schema_field binary_fields[] = {
     { "path", &schema_text, 0, NULL },
     { "version", &schema_text, NUL, NULL },
+    { "lacks", &schema_texts, NUL,
+      "Keys of the manifest's options whose flag it does not have, as it says "
+      "itself; null when it does not say." },
 };
 static const struct schema schema_binary = { .type = SCHEMA_OBJECT,
                                              FIELDS(binary_fields) };
@@ -556,6 +587,7 @@ const struct schema *const named_schemas[] = {
     &schema_error,           &schema_detail,
     &schema_profile,         &schema_cause,
     &schema_profile_new,     &schema_profile_patch,
+    &schema_profile_draft,   &schema_profile_preview,
     &schema_server,          &schema_change,
     &schema_health,          &schema_info,
     &schema_memory,          &schema_metrics,

@@ -16,6 +16,9 @@ struct builder {
     struct arena *arena;
     struct error *error;
     char port[12];
+    char mask[4];      /* what is shown of a secret */
+    const char *field; /* of what is being added */
+    const char **fields;
     char **argv;
     size_t argc;
     char **env;
@@ -37,8 +40,22 @@ push(struct builder *b, char *argument)
         return error_set(b->error, ERR_INVALID,
                          "the command line has more than %d arguments",
                          LIMIT_ARGV_COUNT);
+    b->fields[b->argc] = b->field;
     b->argv[b->argc++] = argument;
     b->argv[b->argc] = NULL;
+    return 0;
+}
+
+/* What is wrong with one value is told and left out, where somebody listens
+ * and there is memory: 0 then, else -1. */
+static int
+leave_out(const struct builder *b)
+{
+    if (b->launch->on_problem == NULL || b->error->code == ERR_NO_MEMORY)
+        return -1;
+    b->launch->on_problem(b->launch->problem_ctx, b->error->field,
+                          b->error->message);
+    *b->error = (struct error){ .code = ERR_OK };
     return 0;
 }
 
@@ -67,9 +84,9 @@ put_env(struct builder *b, struct str name, struct str value)
 /* ---- flags of the installed binary ---- */
 
 static bool
-has_flag(const struct builder *b, struct str flag)
+binary_has(const struct engine_binary *binary, struct str flag)
 {
-    const char *const *flags = b->launch->binary->flags;
+    const char *const *flags = binary->flags;
     if (flags == NULL)
         return true;
     size_t n = 0;
@@ -86,6 +103,28 @@ has_flag(const struct builder *b, struct str flag)
             low = middle + 1;
     }
     return false;
+}
+
+static bool
+has_flag(const struct builder *b, struct str flag)
+{
+    return binary_has(b->launch->binary, flag);
+}
+
+bool
+engine_lacks_option(const struct engine_binary *binary,
+                    const struct engine_option *option)
+{
+    const char *const *others = option->other_flags;
+    if (option->env != NULL || option->flag == NULL ||
+        binary_has(binary, str_from(option->flag)) ||
+        (option->flag_off != NULL &&
+         binary_has(binary, str_from(option->flag_off))))
+        return false;
+    for (size_t i = 0; others != NULL && others[i] != NULL; i++)
+        if (binary_has(binary, str_from(others[i])))
+            return false;
+    return true;
 }
 
 static const char *
@@ -128,7 +167,7 @@ static const char *
 placeholder(const struct builder *b, struct str name)
 {
     if (str_is(name, "port"))
-        return b->port;
+        return b->launch->port_text != NULL ? b->launch->port_text : b->port;
     if (str_is(name, "host"))
         return b->launch->host;
     if (str_is(name, "model"))
@@ -138,6 +177,23 @@ placeholder(const struct builder *b, struct str name)
     if (str_is(name, "preset"))
         return b->launch->preset == NULL ? "" : b->launch->preset;
     return NULL;
+}
+
+/* The field that the first placeholder of a text stands for, or "". */
+static const char *
+field_of(const char *text)
+{
+    static const struct {
+        const char *placeholder, *field;
+    } rows[] = { { "${port}", "port" },
+                 { "${host}", "host" },
+                 { "${model}", "model_path" },
+                 { "${name}", "name" } };
+    const char *at = text == NULL ? NULL : strstr(text, "${");
+    for (size_t i = 0; at != NULL && i < sizeof rows / sizeof *rows; i++)
+        if (strncmp(at, rows[i].placeholder, strlen(rows[i].placeholder)) == 0)
+            return rows[i].field;
+    return "";
 }
 
 /* The text with its placeholders replaced; *ret_has_empty tells that one had
@@ -178,27 +234,34 @@ flag_of(const char *argument)
     return str_split(&rest, '=');
 }
 
-/* One argument of the template and, where it is a flag with a value of its
- * own, the value too. Returns how many were taken, or -1. */
+/* How many elements of the template make one argument: a flag with a value of
+ * its own is two. */
+static int
+n_of_template(const char *const *at)
+{
+    const char *argument = at[0] + (at[0][0] == '?' ? 1 : 0);
+    bool has_value = argument[0] == '-' && strchr(argument, '=') == NULL &&
+                     at[1] != NULL && at[1][0] != '-' && at[1][0] != '?';
+    return has_value ? 2 : 1;
+}
+
 static int
 push_template(struct builder *b, const char *const *at)
 {
     bool is_optional = at[0][0] == '?';
     const char *argument = at[0] + (is_optional ? 1 : 0);
     bool is_flag = argument[0] == '-';
-    bool has_value = is_flag && strchr(argument, '=') == NULL &&
-                     at[1] != NULL && at[1][0] != '-' && at[1][0] != '?';
-    int n = has_value ? 2 : 1;
+    bool has_value = n_of_template(at) == 2;
     bool is_empty = false, value_is_empty = false;
     char *text = expand(b, argument, &is_empty);
     char *value = has_value ? expand(b, at[1], &value_is_empty) : NULL;
     if (text == NULL || (has_value && value == NULL))
         return no_memory(b);
     if (is_empty || value_is_empty)
-        return n;
+        return 0;
     if (is_flag && !has_flag(b, flag_of(argument))) {
         if (is_optional)
-            return n;
+            return 0;
         return error_set(b->error, ERR_ENGINE_UNKNOWN_OPTION,
                          "the installed %s %s has no %.*s", b->manifest->name,
                          version_of(b), STR_ARG(flag_of(argument)));
@@ -208,9 +271,10 @@ push_template(struct builder *b, const char *const *at)
         return error_set(b->error, ERR_INVALID,
                          "%s begins with - and could be taken for a flag",
                          bare);
+    b->field = field_of(has_value ? at[1] : argument);
     if (push(b, text) < 0 || (has_value && push(b, value) < 0))
         return -1;
-    return n;
+    return 0;
 }
 
 static int
@@ -219,10 +283,9 @@ add_template(struct builder *b)
     if (push(b, arena_str(b->arena, str_from(b->launch->binary->path))) < 0)
         return -1;
     for (const char *const *at = b->manifest->argv; *at != NULL;) {
-        int n = push_template(b, at);
-        if (n < 0)
+        if (push_template(b, at) < 0 && leave_out(b) < 0)
             return -1;
-        at += n;
+        at += n_of_template(at);
     }
     return 0;
 }
@@ -245,6 +308,8 @@ drop(struct builder *b, const char *flag)
     if (at == 0)
         return;
     memmove(&b->argv[at], &b->argv[at + 1], (b->argc - at) * sizeof *b->argv);
+    memmove(&b->fields[at], &b->fields[at + 1],
+            (b->argc - at - 1) * sizeof *b->fields);
     b->argc--;
 }
 
@@ -270,6 +335,8 @@ add_value(struct builder *b, const struct engine_option *option, char *value)
 {
     if (value == NULL)
         return no_memory(b);
+    if (option->is_secret && b->launch->hides_secrets)
+        value = b->mask;
     if (option->env != NULL)
         return put_env(b, str_from(option->env), str_from(value));
     if (option->flag == NULL)
@@ -284,10 +351,12 @@ add_value(struct builder *b, const struct engine_option *option, char *value)
         if (at == 0 || joined == NULL)
             return push(b, joined);
         b->argv[at] = joined;
+        b->fields[at] = b->field;
         return 0;
     }
     if (at != 0) {
         b->argv[at + 1] = value;
+        b->fields[at] = b->fields[at + 1] = b->field;
         return 0;
     }
     if (push(b, arena_str(b->arena, str_from(flag))) < 0)
@@ -381,18 +450,29 @@ add_option(struct builder *b, const struct engine_option *option,
     return add_value(b, option, arena_str(b->arena, text));
 }
 
-struct first_problem {
-    struct error *error;
-    bool found;
+struct faults {
+    struct builder *b;
+    bool *is_bad; /* by row of the manifest: to be left out */
+    bool is_fatal;
 };
 
 static void
-keep_first(void *ctx, const char *field, const char *message)
+on_fault(void *ctx, const char *field, const char *message)
 {
-    struct first_problem *first = ctx;
-    if (!first->found)
-        error_field(first->error, field, "%s", message);
-    first->found = true;
+    struct faults *faults = ctx;
+    struct builder *b = faults->b;
+    if (!faults->is_fatal)
+        error_field(b->error, field, "%s", message);
+    if (faults->is_fatal || leave_out(b) < 0) {
+        faults->is_fatal = true; /* the first one is told */
+        return;
+    }
+    struct str name = str_from(field);
+    str_split(&name, '.');
+    const char *key = engine_canonical_option(b->manifest, name);
+    for (size_t i = 0; i < b->manifest->n_options; i++)
+        if (b->manifest->options[i].key == key)
+            faults->is_bad[i] = true;
 }
 
 /* The member of `options` that means this row, under whatever name. */
@@ -408,27 +488,41 @@ value_of(const struct builder *b, const struct engine_option *option,
     return value;
 }
 
+/* One row: what the profile says, or the number of threads by default. */
+static int
+add_row(struct builder *b, const struct engine_option *option,
+        const struct json *options)
+{
+    const struct json *value = value_of(b, option, options);
+    const char *threads = b->launch->default_threads;
+    if (value != NULL) {
+        b->field = arena_printf(b->arena, "options.%s", option->key);
+        return b->field == NULL ? no_memory(b) : add_option(b, option, value);
+    }
+    b->field = "";
+    if (threads == NULL || threads[0] == '\0' ||
+        strcmp(option->key, "threads") != 0)
+        return 0;
+    return add_value(b, option, arena_str(b->arena, str_from(threads)));
+}
+
 static int
 add_options(struct builder *b, const struct json *options)
 {
-    struct first_problem first = { .error = b->error };
-    engine_check_options(b->manifest, options, keep_first, &first);
-    if (first.found)
+    size_t n = b->manifest->n_options;
+    struct faults faults = { .b = b };
+    faults.is_bad = arena_alloc(b->arena, n * sizeof *faults.is_bad + 1);
+    if (faults.is_bad == NULL)
+        return no_memory(b);
+    memset(faults.is_bad, 0, n * sizeof *faults.is_bad);
+    engine_check_options(b->manifest, options, on_fault, &faults);
+    if (faults.is_fatal)
         return -1;
-    const char *threads = b->launch->default_threads;
-    for (size_t i = 0; i < b->manifest->n_options; i++) {
-        const struct engine_option *option = &b->manifest->options[i];
-        const struct json *value = value_of(b, option, options);
-        int result = 0;
-        if (value != NULL)
-            result = add_option(b, option, value);
-        else if (threads != NULL && threads[0] != '\0' &&
-                 strcmp(option->key, "threads") == 0)
-            result =
-                add_value(b, option, arena_str(b->arena, str_from(threads)));
-        if (result < 0)
+    for (size_t i = 0; i < n; i++)
+        if (!faults.is_bad[i] &&
+            add_row(b, &b->manifest->options[i], options) < 0 &&
+            leave_out(b) < 0)
             return -1;
-    }
     return 0;
 }
 
@@ -448,45 +542,55 @@ is_env_name(struct str name)
 }
 
 static int
+add_variable(struct builder *b, struct str name, const struct json *value)
+{
+    struct str text;
+    int n = (int)(name.n < 80 ? name.n : 80);
+    if (!is_env_name(name))
+        return error_field(b->error, "env",
+                           "%.*s is not the name of a variable", n, name.p);
+    if (!json_as_text(value, &text) || has_control(text))
+        return error_field(b->error, "env",
+                           "the value of %.*s is not one line of text", n,
+                           name.p);
+    return put_env(b, name,
+                   b->launch->hides_secrets ? str_from(b->mask) : text);
+}
+
+static int
 add_env(struct builder *b, const struct json *env)
 {
     struct json_iter it;
-    for (json_iter_init(&it, env); json_iter_next(&it);) {
-        struct str value;
-        if (!is_env_name(it.key))
-            return error_field(b->error, "env",
-                               "%.*s is not the name of a variable",
-                               (int)(it.key.n < 80 ? it.key.n : 80), it.key.p);
-        if (!json_as_text(it.value, &value) || has_control(value))
-            return error_field(b->error, "env",
-                               "the value of %.*s is not one line of text",
-                               (int)(it.key.n < 80 ? it.key.n : 80), it.key.p);
-        if (put_env(b, it.key, value) < 0)
+    for (json_iter_init(&it, env); json_iter_next(&it);)
+        if (add_variable(b, it.key, it.value) < 0 && leave_out(b) < 0)
             return -1;
-    }
     return 0;
+}
+
+static int
+add_word(struct builder *b, const struct json *word)
+{
+    struct str text;
+    bool is_empty;
+    if (!json_as_text(word, &text) || str_find(text, '\0') >= 0)
+        return error_field(b->error, "command", "expected an array of texts");
+    char *element = arena_str(b->arena, text);
+    if (element == NULL)
+        return no_memory(b);
+    return push(b, expand(b, element, &is_empty));
 }
 
 static int
 add_command(struct builder *b, const struct json *command)
 {
-    for (size_t i = 0; i < json_count(command); i++) {
-        struct str text;
-        bool is_empty;
-        if (!json_as_text(json_at(command, i), &text) ||
-            str_find(text, '\0') >= 0)
-            return error_field(b->error, "command",
-                               "expected an array of texts");
-        char *element = arena_str(b->arena, text);
-        if (element == NULL)
-            return no_memory(b);
-        if (push(b, expand(b, element, &is_empty)) < 0)
+    b->field = "command";
+    for (size_t i = 0; i < json_count(command); i++)
+        if (add_word(b, json_at(command, i)) < 0 && leave_out(b) < 0)
             return -1;
-    }
-    if (b->argc == 0 || b->argv[0][0] == '\0')
-        return error_field(b->error, "command",
-                           "expected the program and its arguments");
-    return 0;
+    if (b->argc > 0 && b->argv[0][0] != '\0')
+        return 0;
+    error_field(b->error, "command", "expected the program and its arguments");
+    return leave_out(b);
 }
 
 /* ---- all of it ---- */
@@ -536,24 +640,34 @@ engine_build_command(const struct engine_manifest *manifest,
                      const struct engine_launch *launch, struct arena *arena,
                      struct engine_command *ret_command, struct error *error)
 {
-    struct builder b = {
-        .manifest = manifest, .launch = launch, .arena = arena, .error = error
-    };
-    if (manifest->needs_model && launch->profile->model_path[0] == '\0')
-        return error_field(error, "model_path", "%s needs a model",
-                           manifest->name);
+    struct error unwanted;
+    struct builder b = { .manifest = manifest,
+                         .launch = launch,
+                         .arena = arena,
+                         .error = error != NULL ? error : &unwanted,
+                         .field = "",
+                         .mask = "***" };
+    if (manifest->needs_model && launch->profile->model_path[0] == '\0') {
+        error_field(b.error, "model_path", "%s needs a model", manifest->name);
+        if (leave_out(&b) < 0)
+            return -1;
+    }
     snprintf(b.port, sizeof b.port, "%d", launch->port);
     b.argv = arena_alloc(arena, (LIMIT_ARGV_COUNT + 1) * sizeof *b.argv);
     b.env = arena_alloc(arena, (LIMIT_ARGV_COUNT + 1) * sizeof *b.env);
-    if (b.argv == NULL || b.env == NULL)
+    b.fields = arena_alloc(arena, (LIMIT_ARGV_COUNT + 1) * sizeof *b.fields);
+    if (b.argv == NULL || b.env == NULL || b.fields == NULL)
         return no_memory(&b);
+    b.argv[0] = b.env[0] = NULL;
     struct documents docs = { NULL, NULL, NULL };
-    int result = parse_documents(launch->profile, &docs, error);
+    int result = parse_documents(launch->profile, &docs, b.error);
     if (result == 0)
         result = build(&b, &docs);
     json_doc_free(docs.options);
     json_doc_free(docs.env);
     json_doc_free(docs.command);
-    *ret_command = (struct engine_command){ b.argv, b.argc, b.env };
+    *ret_command = (struct engine_command){
+        .argv = b.argv, .argc = b.argc, .fields = b.fields, .env = b.env
+    };
     return result;
 }

@@ -141,6 +141,9 @@ void engine_check_options(const struct engine_manifest *manifest,
  * has none. */
 const char *engine_canonical_option(const struct engine_manifest *manifest,
                                     struct str flat_name);
+/* Whether the binary is known to have no name of the option's flags. */
+bool engine_lacks_option(const struct engine_binary *binary,
+                         const struct engine_option *option);
 
 /* The command line of a start. */
 struct engine_launch {
@@ -155,10 +158,23 @@ struct engine_launch {
      * model roots. May be NULL (nothing is checked). */
     int (*check_path)(void *ctx, const char *path, struct error *error);
     void *check_ctx;
+
+    /* Below: for a look at a command that is not started. */
+
+    const char *port_text; /* stands for the port; NULL: `port` does */
+    bool hides_secrets;    /* "***" for secret options and the profile's env */
+    /* Told of each value that cannot be used ("" where it has no field);
+     * what it is about is left out and the rest is built. NULL: the first
+     * one is the error. */
+    void (*on_problem)(void *ctx, const char *field, const char *message);
+    void *problem_ctx;
 };
 struct engine_command {
     char **argv; /* NULL-terminated, in the arena */
     size_t argc;
+    /* For each argument, the field of the profile that it comes from:
+     * "options.ctx_size", "model_path", "port"; "" for the engine's own. */
+    const char **fields;
     char **env; /* "NAME=value" to add, NULL-terminated */
 };
 /* Builds argv and env. argv[0] is binary->path; of a manifest without

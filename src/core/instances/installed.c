@@ -14,12 +14,12 @@ struct inquiry {
     char path[INSTALLED_PATH_BYTES];
 };
 
-static int
-find_installed(const struct instances *instances,
-               const struct engine_manifest *manifest, char *ret_path,
-               struct error *error)
+int
+instances_find_program(const struct instances *all,
+                       const struct engine_manifest *manifest, char *ret_path,
+                       size_t size, struct error *error)
 {
-    const struct instances_options *options = &instances->options;
+    const struct instances_options *options = &all->options;
     const char *configured =
         options->engine_path == NULL
             ? NULL
@@ -28,16 +28,14 @@ find_installed(const struct instances *instances,
         return error_set(error, ERR_NOT_FOUND, "%s has no program of its own",
                          manifest->name);
     if (configured != NULL && configured[0] != '\0') {
-        if (process_find_program(configured, ret_path, INSTALLED_PATH_BYTES) ==
-            0)
+        if (process_find_program(configured, ret_path, size) == 0)
             return 0;
         return error_set(error, ERR_ENGINE_BINARY_MISSING,
                          "engines.%s.path: %s is no program", manifest->name,
                          configured);
     }
     for (size_t i = 0; manifest->binaries[i] != NULL; i++)
-        if (process_find_program(manifest->binaries[i], ret_path,
-                                 INSTALLED_PATH_BYTES) == 0)
+        if (process_find_program(manifest->binaries[i], ret_path, size) == 0)
             return 0;
     return error_set(error, ERR_ENGINE_BINARY_MISSING,
                      "%s is not installed. %s", manifest->binaries[0],
@@ -72,7 +70,8 @@ installed_ask(struct instances *instances,
     *inquiry = (struct inquiry){ .instances = instances,
                                  .on_done = on_done,
                                  .ctx = ctx };
-    if (find_installed(instances, manifest, inquiry->path, &error) < 0) {
+    if (instances_find_program(instances, manifest, inquiry->path,
+                               sizeof inquiry->path, &error) < 0) {
         on_done(ctx, NULL, &error);
         free(inquiry);
         return;

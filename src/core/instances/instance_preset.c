@@ -11,10 +11,10 @@
 enum { PRESET_BYTES = 4 * 1024 * 1024 };
 
 void
-instance_preset_path(const struct instance *instance, char ret_path[512])
+instance_preset_path(const struct instances *all, const char *profile_id,
+                     char ret_path[512])
 {
-    snprintf(ret_path, 512, "%.400s/run/%s.ini", instance->all->data_dir,
-             instance->profile->id);
+    snprintf(ret_path, 512, "%.400s/run/%s.ini", all->data_dir, profile_id);
 }
 
 struct preset_job {
@@ -74,7 +74,7 @@ submit(struct instance *instance, const char *program, struct strbuf *text,
     snprintf(job->profile_id, sizeof job->profile_id, "%s",
              instance->profile->id);
     snprintf(job->program, sizeof job->program, "%s", program);
-    instance_preset_path(instance, job->path);
+    instance_preset_path(instance->all, instance->profile->id, job->path);
     job->text = *text;
     *text = STRBUF_INIT(0);
     if (worker_submit(instance->all->options.loop, write_preset,
@@ -88,12 +88,14 @@ submit(struct instance *instance, const char *program, struct strbuf *text,
 }
 
 int
-instance_compose(const struct instance *instance, struct profile *profile,
-                 struct strbuf *text, struct error *error)
+instances_compose(const struct instances *all,
+                  const struct engine_manifest *manifest,
+                  struct profile *profile, struct strbuf *text,
+                  struct error *error)
 {
-    const struct instances_options *options = &instance->all->options;
+    const struct instances_options *options = &all->options;
     strbuf_init(text, PRESET_BYTES);
-    if (!instance->manifest->is_router || options->compose == NULL)
+    if (!manifest->is_router || options->compose == NULL)
         return 0;
     if (options->compose(options->ctx, profile, text, error) != 0)
         return -1;
@@ -120,7 +122,8 @@ instances_write_preset(struct instances *instances, const char *profile_id,
         !instance_is_active(instance))
         return error_set(error, ERR_CONFLICT,
                          "it does not run with a file of options");
-    int failed = instance_compose(instance, instance->profile, &text, error);
+    int failed = instances_compose(instances, instance->manifest,
+                                   instance->profile, &text, error);
     if (failed == 0)
         failed = submit(instance, "", &text, on_done, ctx, error);
     strbuf_release(&text);

@@ -63,45 +63,18 @@ instance_set_address(struct instance *instance, int port)
 
 /* ---- what can be told at once ---- */
 
-static int
-find_program(struct instance *instance, char ret_path[PROGRAM_BYTES],
-             struct error *error)
-{
-    const struct instances_options *options = &instance->all->options;
-    const struct engine_manifest *manifest = instance->manifest;
-    const char *configured =
-        options->engine_path == NULL
-            ? NULL
-            : options->engine_path(options->ctx, manifest->name);
-    if (configured != NULL && configured[0] != '\0') {
-        if (process_find_program(configured, ret_path, PROGRAM_BYTES) == 0)
-            return 0;
-        return error_set(error, ERR_ENGINE_BINARY_MISSING,
-                         "engines.%s.path: %s is no program", manifest->name,
-                         configured);
-    }
-    for (size_t i = 0; manifest->binaries[i] != NULL; i++) {
-        if (process_find_program(manifest->binaries[i], ret_path,
-                                 PROGRAM_BYTES) == 0)
-            return 0;
-    }
-    return error_set(error, ERR_ENGINE_BINARY_MISSING,
-                     "%s is not installed. %s", manifest->binaries[0],
-                     manifest->install_hint);
-}
-
-static int
-check_model(const struct instance *instance, const struct profile *profile,
-            struct error *error)
+int
+start_check_model(const struct engine_manifest *manifest,
+                  const struct profile *profile, struct error *error)
 {
     struct file_stamp stamp;
     const char *path = profile->model_path;
-    if (path[0] == '\0' && !instance->manifest->needs_model)
+    if (path[0] == '\0' && !manifest->needs_model)
         return 0;
     if (path[0] == '\0')
         return error_field(error, "model_path", "%s needs a model",
-                           instance->manifest->name);
-    if (path[0] != '/' && instance->manifest->takes_model_ids)
+                           manifest->name);
+    if (path[0] != '/' && manifest->takes_model_ids)
         return 0;
     if (file_stamp(path, &stamp) != 0)
         return error_set(error, ERR_ENGINE_MODEL_MISSING,
@@ -117,10 +90,28 @@ is_probed(const struct engine_manifest *manifest)
            (manifest->help_args != NULL && manifest->help_args[0] != NULL);
 }
 
-static bool
-has_own_program(const struct engine_manifest *manifest)
+bool
+start_has_own_program(const struct engine_manifest *manifest)
 {
     return manifest->binaries == NULL || manifest->binaries[0] == NULL;
+}
+
+struct engine_launch
+start_order(const struct instances *all, const struct profile *profile,
+            const struct engine_binary *binary)
+{
+    const struct instances_options *options = &all->options;
+    return (struct engine_launch){
+        .profile = profile,
+        .binary = binary,
+        .port = profile->port,
+        .host = profile->host,
+        .api_key = "",
+        .default_threads =
+            options->default_threads == NULL ? "" : options->default_threads,
+        .check_path = options->check_path,
+        .check_ctx = options->ctx,
+    };
 }
 
 static void
@@ -140,25 +131,19 @@ static int
 build_command(struct instance *instance, const struct engine_binary *binary,
               struct launch *launch, struct error *error)
 {
-    const struct instances_options *options = &instance->all->options;
     char preset[512];
-    instance_preset_path(instance, preset);
-    struct engine_launch order = {
-        .profile = instance->profile,
-        .binary = binary,
-        .port = launch->port,
-        .host = instance->profile->host,
-        .api_key = instance->api_key,
-        .default_threads =
-            options->default_threads == NULL ? "" : options->default_threads,
-        .preset = instance->has_preset ? preset : NULL,
-        .check_path = options->check_path,
-        .check_ctx = options->ctx,
-    };
+    struct engine_launch order =
+        start_order(instance->all, instance->profile, binary);
+    order.port = launch->port;
+    order.api_key = instance->api_key;
+    if (instance->has_preset) {
+        instance_preset_path(instance->all, instance->profile->id, preset);
+        order.preset = preset;
+    }
     if (engine_build_command(instance->manifest, &order, &launch->arena,
                              &launch->command, error) != 0)
         return -1;
-    if (!has_own_program(instance->manifest))
+    if (!start_has_own_program(instance->manifest))
         return 0;
     const char *program = launch->command.argv[0];
     if (process_find_program(program, launch->program, PROGRAM_BYTES) == 0)
@@ -487,12 +472,13 @@ instance_start(struct instance *instance, struct profile *profile,
     arena_init(&launch->arena, COMMAND_ARENA_BYTES);
     struct engine_binary unknown = { .path = launch->program, .version = "" };
     const struct engine_binary *binary = &unknown;
-    if (instance_compose(instance, profile, &preset, error) != 0 ||
-        check_model(instance, profile, error) != 0 ||
+    if (instances_compose(all, manifest, profile, &preset, error) != 0 ||
+        start_check_model(manifest, profile, error) != 0 ||
         keep_ready_path(instance, error) != 0)
         goto done;
-    if (!has_own_program(manifest)) {
-        if (find_program(instance, launch->program, error) != 0)
+    if (!start_has_own_program(manifest)) {
+        if (instances_find_program(all, manifest, launch->program,
+                                   sizeof launch->program, error) != 0)
             goto done;
         if (is_probed(manifest))
             binary = binary_probe_find(all->probes, launch->program);

@@ -537,7 +537,8 @@ forget_now(struct instance *instance)
         removal->all = all;
         for (int i = 0; i < LIMIT_LOG_FILES; i++)
             instance_log_path(instance, i, removal->paths[i]);
-        instance_preset_path(instance, removal->paths[LIMIT_LOG_FILES]);
+        instance_preset_path(all, instance->profile->id,
+                             removal->paths[LIMIT_LOG_FILES]);
         if (worker_submit(all->options.loop, remove_logs, on_removed,
                           removal) == 0)
             all->n_jobs++;

@@ -138,18 +138,35 @@ void instance_begin_run(struct instance *instance);
 /* In STARTING: asks the binary for its flags unless they are known, then
  * launches, or fails. */
 void instance_go_on(struct instance *instance, const char *program);
+/* What start and preview have in common. */
+int start_check_model(const struct engine_manifest *manifest,
+                      const struct profile *profile, struct error *error);
+/* The profile itself names the program. */
+bool start_has_own_program(const struct engine_manifest *manifest);
+/* Without a key and a preset. */
+struct engine_launch start_order(const struct instances *all,
+                                 const struct profile *profile,
+                                 const struct engine_binary *binary);
+
+/* installed.c: the engine's program, as configured or on PATH. */
+int instances_find_program(const struct instances *all,
+                           const struct engine_manifest *manifest,
+                           char *ret_path, size_t size, struct error *error);
 
 /* instance_external.c */
 int instance_start_external(struct instance *instance, struct profile *profile,
                             const char *reason, struct error *error);
 
 /* instance_preset.c: the file of instances_options.compose. */
-int instance_compose(const struct instance *instance, struct profile *profile,
-                     struct strbuf *ret_text, struct error *error);
+int instances_compose(const struct instances *all,
+                      const struct engine_manifest *manifest,
+                      struct profile *profile, struct strbuf *ret_text,
+                      struct error *error);
 /* Takes over the text; then goes on. */
 int instance_write_preset(struct instance *instance, const char *program,
                           struct strbuf *text, struct error *error);
-void instance_preset_path(const struct instance *instance, char ret_path[512]);
+void instance_preset_path(const struct instances *all, const char *profile_id,
+                          char ret_path[512]);
 extern const struct keeper_link_ops instance_link_ops; /* instance_link.c */
 /* Where its log lies: the newest file, or the i-th before it. */
 void instance_log_path(const struct instance *instance, int i,

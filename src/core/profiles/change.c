@@ -11,8 +11,10 @@
 
 #include "core/profiles/profiles_internal.h"
 
-struct profile *
-build_profile(struct edit *edit, struct error *error)
+/* The record with what is right of the patch, the rest in `problems`. NULL
+ * when the patch is none, is forbidden, or there is no memory. */
+static struct profile *
+draft_profile(struct edit *edit, struct error *error)
 {
     edit->forbidden.code = ERR_OK;
     edit->problems->n = 0;
@@ -31,16 +33,23 @@ build_profile(struct edit *edit, struct error *error)
         return NULL;
     }
     edit_check(edit);
-    const struct field_problem *first = &edit->problems->at[0];
-    if (edit->forbidden.code != ERR_OK) {
-        edit->problems->n = 0;
-        if (error != NULL)
-            *error = edit->forbidden;
-    } else if (edit->problems->n > 0) {
-        error_field(error, first->field, "%s", first->message);
-    } else {
+    if (edit->forbidden.code == ERR_OK)
         return profile;
-    }
+    edit->problems->n = 0;
+    if (error != NULL)
+        *error = edit->forbidden;
+    profile_unref(profile);
+    return NULL;
+}
+
+struct profile *
+build_profile(struct edit *edit, struct error *error)
+{
+    struct profile *profile = draft_profile(edit, error);
+    const struct field_problem *first = &edit->problems->at[0];
+    if (profile == NULL || edit->problems->n == 0)
+        return profile;
+    error_field(error, first->field, "%s", first->message);
     profile_unref(profile);
     return NULL;
 }
@@ -297,6 +306,35 @@ profiles_update(struct profiles *profiles, struct str id,
     }
     struct profile *held = (struct profile *)(uintptr_t)before;
     return commit(profiles, profile_ref(held), after, on_done, ctx, error);
+}
+
+struct profile *
+profiles_draft(struct profiles *profiles, struct str id,
+               const struct json *patch, bool may_execute,
+               struct field_problems *problems, struct error *error)
+{
+    struct error conflict = { .code = ERR_OK };
+    const struct profile *before = NULL;
+    problems->n = 0;
+    if (id.n > 0) {
+        before = profiles_get(profiles, id);
+        if (before != NULL)
+            before = latest(profiles, before);
+        if (before == NULL) {
+            error_set(error, ERR_NOT_FOUND, "there is no profile \"%.*s\"",
+                      (int)(id.n < 128 ? id.n : 128), id.p);
+            return NULL;
+        }
+    }
+    struct edit edit = { .profiles = profiles,
+                         .before = before,
+                         .patch = patch,
+                         .may_execute = may_execute,
+                         .problems = problems };
+    struct profile *profile = draft_profile(&edit, error);
+    if (profile != NULL && check_unique(profiles, profile, &conflict) < 0)
+        edit_problem(&edit, conflict.field, "%s", conflict.message);
+    return profile;
 }
 
 int

@@ -66,6 +66,15 @@ int profiles_update(struct profiles *profiles, struct str id,
                     const struct json *patch, bool may_execute,
                     struct field_problems *problems, profiles_done_fn *on_done,
                     void *ctx, struct error *error);
+/* The record that profiles_create() (no `id`) or profiles_update() would
+ * make, with a reference, and nothing stored. Values that they would refuse
+ * are in `problems`; options among them are in the record all the same, other
+ * fields are as before. NULL with `error`: no such profile, ERR_FORBIDDEN, or
+ * `patch` is no object. */
+struct profile *profiles_draft(struct profiles *profiles, struct str id,
+                               const struct json *patch, bool may_execute,
+                               struct field_problems *problems,
+                               struct error *error);
 int profiles_delete(struct profiles *profiles, struct str id,
                     profiles_done_fn *on_done, void *ctx, struct error *error);
 int profiles_duplicate(struct profiles *profiles, struct str id,
