@@ -119,6 +119,7 @@ test('a fixed word of the API is no id', async () => {
   const hearth = await start({});
   for (const [method, target, allow] of [
     ['DELETE', '/api/profiles/next-port', 'GET, HEAD'],
+    ['GET', '/api/profiles/preview', 'POST'],
     ['GET', '/api/models/bulk-move', 'POST'],
   ]) {
     const answer = await hearth.api(method, target);
@@ -143,6 +144,16 @@ test('a start that the installed engine cannot do names the option', async () =>
   const made = await hearth.api('POST', '/api/profiles', { name: 'x', engine: 'odd', options: { warp: 3, token: 'hush' } });
   assert.equal(made.status, 201, JSON.stringify(made.error));
   assert.deepEqual(made.data.options, { warp: 3, token: '***' });
+  // Before anything is started, list and preview know it.
+  const engine = (await hearth.api('GET', '/api/system/engines')).data.find(({ name }) => name === 'odd');
+  assert.deepEqual(engine.binary.lacks, ['warp']);
+  const preview = await hearth.api('POST', '/api/profiles/preview', { id: made.data.id, port: 0, options: { warp: 3, token: '***' } });
+  assert.deepEqual(preview.data, {
+    program: path.join(dir, 'odd'), argv: [path.join(dir, 'odd'), '--port', '${port}'], fields: ['', 'port', 'port'],
+    env: { ODD_TOKEN: '***' },
+    problems: [{ field: 'options.warp', message: 'the installed odd (unknown version) has no --warp-drive' }],
+  });
+  assert.equal((await hearth.server('x')).state, 'stopped');
   for (let i = 0; i < 2; i++) {
     const { status, error } = await hearth.api('POST', '/api/servers/x/start?wait=1');
     assert.equal(status, 409);

@@ -3,6 +3,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -193,6 +194,138 @@ test_what_is_executed_needs_authority(void **state)
     done(*state, false, "DELETE", "/api/profiles/plain", NULL, 204);
 }
 
+/* The message for a field among data.problems, or "". */
+static struct str
+problem_of(const struct json_doc *doc, const char *field)
+{
+    struct str text = STR("");
+    const struct json *all =
+        json_get(json_get(json_root(doc), "data"), "problems");
+    for (size_t i = 0; i < json_count(all); i++) {
+        json_as_text(json_get(json_at(all, i), "field"), &text);
+        if (str_is(text, field)) {
+            json_as_text(json_get(json_at(all, i), "message"), &text);
+            return text;
+        }
+    }
+    return STR("");
+}
+
+/* data.argv and data.env as text. */
+static void
+joined(const struct json_doc *doc, char *out, size_t size)
+{
+    const struct json *data = json_get(json_root(doc), "data");
+    char *argv = json_to_text(json_get(data, "argv"));
+    char *env = json_to_text(json_get(data, "env"));
+    snprintf(out, size, "%s %s", argv, env);
+    free(argv);
+    free(env);
+}
+
+static void
+test_preview_tells_and_changes_nothing(void **state)
+{
+    char body[500], text[1000];
+    make(*state, "seen", 20331);
+    done(*state, true, "PUT", "/api/profiles/seen",
+         "{\"env\":{\"SECRET\":\"hush-hush\"},\"options\":{\"seed\":4}}", 200);
+    struct json_doc *doc =
+        ask_json(*state, false, "GET", "/api/profiles/seen", NULL, 200);
+    struct str id = text_of(doc, "data", "id");
+    snprintf(body, sizeof body,
+             "{\"id\":\"%.*s\",\"env\":{\"SECRET\":\"***\"},"
+             "\"description\":\"new\"}",
+             STR_ARG(id));
+    json_doc_free(doc);
+
+    /* What is not given comes from the profile; its own port is its own. */
+    doc = ask_json(*state, false, "POST", "/api/profiles/preview", body, 200);
+    joined(doc, text, sizeof text);
+    assert_non_null(strstr(text, "\"--port\",\"20331\""));
+    assert_non_null(strstr(text, "\"--seed\",\"4\""));
+    assert_non_null(strstr(text, "\"SECRET\":\"***\""));
+    assert_non_null(strstr(text, "\"LLAMA_API_KEY\":\"***\""));
+    assert_null(strstr(text, "hush-hush"));
+    assert_non_null(strstr(problem_of(doc, "engine").p, "not installed"));
+    assert_true(problem_of(doc, "port").n == 0);
+    json_doc_free(doc);
+    doc = ask_json(*state, false, "GET", "/api/profiles/seen", NULL, 200);
+    assert_true(str_is(text_of(doc, "data", "description"), ""));
+    assert_true(str_is(text_of(doc, "data", "state"), "stopped"));
+    json_doc_free(doc);
+
+    /* A new one: every wrong value, in the words of a refusal. */
+    static const char wrong[] =
+        "{\"name\":\"seen\",\"ttl_s\":\"x\",\"options\":"
+        "{\"ctx_size\":-1,\"seed\":7},\"odd\":1}";
+    doc = ask_json(*state, false, "POST", "/api/profiles/preview", wrong, 200);
+    joined(doc, text, sizeof text);
+    assert_non_null(strstr(text, "\"--seed\",\"7\""));
+    assert_non_null(strstr(text, "\"${port}\""));
+    assert_null(strstr(text, "--ctx-size"));
+    assert_non_null(strstr(problem_of(doc, "name").p, "belongs to"));
+    struct json_doc *refused =
+        ask_json(*state, false, "POST", "/api/profiles", wrong, 422);
+    const struct json *details =
+        json_get(json_get(json_root(refused), "error"), "details");
+    assert_int_equal(json_count(details), 4);
+    for (size_t i = 0; i < json_count(details); i++) {
+        struct str field = STR(""), message = STR("");
+        json_as_text(json_get(json_at(details, i), "field"), &field);
+        json_as_text(json_get(json_at(details, i), "message"), &message);
+        snprintf(body, sizeof body, "%.*s", STR_ARG(field));
+        assert_true(str_eq(problem_of(doc, body), message));
+    }
+    json_doc_free(refused);
+    json_doc_free(doc);
+
+    done(*state, false, "POST", "/api/profiles/preview", "{\"id\":\"nobody\"}",
+         404);
+    done(*state, false, "POST", "/api/profiles/preview",
+         "{\"engine\":\"command\",\"command\":[\"/bin/true\"]}", 403);
+    done(*state, false, "DELETE", "/api/profiles/seen", NULL, 204);
+}
+
+static void
+test_preview_of_what_is_no_engine_of_ours(void **state)
+{
+    struct json_doc *doc = ask_json(
+        *state, true, "POST", "/api/profiles/preview",
+        "{\"name\":\"c\",\"command\":[\"/bin/sh\",\"${port}\"],\"port\":20332}",
+        200);
+    assert_true(str_is(text_of(doc, "data", "program"), "/bin/sh"));
+    char text[300];
+    joined(doc, text, sizeof text);
+    assert_string_equal(text, "[\"/bin/sh\",\"20332\"] {}");
+    json_doc_free(doc);
+    doc = ask_json(*state, true, "POST", "/api/profiles/preview",
+                   "{\"name\":\"c\",\"command\":[\"/no/such\"]}", 200);
+    assert_true(problem_of(doc, "command").n > 0);
+    json_doc_free(doc);
+    doc =
+        ask_json(*state, true, "POST", "/api/profiles/preview",
+                 "{\"name\":\"c\",\"engine\":\"llama-server-attached\"}", 200);
+    joined(doc, text, sizeof text);
+    assert_string_equal(text, "[] {}");
+    assert_true(problem_of(doc, "port").n > 0);
+    json_doc_free(doc);
+    doc = ask_json(*state, true, "POST", "/api/profiles/preview",
+                   "{\"name\":\"c\",\"engine\":\"zzz\"}", 200);
+    assert_true(problem_of(doc, "engine").n > 0);
+    json_doc_free(doc);
+}
+
+static void
+test_defaults(void **state)
+{
+    struct json_doc *doc =
+        ask_json(*state, false, "GET", "/api/profiles/defaults", NULL, 200);
+    assert_true(str_is(text_of(doc, "data", "engine"), "llama-server"));
+    assert_int_equal(int_of(doc, "data", "queue_size"), 100);
+    json_doc_free(doc);
+}
+
 static void
 declare(struct world *world, void *arg)
 {
@@ -239,6 +372,9 @@ main(void)
         cmocka_unit_test(test_next_port_is_free_and_nobodys),
         cmocka_unit_test(test_what_is_executed_needs_authority),
         cmocka_unit_test(test_declared_profiles_are_read_only),
+        cmocka_unit_test(test_preview_tells_and_changes_nothing),
+        cmocka_unit_test(test_preview_of_what_is_no_engine_of_ours),
+        cmocka_unit_test(test_defaults),
     };
     return cmocka_run_group_tests(tests, open_world, close_world);
 }

@@ -411,6 +411,97 @@ test_what_is_missing(void **state)
     start_free(s);
 }
 
+static void
+note(void *ctx, const char *field, const char *message)
+{
+    struct strbuf *told = ctx;
+    strbuf_addf(told, "%s: %s\n", field, message);
+}
+
+/* For show: what is wrong is told and left out, the rest stands, secrets and
+ * the port that nobody knows yet do not. */
+static void
+test_a_command_that_is_only_looked_at(void **state)
+{
+    static const char *const flags[] = { "--alias", "--ctx-size", "--host",
+                                         "--port",  "--seed",     "-m",
+                                         NULL };
+    struct start *s = start_new("llama-server");
+    struct strbuf told = STRBUF_INIT(4096);
+    s->binary.flags = flags;
+    s->launch.port_text = "${port}";
+    s->launch.hides_secrets = true;
+    s->launch.api_key = "***";
+    s->launch.on_problem = note;
+    s->launch.problem_ctx = &told;
+    profile_set_text(&s->profile->env_json,
+                     STR("{\"HF_TOKEN\":\"hush\",\"A-B\":\"1\"}"));
+    profile_set_text(&s->profile->options_json,
+                     STR("{\"context_length\":\"big\",\"seed\":4,\"nope\":1,"
+                         "\"parallel\":2}"));
+    build_ok(s);
+    assert_string_equal(s->joined, "/bin/e --host 127.0.0.1 --port ${port} -m "
+                                   "/models/tiny --alias tiny --seed 4");
+    assert_string_equal(s->env, "HF_TOKEN=*** LLAMA_API_KEY=***");
+    assert_string_equal(
+        strbuf_text(&told),
+        "options.context_length: expected a whole number from 0 to 16777216\n"
+        "options.nope: llama-server has no such option\n"
+        "options.parallel: the installed llama-server 1.2 has no --parallel\n"
+        "env: A-B is not the name of a variable\n");
+    static const char *const fields[] = {
+        "",     "host",         "host",        "port",
+        "port", "model_path",   "model_path",  "name",
+        "name", "options.seed", "options.seed"
+    };
+    assert_int_equal(s->command.argc, sizeof fields / sizeof *fields);
+    for (size_t i = 0; i < s->command.argc; i++)
+        assert_string_equal(s->command.fields[i], fields[i]);
+    /* Nothing at all is given. */
+    strbuf_clear(&told);
+    profile_set_text(&s->profile->model_path, STR(""));
+    profile_set_text(&s->profile->options_json, STR("[]"));
+    build_ok(s);
+    assert_null(strstr(s->joined, "-m"));
+    assert_non_null(strstr(strbuf_text(&told), "model_path: llama-server"));
+    assert_non_null(strstr(strbuf_text(&told), "options: expected an object"));
+    start_free(s);
+    s = start_new("command");
+    strbuf_clear(&told);
+    s->launch.on_problem = note;
+    s->launch.problem_ctx = &told;
+    profile_set_text(&s->profile->command_json, STR("[]"));
+    build_ok(s);
+    assert_int_equal(s->command.argc, 0);
+    assert_string_equal(strbuf_text(&told),
+                        "command: expected the program and its arguments\n");
+    start_free(s);
+    strbuf_release(&told);
+}
+
+static void
+test_what_a_binary_lacks(void **state)
+{
+    static const char *const flags[] = { "--no-jinja", "--old-name", "--seed",
+                                         NULL };
+    static const char *const others[] = { "--old-name", NULL };
+    struct engine_binary known = { "/bin/e", "1.2", NULL };
+    struct engine_option seed = { .flag = "--seed" };
+    struct engine_option gone = { .flag = "--gone" };
+    struct engine_option renamed = { .flag = "--new", .other_flags = others };
+    struct engine_option off = { .flag = "--jinja", .flag_off = "--no-jinja" };
+    struct engine_option by_env = { .flag = "--x", .env = "X" };
+    assert_false(engine_lacks_option(&known, &gone)); /* it did not say */
+    known.flags = flags;
+    assert_true(engine_lacks_option(&known, &gone));
+    assert_false(engine_lacks_option(&known, &seed));
+    assert_false(engine_lacks_option(&known, &renamed));
+    assert_false(engine_lacks_option(&known, &off));
+    assert_false(engine_lacks_option(&known, &by_env));
+    assert_false(
+        engine_lacks_option(&known, &(struct engine_option){ .key = "k" }));
+}
+
 /* Out of memory at whatever point is an error, and nothing leaks. */
 static void
 test_out_of_memory(void **state)
@@ -448,6 +539,8 @@ main(void)
         cmocka_unit_test(test_environment),
         cmocka_unit_test(test_the_command_engine),
         cmocka_unit_test(test_what_is_missing),
+        cmocka_unit_test(test_a_command_that_is_only_looked_at),
+        cmocka_unit_test(test_what_a_binary_lacks),
         cmocka_unit_test(test_out_of_memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

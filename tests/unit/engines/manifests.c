@@ -268,6 +268,20 @@ test_a_manifest_of_the_user_adds_or_replaces(void **state)
     engines_free(engines);
 }
 
+/* Lines of a text are joined by a space: none may end inside of a word. */
+static void
+test_hints_name_settings_in_one_piece(void **state)
+{
+    struct engines *engines = fixture_engines();
+    for (size_t i = 0; i < engines_count(engines); i++) {
+        const struct engine_manifest *m = engines_at(engines, i);
+        assert_null(strstr(m->install_hint, "- "));
+        for (size_t j = 0; j < m->n_errors; j++)
+            assert_null(strstr(m->errors[j].advice, "- "));
+    }
+    engines_free(engines);
+}
+
 static void
 test_manifests_as_json(void **state)
 {
@@ -296,6 +310,7 @@ main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_nine_are_embedded),
         cmocka_unit_test(test_what_is_served),
+        cmocka_unit_test(test_hints_name_settings_in_one_piece),
         cmocka_unit_test(test_failures_are_explained),
         cmocka_unit_test(test_slots_and_names),
         cmocka_unit_test(test_wrong_manifests_are_refused),
