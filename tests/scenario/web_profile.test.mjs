@@ -58,8 +58,7 @@ test('a server is made: detected, weighed, refused, put right, saved, started', 
   const context = page.getByLabel('Context size', { exact: true });
   await context.fill('512');
   await fit.getByText('512 tokens, 4 slots').waitFor();
-  await command(page).getByText('--ctx-size').waitFor();
-  await command(page).getByText('512', { exact: true }).waitFor();
+  await command(page).locator('.new').getByText('--ctx-size 512').waitFor();
   await page.getByText('Changed 1').waitFor();
 
   // A number beyond its bound is told at its row; nothing is sent.
@@ -67,8 +66,10 @@ test('a server is made: detected, weighed, refused, put right, saved, started', 
   await parallel.fill('5000');
   await page.getByText('At most 1\u2009024.').waitFor();
   assert.match(await button(page, 'Save').getAttribute('title'), /1 value to put right/);
-  assert.equal(await command(page).locator('.e').textContent(), '5000');
+  await command(page).locator('.e').getByText('5000').waitFor();
   await parallel.fill('2');
+  await command(page).locator('.new').getByText('--parallel 2').waitFor();
+  assert.equal(await command(page).locator('.e').count(), 0);
   await fit.getByText('512 tokens, 2 slots').waitFor();
 
   // What only the server knows is told at its field, too, and the field has the focus.
@@ -299,6 +300,17 @@ exec ${LLAMA} "$@"
   try {
     const { data } = await own.api('POST', '/api/profiles', { name: 'odd', model_path: 'tiny', options: { swa_full: true }, restart_policy: 'never' });
     const page = await browser.open(own.base, { at: `/servers/${data.id}/edit?show=changed` });
+    // Known before anything is started: the installed program was asked.
+    await page.getByText(/The installed llama-server .* has no --swa-full/).first().waitFor();
+    const gone = page.getByRole('switch', { name: 'Sliding window full' });
+    assert.ok(await gone.isDisabled());
+    await command(page).locator('.e').getByText('--swa-full').waitFor();
+    assert.match(await command(page).textContent(), new RegExp(`${engine}.*-m.*tiny`, 's'));
+    await page.shot('profile-unsupported');
+    await page.getByRole('button', { name: 'Back to the default of Sliding window full' }).click();
+    await command(page).locator('.e').waitFor({ state: 'detached' });
+    page.once('dialog', (dialog) => dialog.accept());
+    await page.reload();
     await button(page, 'Start').click();
     await title(page, 'Servers');
     await page.getByRole('article').getByText('Failed').waitFor();

@@ -165,6 +165,58 @@ export type ProfilePatch = {
   [member: string]: unknown;
 };
 
+export type ProfileDraft = {
+  /** Unique; clients may send it as `model`. */
+  name?: string;
+  /** Free text. */
+  description?: string;
+  /** Name of an engine manifest. */
+  engine?: string;
+  /** The model file or folder, inside a model root. */
+  model_path?: string;
+  /** Loopback address that the engine listens on. */
+  host?: string;
+  /** Port that the engine listens on; 0: a free one at each start. */
+  port?: number;
+  /** Other names that clients may send as `model`. */
+  aliases?: string[];
+  /** Seconds without a request after which it unloads; 0: never. */
+  ttl_s?: number;
+  /** Never evicted for another model and never unloaded when idle. */
+  pinned?: boolean;
+  /** Started together with the daemon. */
+  auto_start?: boolean;
+  /** When it is started again after it ended. */
+  restart_policy?: "never" | "on-failure" | "always";
+  /** Requests in the engine at once; 0: as many as it has slots. */
+  max_concurrency?: number;
+  /** Requests that may wait; more are refused. */
+  queue_size?: number;
+  /** Seconds that a request may wait for a free slot. */
+  queue_timeout_s?: number;
+  /** Seconds from start to ready, after which the start has failed. */
+  load_timeout_s?: number;
+  /** Seconds the engine outlives a vanished daemon; -1: the setting's. */
+  orphan_timeout_s?: number;
+  /** Environment variables added for the engine. */
+  env?: Record<string, unknown>;
+  /** The engine's own options, by key. */
+  options?: Record<string, unknown>;
+  /** The argv of engine `command`; ${port}, ${model}, ${name} are replaced. */
+  command?: string[];
+  id?: string;
+  [member: string]: unknown;
+};
+
+export type ProfilePreview = {
+  /** The file that runs; null where there is none. */
+  program: string | null;
+  argv: string[];
+  fields: string[];
+  env: Record<string, string>;
+  problems: FieldError[];
+};
+
 export type Server = {
   profile_id: string;
   profile_name: string;
@@ -352,6 +404,8 @@ export type Engine = {
   binary: {
     path: string;
     version: string | null;
+    /** Keys of the manifest's options whose flag it does not have, as it says itself; null when it does not say. */
+    lacks: string[] | null;
   } | null;
   /** Why no binary is known. */
   error: string | null;

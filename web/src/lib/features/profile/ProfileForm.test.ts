@@ -1,7 +1,7 @@
 import { cleanup, fireEvent, render, screen, waitFor } from '@testing-library/svelte';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { Problem } from '$lib/api/problem';
-import type { Engine, Model, Profile } from '$lib/api/schema';
+import type { Engine, Model, Profile, ProfilePreview } from '$lib/api/schema';
 import { engines } from '$lib/state/engines.svelte';
 import { live } from '$lib/state/live.svelte';
 import { models } from '$lib/state/models.svelte';
@@ -44,8 +44,9 @@ const llama = engine(
     option('ctx_size', { default: '0', min: 0, max: 1000000 }),
     option('parallel', { default: '-1', max: 128 }),
     option('mmproj', { type: 'path' }),
+    option('sleep'),
   ],
-  { path: '/usr/bin/llama-server', version: 'b6892' },
+  { path: '/usr/bin/llama-server', version: 'b6892', lacks: ['sleep'] },
 );
 const mlx = engine('mlx-openai-server', [option('tool_call_parser', { type: 'text' })], null);
 
@@ -81,6 +82,21 @@ const profile = (more: Partial<Profile> = {}) =>
     ...more,
   }) as Profile;
 
+/** What the server would run, with these words of options behind the model. */
+const preview = (words: Record<string, string> = {}, more: Partial<ProfilePreview> = {}) => ({
+  program: '/usr/bin/llama-server',
+  argv: ['llama-server', '-m', '/models/tiny.gguf', ...Object.entries(words).flat()],
+  fields: ['', 'model_path', 'model_path'].concat(
+    Object.keys(words).flatMap((flag) => {
+      const field = `options.${flag.slice(2).replaceAll('-', '_')}`;
+      return [field, field];
+    }),
+  ),
+  env: { LLAMA_API_KEY: '***' },
+  problems: [],
+  ...more,
+});
+
 let answers: Record<string, [status: number, body: unknown]>;
 let asked: { method: string; path: string; body: unknown }[];
 
@@ -95,10 +111,11 @@ beforeEach(() => {
   asked = [];
   answers = {
     'GET /api/profiles/next-port': [200, { port: 10240 }],
-    'GET /api/profiles/model_tiny': [
+    'GET /api/profiles/defaults': [
       200,
-      profile({ id: 'model_tiny', source: 'library', port: 0 }),
+      profile({ id: '', name: '', model_path: '', options: {}, port: 0 }),
     ],
+    'POST /api/profiles/preview': [200, preview()],
     'GET /api/models/model_tiny/fit': [404, null],
     'GET /api/models/model_eye/fit': [404, null],
   };
@@ -128,6 +145,7 @@ function show(of: Profile | null, modelId: string | null = null): Editor {
   if (!editor) throw new Error('no editor');
   return editor;
 }
+const previewed = () => asked.filter(({ path }) => path === '/api/profiles/preview');
 const field = (name: string) => screen.getByLabelText<HTMLInputElement>(name);
 const why = (name: string) =>
   document.getElementById(field(name).getAttribute('aria-describedby') ?? '')?.textContent?.trim();
@@ -187,21 +205,40 @@ describe('a new server', () => {
 
 describe('a stored server', () => {
   test('shows what is stored, and what of it changes as it is typed', async () => {
+    answers['POST /api/profiles/preview'] = [200, preview({ '--ctx-size': '4096' })];
     const editor = show(profile());
     expect(field('Context size').value).toBe('4\u2009096');
-    const line = screen.getByRole('group', { name: 'Command line' });
-    expect(line.textContent).toMatch(/\/usr\/bin\/llama-server.*--ctx-size\s4096/s);
+    const line = await screen.findByRole('group', { name: 'Command line' });
+    expect(line.textContent).toMatch(/LLAMA_API_KEY=••••.*\/usr\/bin\/llama-server/s);
+    expect(line.textContent).toMatch(/-m \/models\/tiny.gguf.*--ctx-size 4096/s);
     expect(line.querySelector('.new')).toBeNull();
+    expect(previewed().map(({ body }) => body)).toEqual([{ id: 'p1' }]);
     expect(editor.cannotSave).toBe('Nothing was changed');
 
+    answers['POST /api/profiles/preview'] = [
+      200,
+      preview(
+        { '--ctx-size': '4096' },
+        { problems: [{ field: 'options.parallel', message: 'expected a whole number' }] },
+      ),
+    ];
     await fireEvent.input(field('Parallel'), { target: { value: '512' } });
     expect(why('Parallel')).toBe('At most 128.');
-    expect(line.querySelector('.new')?.textContent?.trim()).toMatch(/^--parallel\s512$/);
-    expect(line.querySelector('.e')?.textContent).toBe('512');
+    await waitFor(() => expect(line.querySelector('.e')?.textContent).toBe('512'));
+    expect(screen.queryByText(/expected a whole number/)).toBeNull(); // its row says it
+    expect(previewed().at(-1)?.body).toEqual({
+      id: 'p1',
+      options: { ctx_size: 4096, parallel: 512 },
+    });
     expect(editor.cannotSave).toBe('1 value to put right first');
 
+    answers['POST /api/profiles/preview'] = [
+      200,
+      preview({ '--ctx-size': '4096', '--parallel': '8' }),
+    ];
     await fireEvent.input(field('Parallel'), { target: { value: '8' } });
-    expect(line.querySelector('.e')).toBeNull();
+    await waitFor(() => expect(line.querySelector('.e')).toBeNull());
+    expect(line.querySelector('.new')?.textContent?.trim()).toBe('--parallel 8');
     answers['PUT /api/profiles/p1'] = [200, profile({ options: { ctx_size: 4096, parallel: 8 } })];
     await editor.save();
     expect(asked.find(({ method }) => method === 'PUT')?.body).toEqual({
@@ -228,9 +265,21 @@ describe('a stored server', () => {
     show(profile());
     expect(field('Context size').disabled).toBe(true);
     expect(why('Context size')).toBe('The installed llama-server b6892 has no --ctx-size.');
-    const line = screen.getByRole('group', { name: 'Command line' });
-    expect(line.querySelector('.e')?.textContent).toBe('4096');
     expect(screen.getByRole('button', { name: 'Take Context size away' })).toBeTruthy();
+  });
+
+  test('one that it is known to lack is off before anything is started', async () => {
+    const message = 'the installed llama-server b6892 has no --sleep';
+    const problems = [{ field: 'options.sleep', message }];
+    answers['POST /api/profiles/preview'] = [200, preview({}, { problems })];
+    const editor = show(profile({ options: { sleep: 5 } }));
+    expect(field('Sleep').disabled).toBe(true);
+    expect(why('Sleep')).toBe('The installed llama-server b6892 has no --sleep.');
+    const line = await screen.findByRole('group', { name: 'Command line' });
+    expect(line.querySelector('.e')?.textContent).toBe('5');
+    await fireEvent.click(screen.getByLabelText('Back to the default of Sleep'));
+    expect(editor.draft.patch()).toEqual({ options: {} });
+    expect(screen.queryByLabelText('Sleep')).toBeNull(); // not among the common ones
   });
 
   test('declared in a file, it is only shown', () => {
@@ -250,6 +299,8 @@ describe('a stored server', () => {
     expect(field('Context size').disabled).toBe(true);
     expect(why('Context size')).toMatch(/sign in with an admin key/);
     expect(editor.cannotSave).toMatch(/scope read changes nothing/);
+    expect(screen.getByText('It is told to who may change the server.')).toBeTruthy();
+    expect(previewed()).toEqual([]);
   });
 
   test('while the server is away, saving waits', async () => {

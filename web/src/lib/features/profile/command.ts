@@ -1,54 +1,67 @@
-/** The options as they reach the engine. Address, model and name are added by the server. */
+/** The command line, as the server says that a start would run it. */
+import type { ProfilePreview } from '$lib/api/schema';
 import type { Row } from './rows';
 
-export interface Argument {
+/** What the server shows of a secret. */
+const MASK = '***';
+
+export interface Line {
+  /** A flag with its value, or one word. */
+  words: readonly string[];
+  /** Of the profile, that it comes from; '': the engine's own. */
   field: string;
-  /** "--ctx-size". */
+}
+
+const isFlag = (word: string): boolean => /^--?[a-z]/i.test(word);
+
+/** What follows the program, a flag and its value on a line. */
+export function linesOf({ argv, fields }: ProfilePreview): Line[] {
+  const lines: { words: string[]; field: string }[] = [];
+  argv.slice(1).forEach((word, i) => {
+    const field = fields[i + 1] ?? '';
+    const last = lines.at(-1);
+    const flag = last?.words[0] ?? '';
+    const isValue =
+      last?.field === field && last.words.length === 1 && isFlag(flag) && !flag.includes('=');
+    if (last && isValue && !isFlag(word)) last.words.push(word);
+    else lines.push({ words: [word], field });
+  });
+  return lines;
+}
+
+export interface Left {
   flag: string;
   /** null: the flag stands alone. */
   value: string | null;
-  /** It is not as the server has it. */
-  isNew: boolean;
-  isWrong: boolean;
 }
 
-export interface Preview {
-  args: Argument[];
-  /** Options that are no arguments, or whose flag only the engine's manifest has. */
-  apart: { field: string; text: string }[];
+/** An option that the server left out, as it was meant. */
+export function leftOut(field: string, value: unknown, rows: readonly Row[]): Left | null {
+  if (!field.startsWith('options.')) return null;
+  const row = rows.find((one) => one.field === field);
+  const flag = row?.flag ?? field.slice('options.'.length);
+  if (row?.isSecret) return { flag, value: MASK };
+  if (value === true || value === null) return { flag, value: null };
+  return { flag, value: Array.isArray(value) ? value.join(' ') : String(value) };
 }
 
-interface Asked {
-  rows: readonly Row[];
-  get: (field: string) => unknown;
-  isNew: (field: string) => boolean;
-  isWrong: (field: string) => boolean;
-}
-
-export function preview({ rows, get, isNew, isWrong }: Asked): Preview {
-  const args: Argument[] = [];
-  const apart: Preview['apart'] = [];
-  for (const row of rows) {
-    const { field, flag } = row;
-    const value = get(field);
-    if (!field.startsWith('options.') || value === null) continue;
-    const one = { field, isNew: isNew(field), isWrong: isWrong(field) };
-    if (row.isSecret) apart.push({ field, text: `${row.name}: ••••, not among the arguments` });
-    else if (!flag || row.group === 'other')
-      apart.push({ field, text: `${row.name}: ${String(value)}, not among the arguments` });
-    else if (value === false) {
-      if (row.fallback === 'true') apart.push({ field, text: `${flag} is turned off` });
-    } else if (value === true) args.push({ ...one, flag, value: null });
-    else
-      for (const text of Array.isArray(value) ? (value as string[]) : [String(value)])
-        args.push({ ...one, flag, value: text });
-  }
-  return { args, apart };
+/** Problems worth telling: not those of what nobody has filled in yet. */
+export function toldOf(preview: ProfilePreview, isNew: boolean, get: (field: string) => unknown) {
+  const isEmpty = (field: string) => get(field) === null;
+  return preview.problems.filter(
+    ({ field }) => !(isNew && (field === 'name' || field === 'model_path') && isEmpty(field)),
+  );
 }
 
 /** As a shell takes it. */
 export const quoted = (text: string): string =>
   /^[\w@%+=:,./-]+$/.test(text) ? text : `'${text.replaceAll("'", String.raw`'\''`)}'`;
 
-export const asText = ({ args }: Preview): string =>
-  args.map(({ flag, value }) => (value === null ? flag : `${flag} ${quoted(value)}`)).join(' ');
+/** The whole command for a shell, without the variables that are not told. */
+export function commandText({ argv, env, program }: ProfilePreview): string {
+  const variables = Object.entries(env)
+    .filter(([, value]) => value !== MASK)
+    .map(([name, value]) => `${name}=${quoted(value)}`);
+  const words = [program ?? argv[0] ?? '', ...argv.slice(1)];
+  return [...variables, ...words.map(quoted)].join(' ');
+}

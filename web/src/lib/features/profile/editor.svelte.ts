@@ -159,12 +159,34 @@ export class Editor {
     const error = this.server?.error;
     if (error?.code === 'unknown_option' && error.field === row.field)
       return `${sentence(error.message)}.`;
+    const { binary } = this.engine ?? {};
+    if (binary?.lacks?.includes(row.field.slice('options.'.length)) && row.flag)
+      return `The installed ${this.engineName} ${binary.version ?? '(unknown version)'} has no ${row.flag}.`;
     return undefined;
   };
+
+  /** A problem, with the field that it is about where the message does not say. */
+  told(field: string, message: string): string {
+    const isOfField = field !== '' && field !== 'engine';
+    return isOfField ? `${this.titleOf(field)}: ${message}.` : sentence(message);
+  }
 
   titleOf(field: string): string {
     const row = this.rows.find((one) => one.field === field);
     return row?.name ?? nameOf(field.replace('options.', ''));
+  }
+
+  // ---- the command ----
+
+  /** Who may not change a server is not told what it would be started with. */
+  get mayPreview(): boolean {
+    const { who } = session;
+    return !who || who.scope === null || who.scope === 'admin';
+  }
+  /** What the form says, for the server to build a command from. */
+  get body(): Fields {
+    const { profile, draft } = this;
+    return profile === null ? draft.whole() : { id: profile.id, ...draft.patch() };
   }
 
   // ---- saving ----
@@ -238,7 +260,10 @@ export class Editor {
     for (const store of [models, engines, profiles]) store.start();
     $effect(() => this.#detect());
     $effect(() => this.#askHub());
-    $effect(() => this.#askDefaults());
+    call<Profile>('GET', '/api/profiles/defaults').then(
+      (answer) => (this.#defaults = flatten({ ...answer })),
+      () => {}, // then the rows do not tell their defaults
+    );
     if (untrack(() => this.profile) !== null) return;
     call<{ port: number }>('GET', '/api/profiles/next-port').then(
       ({ port }) => (this.#port = port),
@@ -294,19 +319,5 @@ export class Editor {
       clearTimeout(timer);
       abort.abort();
     };
-  }
-
-  readonly #anyModel = $derived(this.models[0]?.id ?? null);
-
-  /** Any model of the library is launched with the defaults as long as nothing is said of it. */
-  #askDefaults(): void {
-    const id = this.#anyModel;
-    if (id === null || untrack(() => this.#defaults) !== null) return;
-    call<Profile>('GET', `/api/profiles/${encodeURIComponent(id)}`).then(
-      (answer) => {
-        if (answer.source === 'library') this.#defaults = flatten({ ...answer });
-      },
-      () => {}, // then the rows do not tell their defaults
-    );
   }
 }

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
-import type { Fit, Model } from '$lib/api/schema';
+import type { Fit, Model, ProfilePreview } from '$lib/api/schema';
 import type { EngineOption, Manifest } from '$lib/state/engines.svelte';
-import { asText, preview, quoted } from './command';
+import { commandText, leftOut, linesOf, quoted, toldOf } from './command';
 import { factsOf, freeName, hubName } from './detect';
 import { barOf, fitQuery } from './fit';
 import { isFound, nameOf, own, rowsOf } from './rows';
@@ -56,35 +56,66 @@ describe('rows', () => {
 });
 
 describe('the command line', () => {
-  const of = (fields: Record<string, unknown>) =>
-    preview({
-      rows: rowsOf(manifest, Object.keys(fields)),
-      get: (field) => fields[field] ?? null,
-      isNew: (field) => field === 'options.ctx_size',
-      isWrong: (field) => field === 'options.n_gpu_layers',
-    });
-  test('has what is set, in the order of the manifest', () => {
-    const shown = of({
-      'options.lora': ['/a b', '/c'],
-      'options.n_gpu_layers': 'many',
-      'options.ctx_size': 4096,
-      'options.embeddings': true,
-    });
-    expect(asText(shown)).toBe(
-      "--ctx-size 4096 --n-gpu-layers many --embeddings --lora '/a b' --lora /c",
-    );
-    expect(shown.args.map(({ isNew, isWrong }) => [isNew, isWrong]).slice(0, 2)).toEqual([
-      [true, false],
-      [false, true],
+  const shown: ProfilePreview = {
+    program: '/opt/my engines/llama-server',
+    argv: [
+      'llama-server',
+      '-m',
+      '/m.gguf',
+      '--parallel',
+      '-1',
+      '--embeddings',
+      '--lora',
+      '/a b',
+    ].concat(['--lora', '/c', '--port=${port}', 'word']),
+    fields: ['', 'model_path', 'model_path', 'options.parallel', 'options.parallel']
+      .concat(['options.embeddings', 'options.lora', 'options.lora', 'options.lora'])
+      .concat(['options.lora', 'port', '']),
+    env: { PYTHONUNBUFFERED: '1', TOKEN: '***' },
+    problems: [
+      { field: 'name', message: 'is required' },
+      { field: 'options.ctx_size', message: 'expected a whole number' },
+    ],
+  };
+  test('has a flag and its value on a line', () => {
+    expect(linesOf(shown).map(({ words, field }) => [field, ...words])).toEqual([
+      ['model_path', '-m', '/m.gguf'],
+      ['options.parallel', '--parallel', '-1'],
+      ['options.embeddings', '--embeddings'],
+      ['options.lora', '--lora', '/a b'],
+      ['options.lora', '--lora', '/c'],
+      ['port', '--port=${port}'],
+      ['', 'word'],
     ]);
+    expect(linesOf({ ...shown, argv: [], fields: [] })).toEqual([]);
   });
-  test('says what is no argument, and shows no secret', () => {
-    const { args, apart } = of({ 'options.key': 'hidden', 'options.jinja': false, queue_size: 5 });
-    expect(args).toEqual([]);
-    expect(apart.map(({ text }) => text)).toEqual([
-      '--jinja is turned off',
-      'Key: ••••, not among the arguments',
-    ]);
+  test('is copied whole, as a shell takes it, without what is not told', () => {
+    expect(commandText(shown)).toBe(
+      "PYTHONUNBUFFERED=1 '/opt/my engines/llama-server' -m /m.gguf --parallel -1 --embeddings " +
+        "--lora '/a b' --lora /c '--port=${port}' word",
+    );
+    expect(commandText({ ...shown, env: {}, program: null, argv: ['vllm', 'serve'] })).toBe(
+      'vllm serve',
+    );
+  });
+  test('names what was left out as it was meant, and no secret', () => {
+    const rows = rowsOf(manifest, ['options.gone']);
+    expect(leftOut('options.ctx_size', 'big', rows)).toEqual({ flag: '--ctx-size', value: 'big' });
+    expect(leftOut('options.embeddings', true, rows)).toEqual({
+      flag: '--embeddings',
+      value: null,
+    });
+    expect(leftOut('options.lora', ['/a', '/b'], rows)?.value).toBe('/a /b');
+    expect(leftOut('options.key', 'hidden', rows)?.value).toBe('***');
+    expect(leftOut('options.gone', 1, rows)).toEqual({ flag: 'gone', value: '1' });
+    expect(leftOut('name', 'x', rows)).toBeNull();
+  });
+  test('does not complain of a name that nobody has typed yet', () => {
+    const fields = (isNew: boolean, name: string | null) =>
+      toldOf(shown, isNew, (field) => (field === 'name' ? name : null)).map(({ field }) => field);
+    expect(fields(true, null)).toEqual(['options.ctx_size']);
+    expect(fields(true, '-x')).toEqual(['name', 'options.ctx_size']);
+    expect(fields(false, null)).toEqual(['name', 'options.ctx_size']);
   });
   test('is quoted as a shell needs it', () => {
     expect(["it's", 'a b', '/x/y-1.gguf', ''].map(quoted)).toEqual([
