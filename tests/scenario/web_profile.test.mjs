@@ -248,7 +248,8 @@ test('a command of one\'s own needs to be signed in for; then it is made and sta
   await page.getByLabel('Engine', { exact: true }).selectOption('command');
   await page.getByLabel('Name', { exact: true }).fill('mine');
   await page.getByLabel('Command', { exact: true }).fill(`${FAKE}\n--port\n\${port}`);
-  await command(page).getByText('--port').waitFor();
+  await command(page).getByText(FAKE).waitFor();
+  await command(page).getByText(`--port ${await page.getByLabel('Port', { exact: true }).inputValue()}`).waitFor();
   await page.shot('profile-command');
   await button(page, 'Save and start').click();
   await title(page, 'Servers');

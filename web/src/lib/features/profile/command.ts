@@ -1,5 +1,6 @@
 /** The command line, as the server says that a start would run it. */
 import type { ProfilePreview } from '$lib/api/schema';
+import type { Fields } from './draft.svelte';
 import type { Row } from './rows';
 
 /** What the server shows of a secret. */
@@ -45,17 +46,23 @@ export function leftOut(field: string, value: unknown, rows: readonly Row[]): Le
   return { flag, value: Array.isArray(value) ? value.join(' ') : String(value) };
 }
 
-/** Problems worth telling: not those of what nobody has filled in yet. */
-export function toldOf(preview: ProfilePreview, isNew: boolean, get: (field: string) => unknown) {
-  const isEmpty = (field: string) => get(field) === null;
+/** Problems worth telling: of a new server, not that nobody has filled in a field yet. */
+export function toldOf(preview: ProfilePreview, isNew: boolean, given: Fields) {
+  const isOpen = (field: string) => isNew && (given[field] ?? null) === null;
   return preview.problems.filter(
-    ({ field }) => !(isNew && (field === 'name' || field === 'model_path') && isEmpty(field)),
+    ({ field }) => !((field === 'name' || field === 'model_path') && isOpen(field)),
   );
 }
 
 /** As a shell takes it. */
 export const quoted = (text: string): string =>
   /^[\w@%+=:,./-]+$/.test(text) ? text : `'${text.replaceAll("'", String.raw`'\''`)}'`;
+
+/** For people: quoted, but for the place of a port that is not known. */
+export const readable = (text: string): string =>
+  quoted(text.replaceAll('${port}', 'port')) === text.replaceAll('${port}', 'port')
+    ? text
+    : quoted(text);
 
 /** The whole command for a shell, without the variables that are not told. */
 export function commandText({ argv, env, program }: ProfilePreview): string {

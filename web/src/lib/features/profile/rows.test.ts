@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import type { Fit, Model, ProfilePreview } from '$lib/api/schema';
 import type { EngineOption, Manifest } from '$lib/state/engines.svelte';
-import { commandText, leftOut, linesOf, quoted, toldOf } from './command';
+import { commandText, leftOut, linesOf, quoted, readable, toldOf } from './command';
 import { factsOf, freeName, hubName } from './detect';
 import { barOf, fitQuery } from './fit';
 import { isFound, nameOf, own, rowsOf } from './rows';
@@ -112,10 +112,18 @@ describe('the command line', () => {
   });
   test('does not complain of a name that nobody has typed yet', () => {
     const fields = (isNew: boolean, name: string | null) =>
-      toldOf(shown, isNew, (field) => (field === 'name' ? name : null)).map(({ field }) => field);
+      toldOf(shown, isNew, { name }).map(({ field }) => field);
     expect(fields(true, null)).toEqual(['options.ctx_size']);
     expect(fields(true, '-x')).toEqual(['name', 'options.ctx_size']);
     expect(fields(false, null)).toEqual(['name', 'options.ctx_size']);
+  });
+  test('is read without quotes around the place of the port', () => {
+    expect(['--port=${port}', '${port}', 'a b', 'a ${port}'].map(readable)).toEqual([
+      '--port=${port}',
+      '${port}',
+      "'a b'",
+      "'a ${port}'",
+    ]);
   });
   test('is quoted as a shell needs it', () => {
     expect(["it's", 'a b', '/x/y-1.gguf', ''].map(quoted)).toEqual([
