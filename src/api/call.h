@@ -120,6 +120,8 @@ bool call_check_body(struct call *call);
 struct json_writer *reply_begin(struct call *call);
 void reply_end(struct call *call, int status);
 void reply_empty(struct call *call); /* 204 */
+/* The end of a change that was waited for, with call_ref() as `ctx`. */
+void reply_done(void *ctx, const struct error *error);
 void reply_error(struct call *call, const struct error *error);
 void reply_errorf(struct call *call, enum error_code code, const char *format,
                   ...) __attribute__((format(printf, 3, 4)));

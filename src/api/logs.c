@@ -66,21 +66,10 @@ logs_list(struct call *call)
     logs_find(call->api->options.logs, &query, on_found, call_ref(call));
 }
 
-static void
-on_cleared(void *ctx, const struct error *error)
-{
-    struct call *call = ctx;
-    if (error != NULL)
-        reply_error(call, error);
-    else
-        reply_empty(call);
-    call_unref(call);
-}
-
 void
 logs_forget(struct call *call)
 {
-    logs_clear(call->api->options.logs, on_cleared, call_ref(call));
+    logs_clear(call->api->options.logs, reply_done, call_ref(call));
 }
 
 /* What a client has to say stands in the log under its own name. */

@@ -113,6 +113,17 @@ reply_empty(struct call *call)
     reply_raw(call, 204, NULL, STR(""), NULL);
 }
 
+void
+reply_done(void *ctx, const struct error *error)
+{
+    struct call *call = ctx;
+    if (error != NULL)
+        reply_error(call, error);
+    else
+        reply_empty(call);
+    call_unref(call);
+}
+
 /* Opens {"success":false,"error":{"code","message" and leaves it open. */
 static struct json_writer *
 begin_error(struct call *call, const char *code, const char *message)
