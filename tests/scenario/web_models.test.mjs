@@ -7,6 +7,7 @@ import path from 'node:path';
 import { after, before, test } from 'node:test';
 import { Browser, NARROW, WIDE } from './lib/browser.mjs';
 import { Hearth, until } from './lib/hearth.mjs';
+import { png } from './lib/picture.mjs';
 
 const MANY = 10000;
 let browser;
@@ -29,6 +30,8 @@ before(async () => {
       id: 12, modelId: 7, name: 'v2', baseModel: base, trainedWords: ['pixel art', '16-bit'],
       description: '<p>A <b>style</b>.</p>', creator: { username: 'someone' }, model: { name: `Style ${name}`, tags: ['style'] } }));
   }
+  fs.writeFileSync(path.join(loras, 'pixel.preview.png'), png(96, 144));
+  fs.writeFileSync(path.join(loras, 'rooms.png'), png(144, 96));
   await scan();
 });
 after(async () => {
@@ -125,6 +128,52 @@ test('the drawer: fit first, then what is known, trigger words, tags, the page a
   await page.keyboard.press('Enter');
   await drawer(page).getByRole('heading', { name: 'grain' }).waitFor();
   await close(page);
+});
+
+test('tiles and the drawer show the picture beside a model, a glyph where there is none', async () => {
+  const at = '/models?view=grid&group=base_model&kind=image';
+  const tile = (page, name) => page.getByRole('button', { name: `${name}, LoRA` });
+  const isShown = (where) => until('the picture', () => where.locator('img').evaluate((node) => node.complete && node.naturalWidth > 0));
+  const page = await browser.open(hearth.base, { at });
+  for (const name of ['pixel', 'rooms']) await isShown(tile(page, name));
+  assert.equal(await tile(page, 'grain').locator('img').count(), 0);
+  assert.equal(await tile(page, 'grain').locator('svg').count(), 1);
+  const { width, height } = await tile(page, 'pixel').locator('.pv').boundingBox();
+  assert.ok(Math.abs(width - height) < 1, `${width} × ${height}`); // whatever the picture's shape is
+  await tile(page, 'pixel').click();
+  await isShown(drawer(page));
+  const answer = await hearth.request('GET', `/api/models/${await idOf('pixel')}/preview`);
+  assert.deepEqual([answer.status, answer.headers['content-type'], answer.headers['x-content-type-options']], [200, 'image/png', 'nosniff']);
+  const again = await hearth.request('GET', `/api/models/${await idOf('pixel')}/preview`, { headers: { 'If-None-Match': answer.headers.etag } });
+  assert.equal(again.status, 304);
+
+  // A page is no picture, whatever it is called.
+  const fake = path.join(hearth.models, 'loras', 'grain.png');
+  fs.writeFileSync(fake, '<!doctype html><script>document.title = "no"</script>');
+  const refused = page.waitForResponse((response) => response.url().endsWith('/preview') && response.status() === 415);
+  await scan();
+  await refused;
+  await tile(page, 'grain').locator('svg').waitFor();
+  page.forgetNoise(); // the refused picture
+  await page.goto(`${hearth.base}/api/models/${await idOf('pixel')}/preview`);
+  assert.equal(await page.evaluate(() => self.origin), 'null'); // sandboxed
+  fs.rmSync(fake);
+  await scan();
+  page.forgetNoise();
+  await close(page);
+  for (const theme of ['light', 'dark']) {
+    const shown = await browser.open(hearth.base, { at, theme });
+    for (const name of ['pixel', 'rooms']) await isShown(tile(shown, name));
+    await shown.accessible(`previews ${theme}`);
+    await shown.shot(`models-previews-${theme}`);
+    await tile(shown, 'rooms').click();
+    await isShown(drawer(shown));
+    await shown.shot(`models-previews-drawer-${theme}`);
+    await shown.setViewportSize(NARROW);
+    await shown.fitsWidth(`previews ${theme} narrow`);
+    await shown.shot(`models-previews-${theme}-narrow`);
+    await close(shown);
+  }
 });
 
 test('loaded from the drawer, which leads to its servers', async () => {
