@@ -142,6 +142,7 @@ test('tiles and the drawer show the picture beside a model, a glyph where there 
   assert.ok(Math.abs(width - height) < 1, `${width} × ${height}`); // whatever the picture's shape is
   await tile(page, 'pixel').click();
   await isShown(drawer(page));
+  assert.ok((await drawer(page).locator('img').boundingBox()).height > 200);
   const answer = await hearth.request('GET', `/api/models/${await idOf('pixel')}/preview`);
   assert.deepEqual([answer.status, answer.headers['content-type'], answer.headers['x-content-type-options']], [200, 'image/png', 'nosniff']);
   const again = await hearth.request('GET', `/api/models/${await idOf('pixel')}/preview`, { headers: { 'If-None-Match': answer.headers.etag } });
@@ -195,6 +196,14 @@ test('loaded from the drawer, which leads to its servers', async () => {
   const made = await hearth.api('PUT', `/api/models/${await idOf('ash')}/profile`, {});
   await page.goto(`${hearth.base}/models?model=${await idOf('ash')}`);
   assert.match(await drawer(page).getByRole('link', { name: 'ash', exact: true }).getAttribute('href'), new RegExp(made.data.id));
+  await close(page);
+});
+
+test('servers are offered for what a server can load, not for image models', async () => {
+  const page = await browser.open(hearth.base, { at: '/servers' });
+  const offered = page.getByRole('region', { name: 'From the library' });
+  await offered.getByRole('row', { name: /birch/ }).waitFor();
+  assert.equal(await offered.getByRole('row', { name: /grain|pixel|rooms/ }).count(), 0);
   await close(page);
 });
 
@@ -340,6 +349,9 @@ test('an empty library says what it is for', async () => {
   await page.getByText('No model yet').waitFor();
   await page.accessible('empty');
   await page.shot('models-empty');
+  await page.goto(empty.base);
+  await page.getByRole('region', { name: 'First steps' }).getByRole('link', { name: 'chat' }).click();
+  await page.getByRole('heading', { name: 'Chat', level: 1 }).waitFor();
   await close(page);
   await empty.stop();
 });
