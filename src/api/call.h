@@ -137,7 +137,13 @@ void reply_end_with(struct call *call, int status,
  * Returns how many were written. */
 enum { REPLY_HEADERS_MAX = 12 };
 /* How long it may be kept, and what it depends on. */
-enum reply_kind { REPLY_DATA, REPLY_PAGE, REPLY_FILE, REPLY_HASHED_FILE };
+enum reply_kind {
+    REPLY_DATA,
+    REPLY_PAGE,
+    REPLY_FILE,
+    REPLY_HASHED_FILE,
+    REPLY_PICTURE /* a file of the user's; never a page, whatever it holds */
+};
 size_t reply_headers(const struct auth_answer *who, enum reply_kind kind,
                      struct http_header *at);
 

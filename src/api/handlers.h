@@ -129,6 +129,9 @@ void models_scan_show(struct call *call);
 void models_duplicates(struct call *call);
 void models_update(struct call *call);
 
+/* previews.c */
+void models_show_preview(struct call *call);
+
 /* fit.c */
 void models_fit(struct call *call);
 void hub_do_fit(struct call *call);
@@ -187,6 +190,8 @@ void page_send(struct api *api, struct http_exchange *exchange,
                const struct auth_answer *who);
 /* True when the client wants a page: it navigates, or asks for HTML. */
 bool page_is_wanted(const struct http_request *request);
+/* Whether the client says that it has what this tag is of. `etag`: weak. */
+bool etag_is_known(struct http_headers headers, const char *etag);
 /* NULL: there is no such file in the dashboard. */
 const struct web_file *web_file_find(struct str path);
 void web_file_send(const struct web_file *file, struct http_exchange *exchange,

@@ -27,6 +27,7 @@ reply_headers(const struct auth_answer *who, enum reply_kind kind,
         [REPLY_FILE] = { "no-cache", "Origin, Accept-Encoding" },
         [REPLY_HASHED_FILE] = { "public, max-age=31536000, immutable",
                                 "Origin, Accept-Encoding" },
+        [REPLY_PICTURE] = { "private, no-cache", "Origin" },
     };
     size_t n = 0;
     add_header(at, &n, "X-Content-Type-Options", "nosniff");
@@ -36,6 +37,11 @@ reply_headers(const struct auth_answer *who, enum reply_kind kind,
         add_header(at, &n, "Content-Security-Policy", web_files.policy);
         add_header(at, &n, "Referrer-Policy", "no-referrer");
         add_header(at, &n, "X-Frame-Options", "DENY");
+    }
+    if (kind == REPLY_PICTURE) {
+        add_header(at, &n, "Content-Security-Policy",
+                   "default-src 'none'; sandbox");
+        add_header(at, &n, "Cross-Origin-Resource-Policy", "same-origin");
     }
     if (who->allow_origin[0] != '\0')
         add_header(at, &n, "Access-Control-Allow-Origin", who->allow_origin);
