@@ -145,21 +145,10 @@ activity_list(struct call *call)
                   call_ref(call));
 }
 
-static void
-on_cleared(void *ctx, const struct error *error)
-{
-    struct call *call = ctx;
-    if (error != NULL)
-        reply_error(call, error);
-    else
-        reply_empty(call);
-    call_unref(call);
-}
-
 void
 activity_forget(struct call *call)
 {
-    activity_clear(call->api->options.activity, on_cleared, call_ref(call));
+    activity_clear(call->api->options.activity, reply_done, call_ref(call));
 }
 
 /* The id in the path, or an answer. */

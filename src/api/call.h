@@ -120,6 +120,8 @@ bool call_check_body(struct call *call);
 struct json_writer *reply_begin(struct call *call);
 void reply_end(struct call *call, int status);
 void reply_empty(struct call *call); /* 204 */
+/* The end of a change that was waited for, with call_ref() as `ctx`. */
+void reply_done(void *ctx, const struct error *error);
 void reply_error(struct call *call, const struct error *error);
 void reply_errorf(struct call *call, enum error_code code, const char *format,
                   ...) __attribute__((format(printf, 3, 4)));
@@ -135,7 +137,13 @@ void reply_end_with(struct call *call, int status,
  * Returns how many were written. */
 enum { REPLY_HEADERS_MAX = 12 };
 /* How long it may be kept, and what it depends on. */
-enum reply_kind { REPLY_DATA, REPLY_PAGE, REPLY_FILE, REPLY_HASHED_FILE };
+enum reply_kind {
+    REPLY_DATA,
+    REPLY_PAGE,
+    REPLY_FILE,
+    REPLY_HASHED_FILE,
+    REPLY_PICTURE /* a file of the user's; never a page, whatever it holds */
+};
 size_t reply_headers(const struct auth_answer *who, enum reply_kind kind,
                      struct http_header *at);
 

@@ -93,6 +93,7 @@ void config_import(struct call *call);
 /* logs.c */
 void logs_list(struct call *call);
 void logs_forget(struct call *call);
+void logs_write(struct call *call);
 void logs_show_llama_server(struct call *call);
 void log_files_list(struct call *call);
 void log_files_read(struct call *call);
@@ -131,6 +132,9 @@ void models_scan(struct call *call);
 void models_scan_show(struct call *call);
 void models_duplicates(struct call *call);
 void models_update(struct call *call);
+
+/* previews.c */
+void models_show_preview(struct call *call);
 
 /* fit.c */
 void models_fit(struct call *call);
@@ -190,6 +194,8 @@ void page_send(struct api *api, struct http_exchange *exchange,
                const struct auth_answer *who);
 /* True when the client wants a page: it navigates, or asks for HTML. */
 bool page_is_wanted(const struct http_request *request);
+/* Whether the client says that it has what this tag is of. `etag`: weak. */
+bool etag_is_known(struct http_headers headers, const char *etag);
 /* NULL: there is no such file in the dashboard. */
 const struct web_file *web_file_find(struct str path);
 void web_file_send(const struct web_file *file, struct http_exchange *exchange,

@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "api/openapi_internal.h"
+#include "formats/picture.h"
 
 static const char *const query_types[] = {
     [QUERY_TEXT] = "string",
@@ -117,9 +118,29 @@ write_envelope(const struct schema *schema, struct json_writer *out)
     json_object_end(out);
 }
 
+/* Each type that it may have, bytes all of them. */
+static void
+write_pictures(struct json_writer *out)
+{
+    json_key(out, "content");
+    json_object_begin(out);
+    for (size_t i = 0; picture_types[i] != NULL; i++) {
+        json_key(out, picture_types[i]);
+        json_object_begin(out);
+        json_key(out, "schema");
+        schema_print(&schema_text, false, out);
+        json_object_end(out);
+    }
+    json_object_end(out);
+}
+
 static void
 write_content(const struct api_row *row, struct json_writer *out)
 {
+    if ((row->flags & ROW_PICTURE) != 0) {
+        write_pictures(out);
+        return;
+    }
     const char *type = (row->flags & ROW_STREAM) != 0  ? "text/event-stream"
                        : (row->flags & ROW_PLAIN) != 0 ? "text/plain"
                                                        : "application/json";
@@ -170,7 +191,7 @@ write_responses(const struct api_row *row, struct json_writer *out)
         json_key_str(out, status);
         json_object_begin(out);
         member_text(out, "description", http_status_reason((int)number));
-        if (number != 204 && number != 101)
+        if (number != 204 && number != 304 && number != 101)
             write_content(row, out);
         json_object_end(out);
     }

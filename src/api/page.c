@@ -99,8 +99,8 @@ takes_gzip(struct http_headers headers)
 }
 
 /* Weak comparison with each tag of a list (RFC 9110 13.1.2). */
-static bool
-is_known(struct http_headers headers, const char *etag)
+bool
+etag_is_known(struct http_headers headers, const char *etag)
 {
     struct str rest = http_headers_get(headers, "if-none-match");
     while (rest.n > 0) {
@@ -122,7 +122,7 @@ web_file_send(const struct web_file *file, struct http_exchange *exchange,
     size_t n = reply_headers(
         who, file->is_hashed ? REPLY_HASHED_FILE : REPLY_FILE, headers);
     headers[n++] = (struct http_header){ STR("ETag"), str_from(file->etag) };
-    if (is_known(asked, file->etag)) {
+    if (etag_is_known(asked, file->etag)) {
         http_respond(exchange, 304, (struct http_headers){ headers, n }, NULL,
                      STR(""));
         return;

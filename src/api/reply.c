@@ -27,6 +27,7 @@ reply_headers(const struct auth_answer *who, enum reply_kind kind,
         [REPLY_FILE] = { "no-cache", "Origin, Accept-Encoding" },
         [REPLY_HASHED_FILE] = { "public, max-age=31536000, immutable",
                                 "Origin, Accept-Encoding" },
+        [REPLY_PICTURE] = { "private, no-cache", "Origin" },
     };
     size_t n = 0;
     add_header(at, &n, "X-Content-Type-Options", "nosniff");
@@ -36,6 +37,11 @@ reply_headers(const struct auth_answer *who, enum reply_kind kind,
         add_header(at, &n, "Content-Security-Policy", web_files.policy);
         add_header(at, &n, "Referrer-Policy", "no-referrer");
         add_header(at, &n, "X-Frame-Options", "DENY");
+    }
+    if (kind == REPLY_PICTURE) {
+        add_header(at, &n, "Content-Security-Policy",
+                   "default-src 'none'; sandbox");
+        add_header(at, &n, "Cross-Origin-Resource-Policy", "same-origin");
     }
     if (who->allow_origin[0] != '\0')
         add_header(at, &n, "Access-Control-Allow-Origin", who->allow_origin);
@@ -111,6 +117,17 @@ void
 reply_empty(struct call *call)
 {
     reply_raw(call, 204, NULL, STR(""), NULL);
+}
+
+void
+reply_done(void *ctx, const struct error *error)
+{
+    struct call *call = ctx;
+    if (error != NULL)
+        reply_error(call, error);
+    else
+        reply_empty(call);
+    call_unref(call);
 }
 
 /* Opens {"success":false,"error":{"code","message" and leaves it open. */

@@ -29,7 +29,8 @@ enum row_flag {
     ROW_WEBSOCKET = 1 << 5, /* answers 101 to a handshake (api/socket.h) */
     ROW_UNCHECKED = 1 << 6, /* the handler looks at query and body itself */
     ROW_HEADERS = 1 << 7,   /* looks at the request's headers */
-    ROW_DOWNLOAD = 1 << 8   /* answers piece by piece; bare */
+    ROW_DOWNLOAD = 1 << 8,  /* answers piece by piece; bare */
+    ROW_PICTURE = 1 << 9    /* answers with a picture (formats/picture.h) */
 };
 
 struct api_row {

@@ -138,7 +138,8 @@ async function load({ ask = {}, parts }) {
       assert.equal(child.exitCode, null, `the engine ended:\n${log.slice(-2000)}`);
       assert.ok(Date.now() < deadline, `the engine is not ready:\n${log.slice(-2000)}`);
       const answer = await request(`http://127.0.0.1:${port}`, 'GET', '/health').catch(() => null);
-      if (answer?.status === 200) return { ...reported(log), log };
+      // It writes its log on a thread of its own: all is there after this line.
+      if (answer?.status === 200 && /model loaded|listening on|slots are idle/.test(log)) return { ...reported(log), log };
       await sleep(20);
     }
   } finally {

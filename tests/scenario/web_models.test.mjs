@@ -7,6 +7,7 @@ import path from 'node:path';
 import { after, before, test } from 'node:test';
 import { Browser, NARROW, WIDE } from './lib/browser.mjs';
 import { Hearth, until } from './lib/hearth.mjs';
+import { png } from './lib/picture.mjs';
 
 const MANY = 10000;
 let browser;
@@ -29,6 +30,8 @@ before(async () => {
       id: 12, modelId: 7, name: 'v2', baseModel: base, trainedWords: ['pixel art', '16-bit'],
       description: '<p>A <b>style</b>.</p>', creator: { username: 'someone' }, model: { name: `Style ${name}`, tags: ['style'] } }));
   }
+  fs.writeFileSync(path.join(loras, 'pixel.preview.png'), png(96, 144));
+  fs.writeFileSync(path.join(loras, 'rooms.png'), png(144, 96));
   await scan();
 });
 after(async () => {
@@ -127,6 +130,53 @@ test('the drawer: fit first, then what is known, trigger words, tags, the page a
   await close(page);
 });
 
+test('tiles and the drawer show the picture beside a model, a glyph where there is none', async () => {
+  const at = '/models?view=grid&group=base_model&kind=image';
+  const tile = (page, name) => page.getByRole('button', { name: `${name}, LoRA` });
+  const isShown = (where) => until('the picture', () => where.locator('img').evaluate((node) => node.complete && node.naturalWidth > 0));
+  const page = await browser.open(hearth.base, { at });
+  for (const name of ['pixel', 'rooms']) await isShown(tile(page, name));
+  assert.equal(await tile(page, 'grain').locator('img').count(), 0);
+  assert.equal(await tile(page, 'grain').locator('svg').count(), 1);
+  const { width, height } = await tile(page, 'pixel').locator('.pv').boundingBox();
+  assert.ok(Math.abs(width - height) < 1, `${width} × ${height}`); // whatever the picture's shape is
+  await tile(page, 'pixel').click();
+  await isShown(drawer(page));
+  assert.ok((await drawer(page).locator('img').boundingBox()).height > 200);
+  const answer = await hearth.request('GET', `/api/models/${await idOf('pixel')}/preview`);
+  assert.deepEqual([answer.status, answer.headers['content-type'], answer.headers['x-content-type-options']], [200, 'image/png', 'nosniff']);
+  const again = await hearth.request('GET', `/api/models/${await idOf('pixel')}/preview`, { headers: { 'If-None-Match': answer.headers.etag } });
+  assert.equal(again.status, 304);
+
+  // A page is no picture, whatever it is called.
+  const fake = path.join(hearth.models, 'loras', 'grain.png');
+  fs.writeFileSync(fake, '<!doctype html><script>document.title = "no"</script>');
+  const refused = page.waitForResponse((response) => response.url().endsWith('/preview') && response.status() === 415);
+  await scan();
+  await refused;
+  await tile(page, 'grain').locator('svg').waitFor();
+  page.forgetNoise(); // the refused picture
+  await page.goto(`${hearth.base}/api/models/${await idOf('pixel')}/preview`);
+  assert.equal(await page.evaluate(() => self.origin), 'null'); // sandboxed
+  fs.rmSync(fake);
+  await scan();
+  page.forgetNoise();
+  await close(page);
+  for (const theme of ['light', 'dark']) {
+    const shown = await browser.open(hearth.base, { at, theme });
+    for (const name of ['pixel', 'rooms']) await isShown(tile(shown, name));
+    await shown.accessible(`previews ${theme}`);
+    await shown.shot(`models-previews-${theme}`);
+    await tile(shown, 'rooms').click();
+    await isShown(drawer(shown));
+    await shown.shot(`models-previews-drawer-${theme}`);
+    await shown.setViewportSize(NARROW);
+    await shown.fitsWidth(`previews ${theme} narrow`);
+    await shown.shot(`models-previews-${theme}-narrow`);
+    await close(shown);
+  }
+});
+
 test('loaded from the drawer, which leads to its servers', async () => {
   const page = await browser.open(hearth.base, { at: `/models?model=${await idOf('ash')}` });
   await drawer(page).getByRole('button', { name: 'Load', exact: true }).click();
@@ -146,6 +196,14 @@ test('loaded from the drawer, which leads to its servers', async () => {
   const made = await hearth.api('PUT', `/api/models/${await idOf('ash')}/profile`, {});
   await page.goto(`${hearth.base}/models?model=${await idOf('ash')}`);
   assert.match(await drawer(page).getByRole('link', { name: 'ash', exact: true }).getAttribute('href'), new RegExp(made.data.id));
+  await close(page);
+});
+
+test('servers are offered for what a server can load, not for image models', async () => {
+  const page = await browser.open(hearth.base, { at: '/servers' });
+  const offered = page.getByRole('region', { name: 'From the library' });
+  await offered.getByRole('row', { name: /birch/ }).waitFor();
+  assert.equal(await offered.getByRole('row', { name: /grain|pixel|rooms/ }).count(), 0);
   await close(page);
 });
 
@@ -291,6 +349,9 @@ test('an empty library says what it is for', async () => {
   await page.getByText('No model yet').waitFor();
   await page.accessible('empty');
   await page.shot('models-empty');
+  await page.goto(empty.base);
+  await page.getByRole('region', { name: 'First steps' }).getByRole('link', { name: 'chat' }).click();
+  await page.getByRole('heading', { name: 'Chat', level: 1 }).waitFor();
   await close(page);
   await empty.stop();
 });

@@ -31,6 +31,7 @@
  *     origins.c   where a model comes from, and finding it by that
  *     query.c     filter, sort, page
  *     manage.c    move, delete
+ *     previews.c  the picture beside a model
  *     hashes.c    digests in the background
  *     roots.c     which folders
  *     walks.c     when they are searched
@@ -193,6 +194,27 @@ typedef void library_moved_fn(void *ctx, const struct model *model,
 void library_move(struct library *library, const char *id,
                   enum model_category category, library_moved_fn *on_done,
                   void *ctx);
+
+/* ---- pictures (previews.c) ---- */
+
+enum { LIBRARY_PREVIEW_BYTES = 16 << 20 };
+
+/* Borrowed. */
+struct library_preview {
+    struct str bytes;
+    const char *type;    /* formats/picture.h */
+    const char *version; /* another one when the file is */
+};
+typedef void library_preview_fn(void *ctx,
+                                const struct library_preview *preview,
+                                const struct error *error);
+/* Reads the picture that the record names, on a worker. Only what lies, links
+ * resolved, in a folder that is searched. Errors: ERR_NOT_FOUND (none, gone,
+ * or elsewhere), ERR_TOO_LARGE, ERR_UNSUPPORTED_MEDIA (no picture that is
+ * shown), and the system's. `on_done` is called exactly once, perhaps in here,
+ * or after library_free(). */
+void library_preview(const struct library *library, const struct model *model,
+                     library_preview_fn *on_done, void *ctx);
 
 /* ---- paths ---- */
 

@@ -141,6 +141,91 @@ is_folder_at(int fd, const char *name)
            S_ISDIR(facts.st_mode);
 }
 
+/* ---- reading ---- */
+
+/* As many bytes as the file had when it was opened, or fewer. */
+static int
+read_open(int fd, size_t n, struct strbuf *out)
+{
+    char *at = strbuf_reserve(out, n);
+    if (at == NULL) {
+        errno = ENOMEM;
+        return -1;
+    }
+    size_t n_read = 0;
+    while (n_read < n) {
+        ssize_t got = read(fd, at + n_read, n - n_read);
+        if (got < 0 && errno != EINTR)
+            return -1;
+        if (got == 0)
+            break;
+        n_read += got > 0 ? (size_t)got : 0;
+    }
+    strbuf_commit(out, n_read);
+    return 0;
+}
+
+/* Without waiting for somebody to write to a pipe. */
+static int
+open_file(const struct tree_name *name, struct error *error)
+{
+    char last[256];
+    int parent = open_parent(name, false, last);
+    int fd = parent < 0
+                 ? -1
+                 : openat(parent, last,
+                          O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+    int errnum = errno;
+    if (parent >= 0)
+        close(parent);
+    if (fd >= 0)
+        return fd;
+    fail(error, errnum, name);
+    if (error != NULL && errnum == ENOENT)
+        error->code = ERR_NOT_FOUND;
+    return -1;
+}
+
+static void
+take_facts(const struct stat *facts, struct folder_facts *ret_facts)
+{
+    struct timespec times[2];
+    stat_times(facts, times);
+    *ret_facts = (struct folder_facts){
+        .device = facts->st_dev,
+        .inode = facts->st_ino,
+        .size_bytes = facts->st_size,
+        .modified_at_ms =
+            (int64_t)times[1].tv_sec * 1000 + times[1].tv_nsec / 1000000,
+    };
+}
+
+int
+tree_read(const struct tree_name *name, struct strbuf *out,
+          struct folder_facts *ret_facts, struct error *error)
+{
+    int fd = open_file(name, error);
+    if (fd < 0)
+        return -1;
+    struct stat facts;
+    int result = 0;
+    if (fstat(fd, &facts) != 0)
+        result = fail(error, errno, name);
+    else if (!S_ISREG(facts.st_mode))
+        result = error_set(error, ERR_INVALID, "%s/%s is no regular file",
+                           name->root, name->name);
+    else if ((uintmax_t)facts.st_size > out->ceiling - out->n)
+        result =
+            error_set(error, ERR_TOO_LARGE, "%s/%s is larger than %zu bytes",
+                      name->root, name->name, out->ceiling - out->n);
+    else if (read_open(fd, (size_t)facts.st_size, out) != 0)
+        result = fail(error, errno, name);
+    close(fd);
+    if (result == 0)
+        take_facts(&facts, ret_facts);
+    return result;
+}
+
 /* ---- removing ---- */
 
 static int

@@ -240,6 +240,76 @@ test_scan_finds_files(void **state)
 }
 
 static void
+write_file(const char *path, struct str bytes)
+{
+    FILE *file = fopen(path, "w");
+    assert_non_null(file);
+    assert_int_equal(fwrite(bytes.p, 1, bytes.n, file), bytes.n);
+    fclose(file);
+}
+
+/* A picture of the user's is never a page, and asked for again it is sent
+ * again only if it is another one. */
+static void
+test_preview_of_a_model(void **state)
+{
+    static const char target[] = "/api/models/drawn/preview";
+    struct answer answer;
+    char model[160], picture[160], header[120];
+    get(*state, "GET", target, NULL, 404, &answer);
+    answer_release(&answer);
+    snprintf(model, sizeof model, "%s/drawn.safetensors", world_models(*state));
+    snprintf(picture, sizeof picture, "%s/drawn.png", world_models(*state));
+    write_file(model, STR("GGUF"));
+    write_file(picture, STR("GIF89a picture"));
+    get(*state, "POST", "/api/models/scan", NULL, 200, &answer);
+    answer_release(&answer);
+
+    get(*state, "GET", target, NULL, 200, &answer);
+    assert_string_equal(strbuf_text(&answer.body), "GIF89a picture");
+    assert_string_equal(answer_header(&answer, "content-type"), "image/gif");
+    assert_string_equal(answer_header(&answer, "x-content-type-options"),
+                        "nosniff");
+    assert_string_equal(answer_header(&answer, "content-security-policy"),
+                        "default-src 'none'; sandbox");
+    assert_string_equal(answer_header(&answer, "cache-control"),
+                        "private, no-cache");
+    snprintf(header, sizeof header, "If-None-Match: %.80s\r\n",
+             answer_header(&answer, "etag"));
+    answer_release(&answer);
+    struct question question = {
+        .method = "GET", .target = target, .headers = header, .is_unix = true
+    };
+    ask(*state, &question, &answer);
+    assert_int_equal(answer.status, 304);
+    assert_int_equal(answer.body.n, 0);
+    answer_release(&answer);
+    question.method = "HEAD";
+    question.headers = NULL;
+    ask(*state, &question, &answer);
+    assert_int_equal(answer.status, 200);
+    assert_int_equal(answer.body.n, 0);
+    assert_string_equal(answer_header(&answer, "content-length"), "14");
+    answer_release(&answer);
+
+    write_file(picture, STR("<svg onload='alert(1)'/>"));
+    question.method = "GET";
+    question.headers = header;
+    ask(*state, &question, &answer);
+    assert_int_equal(answer.status, 415);
+    assert_string_equal(answer_header(&answer, "content-type"),
+                        "application/json");
+    answer_release(&answer);
+    unlink(picture);
+    get(*state, "GET", target, NULL, 404, &answer);
+    assert_non_null(strstr(strbuf_text(&answer.body), "drawn.png"));
+    answer_release(&answer);
+    unlink(model);
+    get(*state, "POST", "/api/models/scan", NULL, 200, &answer);
+    answer_release(&answer);
+}
+
+static void
 test_page_and_list_share_an_address(void **state)
 {
     struct answer answer;
@@ -390,6 +460,7 @@ main(void)
         cmocka_unit_test(test_settings_change_and_go_back),
         cmocka_unit_test(test_pinned_setting_says_by_whom),
         cmocka_unit_test(test_scan_finds_files),
+        cmocka_unit_test(test_preview_of_a_model),
         cmocka_unit_test(test_page_and_list_share_an_address),
         cmocka_unit_test(test_page_paths),
         cmocka_unit_test(test_files_of_the_dashboard),

@@ -69,6 +69,25 @@ assert_holds(const char *root, const char *name, const char *contents)
 }
 
 static enum error_code
+read_file(const char *file, size_t ceiling, const char *contents)
+{
+    struct error error = { .code = ERR_OK };
+    struct folder_facts facts = { .size_bytes = -1 };
+    struct strbuf out = STRBUF_INIT(ceiling);
+    const struct tree_name name = { dir, file };
+    if (tree_read(&name, &out, &facts, &error) == 0) {
+        assert_string_equal(strbuf_text(&out), contents);
+        assert_int_equal(facts.size_bytes, strlen(contents));
+        assert_true(facts.inode > 0 && facts.modified_at_ms > 0);
+    } else {
+        assert_int_equal(out.n, 0);
+        assert_int_not_equal(error.code, ERR_OK);
+    }
+    strbuf_release(&out);
+    return error.code;
+}
+
+static enum error_code
 move(const char *from, const char *to_root, const char *to)
 {
     struct error error = { .code = ERR_OK };
@@ -76,6 +95,33 @@ move(const char *from, const char *to_root, const char *to)
     int result = tree_move(&a, &b, &error);
     assert_int_equal(result == 0, error.code == ERR_OK);
     return error.code;
+}
+
+static void
+test_reads_regular_files_only(void **state)
+{
+    (void)state;
+    char path[600];
+    snprintf(path, sizeof path, "%s/read", dir);
+    assert_int_equal(mkdir(path, 0700), 0);
+    put("read/a", "12345");
+    put("read/empty", "");
+    assert_int_equal(read_file("read/a", 5, "12345"), ERR_OK);
+    assert_int_equal(read_file("read/a", 4, ""), ERR_TOO_LARGE);
+    assert_int_equal(read_file("read/empty", 5, ""), ERR_OK);
+    assert_int_equal(read_file("read/none", 5, ""), ERR_NOT_FOUND);
+    assert_int_equal(read_file("none/a", 5, ""), ERR_NOT_FOUND);
+    assert_int_equal(read_file("read", 5, ""), ERR_INVALID);
+    snprintf(path, sizeof path, "%s/read/pipe", dir);
+    assert_int_equal(mkfifo(path, 0600), 0);
+    assert_int_equal(read_file("read/pipe", 5, ""), ERR_INVALID);
+    snprintf(path, sizeof path, "%s/read/link", dir);
+    assert_int_equal(symlink("a", path), 0);
+    assert_int_equal(read_file("read/link", 5, ""), ERR_INVALID);
+    snprintf(path, sizeof path, "%s/folder", dir);
+    assert_int_equal(symlink("read", path), 0);
+    assert_int_equal(read_file("folder/a", 5, ""), ERR_INVALID);
+    assert_int_equal(read_file("read/../read/a", 5, ""), ERR_INVALID);
 }
 
 static void
@@ -197,6 +243,7 @@ main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
     const struct CMUnitTest tests[] = {
+        TEST(test_reads_regular_files_only),
         TEST(test_moves_and_never_replaces),
         TEST(test_stays_below_the_root),
         TEST(test_to_another_file_system),

@@ -1,6 +1,6 @@
 /** The models that are wanted, in their order, with the headings of their groups. Pure. */
 import type { Model } from '$lib/api/schema';
-import { familyOf, kindWord } from './words';
+import { familyOf, kindWord } from '$lib/state/kinds';
 import type { GroupBy, Wanted } from './wanted';
 
 export interface Heading {
