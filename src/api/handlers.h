@@ -89,6 +89,7 @@ void config_import(struct call *call);
 /* logs.c */
 void logs_list(struct call *call);
 void logs_forget(struct call *call);
+void logs_write(struct call *call);
 void logs_show_llama_server(struct call *call);
 void log_files_list(struct call *call);
 void log_files_read(struct call *call);

@@ -83,6 +83,22 @@ logs_forget(struct call *call)
     logs_clear(call->api->options.logs, on_cleared, call_ref(call));
 }
 
+/* What a client has to say stands in the log under its own name. */
+void
+logs_write(struct call *call)
+{
+    enum log_level level = LOG_INFO;
+    char source[LOG_SOURCE_BYTES] = "client";
+    struct str from = input_text(call, "source");
+    struct str message = input_text(call, "message");
+    log_level_from(input_text(call, "level"), &level); /* one of the choices */
+    if (from.n > 0)
+        snprintf(source, sizeof source, "client:%.*s", STR_ARG(from));
+    events_log(call->api->options.events, level, source, "%.*s",
+               STR_ARG(message));
+    reply_empty(call);
+}
+
 /* ---- files ---- */
 
 static void

@@ -79,6 +79,7 @@ extern const struct schema schema_info, schema_memory, schema_metrics;
 extern const struct schema schema_sample, schema_metrics_history;
 extern const struct schema schema_parsers, schema_engines;
 extern const struct schema schema_settings, schema_settings_patch;
+extern const struct schema schema_log_input;
 extern const struct schema schema_log, schema_log_page, schema_log_export;
 extern const struct schema schema_stored_log_file, schema_log_line;
 extern const struct schema schema_log_files, schema_log_file, schema_removed;

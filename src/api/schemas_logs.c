@@ -29,6 +29,21 @@ static const struct schema_field log_page_fields[] = {
 const struct schema schema_log_page = { .type = SCHEMA_OBJECT,
                                         FIELDS(log_page_fields) };
 
+enum { CLIENT_SOURCE_BYTES = 32 };
+static const struct schema schema_message = { .type = SCHEMA_TEXT,
+                                              .min = 1,
+                                              .max = LOG_TEXT_BYTES - 1 };
+static const struct schema schema_source = { .type = SCHEMA_TEXT,
+                                             .max = CLIENT_SOURCE_BYTES };
+static const struct schema_field input_fields[] = {
+    { "level", &schema_level, FIELD_IS_OPTIONAL, "info." },
+    { "message", &schema_message, 0, NULL },
+    { "source", &schema_source, FIELD_IS_OPTIONAL,
+      "Who says so; the entry's source is client:IT." },
+};
+const struct schema schema_log_input = { .type = SCHEMA_OBJECT,
+                                         FIELDS(input_fields) };
+
 static const struct schema_field export_fields[] = {
     { "version", &schema_text, 0, "Of the program." },
     { "exported_at_ms", &schema_int, 0, "Unix time." },

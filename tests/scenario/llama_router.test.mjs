@@ -82,6 +82,11 @@ test('started with a preset: loads by its own word, answers through the gateway'
     assert.deepEqual([seen.status, seen.processRunning, seen.mode, seen.port], ['running', true, 'router', started.port]);
     await until('its list', async () => Object.keys(await states()).length === 2);
     assert.deepEqual(await states(), { 'tiny-a': 'unloaded', 'tiny-b': 'unloaded' });
+    await live.good('metrics:subscribe', { interval: 1000 });
+    const { data: measured } = await until('its figures', () => live.told.find(({ event }) => event === 'llama-server:status'));
+    assert.deepEqual([measured.status, measured.port, measured.metrics.nThreads, measured.metrics.activeModels],
+      ['running', started.port, 1, 0]);
+    assert.ok(measured.metrics.uptime >= 0 && 'predictedTokensSeconds' in measured.metrics);
     const { pid, profile_id } = await status();
     const args = fs.readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0');
     for (const flag of ['--models-dir', '--models-max', '--models-preset', '--threads']) assert.ok(args.includes(flag), args.join(' '));

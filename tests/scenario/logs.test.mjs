@@ -188,6 +188,11 @@ test('over Socket.IO: the same files, settings and words', async () => {
   const engine = await ask('logs:read-llama-server');
   assert.deepEqual(engine.data, { logs: [], fileName: null, message: 'no llama-server has run' });
   assert.ok((await ask('logs:clear-files')).data.count > 0);
+  assert.equal((await ask('logs:entry', { entry: { level: 'warn', message: 'the page saw a fault', source: 'page' } })).success, true);
+  const [own] = (await ask('logs:get', { limit: 1, level: 'warn' })).data.logs;
+  assert.deepEqual([own.source, own.message, own.level], ['client:page', 'the page saw a fault', 'warn']);
+  assert.equal((await ask('logs:entry', { message: '' })).error.code, 'invalid');
+  assert.equal((await ask('logs:entry', { message: 'x', level: 'loud' })).error.code, 'invalid');
   const got = await ask('logs:get', { limit: 5, level: 'info' });
   assert.ok(got.data.logs.length > 0);
   assert.equal((await ask('logs:clear')).data.cleared, true);

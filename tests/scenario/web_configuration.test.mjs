@@ -37,6 +37,10 @@ test('options are saved, refused in their place, and seen in the other window', 
   assert.equal((await config()).models_dir, hearth.models);
   await page.getByRole('button', { name: 'Discard' }).click();
   page.forgetNoise(); // the refused folder
+  await page.getByRole('button', { name: 'Reset' }).click();
+  await page.getByRole('dialog').getByRole('button', { name: 'Reset it' }).click();
+  await until('the beginning', async () => (await config()).models_max === null);
+  await until('the other window', async () => (await field(other, 'Models at once').inputValue()) === '');
   for (const one of [page, other]) {
     one.quiet();
     await one.context().close();
@@ -86,6 +90,11 @@ test('out as a file, looked at, and in again', async () => {
   await page.getByText(/is taken in/).waitFor();
   assert.equal((await hearth.api('GET', '/api/settings')).data.models_max.value, 5);
 
+  // Two lines of one preset are wrong: both reasons are told.
+  fs.writeFileSync(file, JSON.stringify({ ...document, presets: { bad: '[*]\nnope = 1\nneither = 2\n' } }));
+  await input.setInputFiles([]);
+  await input.setInputFiles(file);
+  await page.getByText('presets.bad', { exact: true }).nth(1).waitFor();
   document.settings.models_max = -5;
   fs.writeFileSync(file, JSON.stringify(document));
   await input.setInputFiles([]);
@@ -108,6 +117,10 @@ test('the page is accessible and narrow enough, in both themes', async () => {
       await page.accessible(`${theme} ${name}`);
       await page.fitsWidth(`${theme} ${name}`);
       await page.shot(`configuration-${theme}-${name}`);
+      for (const width of [360, 768, 1024, 1180]) {
+        await page.setViewportSize({ width, height: 800 });
+        await page.fitsWidth(`${theme} ${width}`);
+      }
       page.quiet();
       await page.context().close();
     }

@@ -1,6 +1,7 @@
 // The page of charts in a real browser: what was measured is drawn, goes on with
 // each sample, and says why where there is no reading.
 import assert from 'node:assert/strict';
+import fs from 'node:fs';
 import { after, before, test } from 'node:test';
 import { Browser, NARROW, WIDE } from './lib/browser.mjs';
 import { Hearth, until } from './lib/hearth.mjs';
@@ -48,6 +49,11 @@ test('the range stands in the address, and the keyboard reaches all', async () =
   await page.getByText(/last 30 d, one point per 1 h/).waitFor();
   assert.equal(new URL(page.url()).searchParams.get('range'), '30d');
   await panel(page, 'CPU').getByRole('figure').waitFor();
+  const waiting = page.waitForEvent('download');
+  await page.getByRole('button', { name: 'Export JSON' }).click();
+  const file = await (await waiting).path();
+  const { points } = JSON.parse(fs.readFileSync(file, 'utf8'));
+  assert.ok(points.length > 0 && Object.keys(points.at(-1).values).some((name) => name.startsWith('server.')));
   await page.getByLabel('Servers').selectOption({ label: 'tiny' });
   assert.match(new URL(page.url()).searchParams.get('server'), /./);
   await panel(page, 'CPU by server').getByText('tiny').waitFor();

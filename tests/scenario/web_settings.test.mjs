@@ -60,6 +60,9 @@ test('what is wrong or pinned says so in its place', async () => {
   await until('the reason', async () => /08:00-22:30|hours/.test(await row.innerText()) && (await row.locator('[aria-invalid=true]').count()) === 1);
   assert.equal((await value('downloads.max_concurrent')).value, 3); // all or nothing
   page.forgetNoise(); // the refused save
+  await page.getByRole('button', { name: 'Engines' }).click(); // what is changed outlives that
+  await page.getByRole('button', { name: 'Downloads', exact: true }).click();
+  assert.equal(await page.getByRole('textbox', { name: 'At the same time' }).inputValue(), '2');
   page.once('dialog', (dialog) => dialog.dismiss());
   await page.getByRole('link', { name: 'Servers' }).first().click();
   assert.equal(new URL(page.url()).pathname, '/settings'); // it asked first
@@ -137,6 +140,10 @@ test('the page is accessible and narrow enough, in both themes', async () => {
         await page.accessible(`${section} ${theme} ${name}`);
         await page.fitsWidth(`${section} ${theme} ${name}`);
         await page.shot(`settings-${section}-${theme}-${name}`);
+        for (const width of [360, 768, 1024, 1180]) {
+          await page.setViewportSize({ width, height: 800 });
+          await page.fitsWidth(`${section} ${theme} ${width}`);
+        }
         page.quiet();
         await page.context().close();
       }

@@ -325,7 +325,10 @@ on_event(struct subscription *subscription, const struct event *event)
             library_diff_await(live);
         break;
     case EVENT_ACTIVITY: tell_activity(live, event->payload); break;
-    case EVENT_METRICS: measured_tell(live, event->payload); break;
+    case EVENT_METRICS:
+        measured_tell(live, event->payload);
+        llama_measured_tell(live, event->payload);
+        break;
     case EVENT_SETTINGS_CHANGED: tell_settings(live, event->payload); break;
     case EVENT_LOG: tell_log(live, event->payload); break;
     default: break;

@@ -82,6 +82,7 @@ const struct event_row event_rows[] = {
     { "config:update", "PUT", "/api/settings", NULL, body_settings,
       .wrap = "config" },
     { "logs:get", "GET", "/api/logs", .shape = shape_logs },
+    { "logs:entry", "POST", "/api/logs", NULL, body_log_entry },
     { "logs:clear", "DELETE", "/api/logs", .shape = shape_cleared },
     { "logs:list-files", "GET", "/api/logs/files", .shape = shape_log_files },
     { "logs:read-file", "GET", "/api/logs/files/{name}",

@@ -216,6 +216,9 @@ void measured_start(struct live_connection *connection);
 void measured_stop(struct live_connection *connection);
 /* To each client as often as it wants. */
 void measured_tell(struct live *live, const struct metrics_sample *sample);
+/* llama_measured.c: the same of the llama router, while it runs. */
+void llama_measured_tell(struct live *live,
+                         const struct metrics_sample *sample);
 
 /* ---- library_diff.c ---- */
 
@@ -271,6 +274,7 @@ void body_settings(const struct json *request, struct json_writer *w);
 void body_favourite(const struct json *request, struct json_writer *w);
 void body_profile(const struct json *request, struct json_writer *w);
 void body_move(const struct json *request, struct json_writer *w);
+void body_log_entry(const struct json *request, struct json_writer *w);
 void body_section(const struct json *request, struct json_writer *w);
 void body_sections(const struct json *request, struct json_writer *w);
 void body_preset_text(const struct json *request, struct json_writer *w);

@@ -19,6 +19,24 @@ static const struct {
 };
 enum { LOGGING_ROWS = sizeof logging_rows / sizeof *logging_rows };
 
+/* What a client writes into the log, alone or as `entry`. */
+void
+body_log_entry(const struct json *request, struct json_writer *w)
+{
+    static const char *const names[] = { "level", "message", "source" };
+    const struct json *entry = json_get(request, "entry");
+    json_object_begin(w);
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        const struct json *value = json_get(
+            json_type(entry) == JSON_OBJECT ? entry : request, names[i]);
+        if (value == NULL)
+            continue;
+        json_key(w, names[i]);
+        json_value(w, value);
+    }
+    json_object_end(w);
+}
+
 /* A name that is none goes to REST as it is, which refuses it by name. */
 static const char *
 key_of(struct str name)

@@ -128,31 +128,19 @@ body_with_preset(const struct json *request, struct json_writer *w)
 
 /* ---- answers ---- */
 
-static void
-copy_as(const struct json *from, const char *member, const char *name,
-        struct json_writer *w)
-{
-    const struct json *value = json_get(from, member);
-    json_key(w, name);
-    if (value == NULL)
-        json_null(w);
-    else
-        json_value(w, value);
-}
-
 void
 write_llama_status(const struct json *status, struct json_writer *w)
 {
     json_object_begin(w);
-    copy_as(status, "status", "status", w);
-    copy_as(status, "port", "port", w);
-    copy_as(status, "url", "url", w);
-    copy_as(status, "is_running", "processRunning", w);
-    copy_as(status, "mode", "mode", w);
-    copy_as(status, "is_attached", "attached", w);
-    copy_as(status, "pid", "pid", w);
-    copy_as(status, "error", "error", w);
-    copy_as(status, "models", "models", w);
+    copy_member(status, "status", "status", w);
+    copy_member(status, "port", "port", w);
+    copy_member(status, "url", "url", w);
+    copy_member(status, "is_running", "processRunning", w);
+    copy_member(status, "mode", "mode", w);
+    copy_member(status, "is_attached", "attached", w);
+    copy_member(status, "pid", "pid", w);
+    copy_member(status, "error", "error", w);
+    copy_member(status, "models", "models", w);
     json_object_end(w);
 }
 
@@ -177,10 +165,10 @@ shape_llama_started(const struct shape_input *input, struct json_writer *w)
     const struct json *status = doc == NULL ? NULL : json_root(doc);
     json_object_begin(w);
     member_bool(w, "success", true);
-    copy_as(status, "port", "port", w);
-    copy_as(status, "url", "url", w);
+    copy_member(status, "port", "port", w);
+    copy_member(status, "url", "url", w);
     member_text(w, "mode", "router");
-    copy_as(status, "status", "status", w);
+    copy_member(status, "status", "status", w);
     json_object_end(w);
     json_doc_free(doc);
     strbuf_release(&text);
@@ -191,7 +179,7 @@ shape_llama_stopped(const struct shape_input *input, struct json_writer *w)
 {
     json_object_begin(w);
     member_bool(w, "success", true);
-    copy_as(input->data, "stop", "stop", w);
+    copy_member(input->data, "stop", "stop", w);
     json_object_end(w);
 }
 
@@ -200,8 +188,8 @@ write_config_members(const struct json *config, struct json_writer *w)
 {
     json_object_begin(w);
     for (size_t i = 0; i < N_NAMES; i++)
-        copy_as(config, names[i].rest, names[i].live, w);
-    copy_as(config, "server_path", "serverPath", w);
+        copy_member(config, names[i].rest, names[i].live, w);
+    copy_member(config, "server_path", "serverPath", w);
     json_object_end(w);
 }
 
@@ -233,7 +221,7 @@ void
 shape_models_dir(const struct shape_input *input, struct json_writer *w)
 {
     json_object_begin(w);
-    copy_as(input->data, "models_dir", "modelsDir", w);
+    copy_member(input->data, "models_dir", "modelsDir", w);
     json_object_end(w);
 }
 

@@ -83,8 +83,12 @@ export class Draft {
     this.#problem = null;
     this.#errors.clear();
     try {
-      await this.#source.save(Object.fromEntries(this.#changes));
-      this.discard();
+      const sent = Object.fromEntries(this.#changes);
+      await this.#source.save(sent);
+      // What was changed once more meanwhile is not saved yet.
+      for (const [key, value] of Object.entries(sent))
+        if (same(this.#changes.get(key) ?? null, value)) this.drop(key);
+        else this.#before.set(key, this.#source.all[key]?.value ?? null);
       return true;
     } catch (error) {
       const problem = Problem.of(error);

@@ -14,6 +14,7 @@ export class LlamaState implements Source {
   #problem = $state.raw<Problem | null>(null);
   #isStarted = false;
   #isAsking = false;
+  #asked = 0;
 
   constructor(connection: Live = live) {
     this.#live = connection;
@@ -58,19 +59,29 @@ export class LlamaState implements Source {
   }
 
   async load(): Promise<void> {
+    const asked = ++this.#asked;
     try {
-      [this.#status, this.#config] = await Promise.all([
+      const [status, config] = await Promise.all([
         call<LlamaStatus>('GET', '/api/llama/status'),
         call<LlamaConfig>('GET', '/api/llama/config'),
       ]);
+      if (asked !== this.#asked) return; // a later question is on its way
+      this.#status = status;
+      this.#config = config;
       this.#problem = null;
     } catch (error) {
-      this.#problem = Problem.of(error);
+      if (asked === this.#asked) this.#problem = Problem.of(error);
     }
   }
 
   async save(changes: Readonly<Record<string, DraftValue>>): Promise<void> {
     this.#config = await call<LlamaConfig>('PUT', '/api/llama/config', changes);
+    await this.load();
+  }
+
+  /** Back to the beginning. */
+  async reset(): Promise<void> {
+    await call('DELETE', '/api/llama/config');
     await this.load();
   }
 

@@ -13,6 +13,8 @@ export interface Row extends Bounds {
   isPlain?: boolean;
   isSecret?: boolean;
   isWide?: boolean;
+  /** There is always a value: none is no default of the engine's. */
+  isAlways?: boolean;
   /** Only of one that Hearth starts, or only of one that it attaches to. */
   only?: 'launched' | 'attached';
 }
@@ -26,6 +28,7 @@ export const rows: readonly Row[] = [
   },
   {
     key: 'host',
+    isAlways: true,
     name: 'Host',
     flag: '--host',
     help: 'A loopback address.',
@@ -33,6 +36,7 @@ export const rows: readonly Row[] = [
   },
   {
     key: 'port',
+    isAlways: true,
     name: 'Port',
     flag: '--port',
     help: '0: a free one at each start.',
@@ -53,6 +57,7 @@ export const rows: readonly Row[] = [
   },
   {
     key: 'models_dir',
+    isAlways: true,
     name: 'Models',
     flag: '--models-dir',
     help: 'A folder below those of the library.',
@@ -189,5 +194,4 @@ export function stateOf(status: string): State {
   }
 }
 
-export const isUp = ({ state }: LlamaStatus): boolean =>
-  !['stopped', 'failed', 'backoff'].includes(state);
+export const isUp = ({ state }: LlamaStatus): boolean => !['stopped', 'failed'].includes(state);

@@ -53,7 +53,8 @@ describe('a sample', () => {
     const all = panelsOf(sample(), [{ id: 'p1', name: 'coder' }]);
     const of = (id: string) => all.find((panel) => panel.id === id);
     expect(of('gpu-0')?.about).toBe('RTX');
-    expect(of('server-gpu')).toBeUndefined();
+    expect(of('server-gpu')?.lines[0]?.of(valuesOf(sample()))).toBe(null);
+    expect(of('gpu-0-heat')?.lines.map((line) => line.of(valuesOf(sample())))).toEqual([60, 200]);
     expect(of('load')?.why).toBe('there is no such file');
     const values = valuesOf(sample());
     expect(of('memory')?.lines[0]?.of(values)).toBe(4);

@@ -112,7 +112,7 @@ function machine({ readings, unknown }: Sample): Panel[] {
       id: 'disk',
       title: 'Disk',
       about: 'in use',
-      why: unknown.models_disk ?? unknown.data_disk,
+      why: [unknown.models_disk, unknown.data_disk].filter(Boolean).join('; ') || undefined,
       lines: [
         used('Models', 'models_disk_total_bytes', 'models_disk_free_bytes'),
         used('Data', 'data_disk_total_bytes', 'data_disk_free_bytes'),
@@ -136,19 +136,30 @@ function gpus({ gpus: all, unknown }: Sample): Panel[] {
     return unknown.gpus === undefined
       ? []
       : [{ id: 'gpu', title: 'GPU', about: '', lines: [], why: unknown.gpus }];
-  return all.map(({ name }, i) => {
+  return all.flatMap(({ name }, i) => {
     const of = (reading: string) => `gpu.${i}.${reading}`;
-    return {
-      id: `gpu-${i}`,
-      title: all.length > 1 ? `GPU ${i}` : 'GPU',
-      about: name,
-      max: 100,
-      lines: [
-        plain('Use', '%', of('busy_percent')),
-        share('Memory', of('memory_used_bytes'), of('memory_total_bytes')),
-        plain('Temperature', '°C', of('temperature_c')),
-      ],
-    };
+    const title = all.length > 1 ? `GPU ${i}` : 'GPU';
+    return [
+      {
+        id: `gpu-${i}`,
+        title,
+        about: name,
+        max: 100,
+        lines: [
+          plain('Use', '%', of('busy_percent')),
+          share('Memory', of('memory_used_bytes'), of('memory_total_bytes')),
+        ],
+      },
+      {
+        id: `gpu-${i}-heat`,
+        title: `${title}: heat and power`,
+        about: name,
+        lines: [
+          plain('Temperature', '°C', of('temperature_c')),
+          plain('Power', 'W', of('power_w')),
+        ],
+      },
+    ];
   });
 }
 
@@ -171,8 +182,6 @@ function perServer(
 
 function engines(sample: Sample, servers: readonly ServerName[]): Panel[] {
   if (servers.length === 0) return [];
-  const isMeasured = (reading: 'gpu_memory_bytes') =>
-    sample.servers.some((server) => server[reading] !== null);
   const speed = perServer(
     'server-tokens',
     'Output by server',
@@ -180,7 +189,9 @@ function engines(sample: Sample, servers: readonly ServerName[]): Panel[] {
     servers,
     (of, name) => plain(name, 'tok/s', `${of}completion_tokens_per_s`),
   );
-  const silent = sample.servers.find(({ engine }) => engine.error !== null);
+  const silent = sample.servers.find(
+    ({ profile_id: id, engine }) => engine.error !== null && servers.some((one) => one.id === id),
+  );
   return [
     perServer('server-cpu', 'CPU by server', 'of one core', servers, (of, name) =>
       plain(name, '%', `${of}cpu_percent`),
@@ -188,16 +199,18 @@ function engines(sample: Sample, servers: readonly ServerName[]): Panel[] {
     perServer('server-rss', 'Memory by server', 'resident', servers, (of, name) =>
       plain(name, 'GiB', `${of}rss_bytes`, GIB),
     ),
-    ...(isMeasured('gpu_memory_bytes')
-      ? [
-          perServer('server-gpu', 'GPU memory by server', '', servers, (of, name) =>
-            plain(name, 'GiB', `${of}gpu_memory_bytes`, GIB),
-          ),
-        ]
-      : []),
+    {
+      ...perServer('server-gpu', 'GPU memory by server', '', servers, (of, name) =>
+        plain(name, 'GiB', `${of}gpu_memory_bytes`, GIB),
+      ),
+      why: sample.unknown.gpu_users ?? sample.unknown.gpus,
+    },
     { ...speed, why: silent?.engine.error ?? undefined },
     perServer('server-active', 'Requests by server', 'at work in the engine', servers, (of, name) =>
       plain(name, '', `${of}requests_active`),
+    ),
+    perServer('server-waiting', 'Waiting by server', 'in the engine', servers, (of, name) =>
+      plain(name, '', `${of}requests_waiting`),
     ),
   ];
 }

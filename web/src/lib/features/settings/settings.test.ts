@@ -96,6 +96,18 @@ describe('what is changed', () => {
     expect(draft.problem?.message).toBe('sign in first');
     expect(draft.size).toBe(1);
   });
+  it('keeps what is changed while it is saved', async () => {
+    draft.change('models_max', 2);
+    save.mockImplementationOnce(async (changes: Record<string, SettingValue>) => {
+      draft.change('models_max', 6);
+      draft.change('logs.console', false);
+      all = { ...all, models_max: setting({ value: changes.models_max ?? null }) };
+    });
+    expect(await draft.save()).toBe(true);
+    expect(draft.valueOf('models_max')).toBe(6);
+    expect(draft.valueOf('logs.console')).toBe(false);
+    expect(draft.overtaken).toEqual([]);
+  });
   it('tells what somebody else has changed meanwhile', () => {
     draft.change('models_max', 2);
     expect(draft.overtaken).toEqual([]);
