@@ -9,10 +9,10 @@ const daemon = process.env.HEARTH_URL ?? 'http://127.0.0.1:7117';
 const STARTING = [
   'runtime/client/entry.js',
   'client-optimized/app.js',
-  'client-optimized/nodes/0.js', // the layout
-  'client-optimized/nodes/2.js', // the dashboard: pages share what it is made of
+  'src/routes/+layout.svelte',
+  'src/routes/+page.svelte', // the dashboard: other pages share most of what it is made of
 ];
-const OWN = ['/routes/+page.svelte', '/features/dashboard/'];
+const OWN = ['/src/routes/', '/features/dashboard/'];
 
 /**
  * What every page needs is one file: a browser asks for six at once, so that on a slow line thirty
