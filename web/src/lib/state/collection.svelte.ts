@@ -8,7 +8,12 @@ export class Collection<Row> {
   readonly #idOf: (row: Row) => string;
   readonly #list: (connection: Live) => Promise<Row[]>;
   readonly #listen: (connection: Live, rows: Collection<Row>) => void;
+  readonly #isApart: boolean;
   readonly #live: Live;
+  /** What was told while a picture is on its way that does not come in step with it. */
+  #told: (() => void)[] | null = null;
+  /** Counts pictures: one that another overtook is old. */
+  #nPictures = 0;
   #isLoaded = $state(false);
   #problem = $state<Problem | null>(null);
   #isStarted = false;
@@ -20,12 +25,15 @@ export class Collection<Row> {
       list: (connection: Live) => Promise<Row[]>;
       /** Subscribes to what changes it: calls put, delete, replace. */
       listen: (connection: Live, rows: Collection<Row>) => void;
+      /** The picture comes over another connection: what is told may be newer than it. */
+      isApart?: boolean;
     },
     connection: Live = live,
   ) {
     this.#idOf = how.idOf;
     this.#list = how.list;
     this.#listen = how.listen;
+    this.#isApart = how.isApart ?? false;
     this.#live = connection;
   }
 
@@ -54,12 +62,22 @@ export class Collection<Row> {
   }
 
   put(row: Row): void {
-    this.#rows.set(this.#idOf(row), row);
+    this.change(() => this.#rows.set(this.#idOf(row), row));
   }
   delete(id: string): void {
-    this.#rows.delete(id);
+    this.change(() => this.#rows.delete(id));
+  }
+  /** Done now, and again on the picture that is on its way, if that may be older. */
+  change(how: () => void): void {
+    const told = this.#told;
+    told?.push(how);
+    this.#told = null; // what it calls is part of it
+    how();
+    this.#told = told;
   }
   replace(rows: readonly Row[]): void {
+    this.#nPictures += 1;
+    this.#told = null;
     this.#rows.clear();
     for (const row of rows) this.put(row);
     this.#problem = null;
@@ -67,9 +85,17 @@ export class Collection<Row> {
   }
 
   async load(): Promise<void> {
+    const number = ++this.#nPictures;
+    this.#told = this.#isApart ? [] : null;
     try {
-      this.replace(await this.#list(this.#live));
+      const rows = await this.#list(this.#live);
+      if (number !== this.#nPictures) return;
+      const told = this.#told ?? [];
+      this.replace(rows);
+      for (const change of told) change();
     } catch (error) {
+      if (number !== this.#nPictures) return;
+      this.#told = null;
       this.#problem = Problem.of(error);
     }
   }
