@@ -15,8 +15,8 @@ const STARTING = [
 const OWN = ['/src/routes/', '/features/dashboard/'];
 
 /**
- * What every page needs is one file: a browser asks for six at once, so that on a slow line thirty
- * small ones take five times as long as all their bytes.
+ * What every page needs is one file: a browser asks for six at once, and with thirty small ones a
+ * slow line mostly waits.
  */
 function whatAllNeed(): Rollup.GetManualChunk {
   let all: Set<string> | undefined;
