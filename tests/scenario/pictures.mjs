@@ -14,9 +14,15 @@ import { Hub } from './lib/hub.mjs';
 
 const FAKE = process.env.HEARTH_FAKE_ENGINE;
 const folder = process.argv[2];
-assert.ok(folder && FAKE, 'usage: HEARTH_BIN=... HEARTH_FAKE_ENGINE=... node pictures.mjs FOLDER');
+assert.ok(folder && FAKE && process.env.HEARTH_LLAMA_SERVER,
+  'usage: HEARTH_BIN=... HEARTH_LLAMA_SERVER=... HEARTH_FAKE_ENGINE=... node pictures.mjs FOLDER');
 const DIR = '/tmp/hearth';
 assert.ok(!fs.existsSync(DIR), `${DIR} is there already`);
+// Where the engine lies on this machine is nobody's business.
+const engine = path.join(DIR, 'bin', 'llama-server');
+fs.mkdirSync(path.dirname(engine), { recursive: true });
+fs.writeFileSync(engine, `#!/bin/sh\nexec '${process.env.HEARTH_LLAMA_SERVER}' "$@"\n`, { mode: 0o755 });
+process.env.HEARTH_LLAMA_SERVER = engine;
 const SIZE = { width: 1280, height: 800 };
 const SAY = 'Fire needs fuel, air and heat: take one away, it ends at once.';
 
@@ -105,7 +111,7 @@ try {
 
   await picture('models', `/models?model=${coder.id}`, (page) => page.locator('.drawer').getByText('Fits', { exact: true }).first().waitFor());
   await picture('servers', '/servers', seen('vision-72b'));
-  await picture('profile', `/servers/new?model=${coder.id}`, seen('Context'));
+  await picture('profile', `/servers/new?model=${coder.id}`, seen('Fits'));
   await picture('chat', '/chat?model=reasoner', say, { theme: 'dark' });
   await picture('activity', '/activity', seen('Answering'));
   await picture('presets', '/presets?name=small', seen('No problem found'));
