@@ -103,10 +103,12 @@ bool
 etag_is_known(struct http_headers headers, const char *etag)
 {
     struct str rest = http_headers_get(headers, "if-none-match");
+    struct str own = str_from(etag), plain = own;
+    if (str_starts_with(own, STR("W/")))
+        plain = (struct str){ own.p + 2, own.n - 2 };
     while (rest.n > 0) {
         struct str tag = str_trim(str_split(&rest, ','));
-        if (str_is(tag, etag) || str_is(tag, etag + strlen("W/")) ||
-            str_is(tag, "*"))
+        if (str_eq(tag, own) || str_eq(tag, plain) || str_is(tag, "*"))
             return true;
     }
     return false;
