@@ -77,7 +77,7 @@ test('a real engine at work', { skip: !LLAMA }, async () => {
   })();
   const busy = await until('the engine to be seen at work', () => seen.find((sample) =>
     sample.servers.some((server) => server.profile_id === id && server.cpu_percent > 20)
-      && sample.servers.some((server) => server.engine.completion_tokens_total > 0)
+      && sample.servers.some((server) => server.engine.completion_tokens_total > 0 && server.engine.slots_total > 0)
       && sample.readings.completion_tokens_per_s > 0), 60000);
   const [server] = busy.servers;
   assert.equal(server.profile_name, 'busy');
@@ -85,6 +85,7 @@ test('a real engine at work', { skip: !LLAMA }, async () => {
   near(server.threads, proc(server.pid, 'Threads'), 'threads of the engine');
   assert.ok(busy.readings.cpu_percent > 0);
   assert.equal(server.engine.error, null);
+  assert.ok(server.engine.slots_total >= 1 && server.engine.slots_busy >= 0 && server.engine.slots_busy <= server.engine.slots_total, JSON.stringify(server.engine));
   assert.ok(server.engine.requests_active >= 0 && server.engine.completion_tokens_per_s > 0, JSON.stringify(server.engine));
   const times = seen.map((sample) => sample.at_ms);
   assert.ok(times.at(-1) - times[0] < 5000 * times.length, `samples at ${times}`);

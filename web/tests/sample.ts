@@ -58,6 +58,8 @@ export const sample = (more: Partial<Sample> = {}): Sample => ({
         completion_tokens_total: null,
         prompt_seconds_total: null,
         completion_seconds_total: null,
+        slots_total: 4,
+        slots_busy: 1,
         error: null,
       },
     },

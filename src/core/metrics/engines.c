@@ -1,10 +1,11 @@
-/* What engines measure themselves: GET /metrics of those that serve it, asked
- * with each sample. The answer comes too late for that sample and stands in
- * the next.
+/* What engines measure themselves: GET /metrics and GET /slots of those that
+ * serve them, asked with each sample. The answers come too late for that
+ * sample and stand in the next.
  *
- * llama-server serves it only with its option `metrics`; without, it is not
- * asked, for it would note each refusal in its log. /slots tells more, and
- * wakes an engine that sleeps: it is left alone. */
+ * llama-server serves the one only with its option `metrics`, the other unless
+ * its option `slots` is off; it is not asked for what it does not serve, for it
+ * would note each refusal in its log. /slots wakes an engine that sleeps: one
+ * that may (`sleep_idle_seconds`) is not asked for it. */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -38,8 +39,10 @@ struct asked_engine {
     char profile_id[ID_BYTES];
     int64_t pid; /* whose answer it was */
     struct http_call *call;
+    struct http_call *slots_call;
     bool is_seen; /* in this round */
     struct metrics_engine answer;
+    int64_t n_slots, n_busy_slots; /* -1: not known */
 };
 
 static void
@@ -47,6 +50,8 @@ forget(struct asked_engine *asked)
 {
     if (asked->call != NULL)
         http_call_cancel(asked->call);
+    if (asked->slots_call != NULL)
+        http_call_cancel(asked->slots_call);
     list_remove(&asked->node);
     free(asked);
 }
@@ -83,6 +88,7 @@ find_or_make(struct metrics *metrics, const char *profile_id)
         return NULL;
     snprintf(asked->profile_id, sizeof asked->profile_id, "%s", profile_id);
     clear(&asked->answer, "it was not asked yet");
+    asked->n_slots = asked->n_busy_slots = -1;
     list_push_back(&metrics->asked, &asked->node);
     return asked;
 }
@@ -122,44 +128,86 @@ on_answer(void *ctx, const struct http_fetch_result *result)
     clear(&asked->answer, why);
 }
 
+bool
+metrics_read_slots(struct str text, int64_t *ret_n, int64_t *ret_n_busy)
+{
+    struct json_doc *doc = json_parse(text, NULL);
+    const struct json *slots = doc == NULL ? NULL : json_root(doc);
+    bool is_list = json_type(slots) == JSON_ARRAY;
+    int64_t n_busy = 0;
+    for (size_t i = 0; is_list && i < json_count(slots); i++) {
+        bool is_busy = false;
+        is_list = json_as_bool(json_get(json_at(slots, i), "is_processing"),
+                               &is_busy);
+        n_busy += is_busy;
+    }
+    if (is_list) {
+        *ret_n = (int64_t)json_count(slots);
+        *ret_n_busy = n_busy;
+    }
+    json_doc_free(doc);
+    return is_list;
+}
+
+static void
+on_slots(void *ctx, const struct http_fetch_result *result)
+{
+    struct asked_engine *asked = ctx;
+    asked->slots_call = NULL;
+    if (result->status != 200 ||
+        !metrics_read_slots(result->body, &asked->n_slots,
+                            &asked->n_busy_slots))
+        asked->n_slots = asked->n_busy_slots = -1;
+}
+
 /* ---- asking ---- */
 
 /* By name: what a manifest only does not exclude is not asked for. */
 static bool
-serves_metrics(const struct engine_manifest *manifest)
+serves(const struct engine_manifest *manifest, const char *wanted)
 {
     const char *const *path = manifest->serves;
-    while (*path != NULL && strcmp(*path, "/metrics") != 0)
+    while (*path != NULL && strcmp(*path, wanted) != 0)
         path++;
     return *path != NULL && !manifest->is_router;
 }
 
-static bool
-has_option_on(const struct engine_manifest *manifest, const char *options_json,
-              bool *ret_is_on)
-{
-    bool has_option = false;
-    *ret_is_on = false;
-    for (size_t i = 0; i < manifest->n_options; i++)
-        has_option |= strcmp(manifest->options[i].key, "metrics") == 0;
-    if (!has_option || options_json == NULL)
-        return has_option;
-    struct json_doc *doc = json_parse(str_from(options_json), NULL);
-    if (doc == NULL)
-        return true;
-    (void)json_as_bool(json_get(json_root(doc), "metrics"), ret_is_on);
-    json_doc_free(doc);
-    return true;
-}
+/* What the profile says of what it is to be asked. */
+struct wishes {
+    bool has_metrics_option;
+    bool metrics, slots;
+};
 
 static void
+read_wishes(const struct engine_manifest *manifest, const char *options_json,
+            struct wishes *ret_wishes)
+{
+    int64_t sleep_s = -1;
+    *ret_wishes = (struct wishes){ .slots = true };
+    for (size_t i = 0; i < manifest->n_options; i++)
+        ret_wishes->has_metrics_option |=
+            strcmp(manifest->options[i].key, "metrics") == 0;
+    struct json_doc *doc =
+        options_json == NULL ? NULL : json_parse(str_from(options_json), NULL);
+    if (doc == NULL)
+        return;
+    const struct json *options = json_root(doc);
+    (void)json_as_bool(json_get(options, "metrics"), &ret_wishes->metrics);
+    (void)json_as_bool(json_get(options, "slots"), &ret_wishes->slots);
+    (void)json_as_int(json_get(options, "sleep_idle_seconds"), &sleep_s);
+    ret_wishes->slots &= sleep_s < 0;
+    json_doc_free(doc);
+}
+
+static struct http_call *
 ask(struct metrics *metrics, struct asked_engine *asked,
-    const struct instance_view *view)
+    const struct instance_view *view, const char *path,
+    void (*on_done)(void *ctx, const struct http_fetch_result *result))
 {
     char bearer[sizeof view->api_key + 8];
     struct http_header header = { STR("Authorization"), STR("") };
     struct http_fetch_options options = { .method = STR("GET"),
-                                          .target = STR("/metrics"),
+                                          .target = str_from(path),
                                           .body = STR(""),
                                           .max_answer_bytes = ANSWER_BYTES_MAX,
                                           .timeout_ms = TIMEOUT_MS };
@@ -171,16 +219,17 @@ ask(struct metrics *metrics, struct asked_engine *asked,
     struct http_pool *pool =
         http_pool_new(metrics->options.loop, &view->address);
     if (pool == NULL)
-        return; /* the next time, perhaps */
-    asked->call = http_fetch(pool, &options, on_answer, asked, NULL);
+        return NULL; /* the next time, perhaps */
+    struct http_call *call = http_fetch(pool, &options, on_done, asked, NULL);
     http_pool_free(pool); /* goes with the call's end */
+    return call;
 }
 
 static void
 ask_one(void *ctx, const struct instance_view *view)
 {
     struct metrics *metrics = ctx;
-    bool is_on = false;
+    struct wishes wishes;
     if (view->state != INSTANCE_READY || view->profile == NULL ||
         view->manifest == NULL)
         return;
@@ -188,17 +237,21 @@ ask_one(void *ctx, const struct instance_view *view)
     if (asked == NULL)
         return;
     asked->is_seen = true;
-    if (asked->pid != view->pid)
+    if (asked->pid != view->pid) {
         clear(&asked->answer, "it was not asked yet");
+        asked->n_slots = asked->n_busy_slots = -1;
+    }
     asked->pid = view->pid;
-    if (!serves_metrics(view->manifest))
+    read_wishes(view->manifest, view->profile->options_json, &wishes);
+    if (!serves(view->manifest, "/metrics"))
         clear(&asked->answer, "this engine has no /metrics");
-    else if (has_option_on(view->manifest, view->profile->options_json,
-                           &is_on) &&
-             !is_on)
+    else if (wishes.has_metrics_option && !wishes.metrics)
         clear(&asked->answer, "the profile's option metrics is off");
     else if (asked->call == NULL)
-        ask(metrics, asked, view);
+        asked->call = ask(metrics, asked, view, "/metrics", on_answer);
+    if (serves(view->manifest, "/slots") && wishes.slots &&
+        asked->slots_call == NULL)
+        asked->slots_call = ask(metrics, asked, view, "/slots", on_slots);
 }
 
 void
@@ -222,10 +275,16 @@ void
 metrics_take_engine(struct metrics *metrics, struct metrics_server *server)
 {
     const struct asked_engine *asked = find(metrics, server->profile_id);
-    if (asked != NULL && asked->pid == server->pid)
-        server->engine = asked->answer;
-    else
+    if (asked == NULL || asked->pid != server->pid) {
         clear(&server->engine, "it was not asked yet");
+        return;
+    }
+    server->engine = asked->answer;
+    if (asked->n_slots >= 0) {
+        double *values = server->engine.values;
+        values[METRICS_ENGINE_SLOTS] = (double)asked->n_slots;
+        values[METRICS_ENGINE_SLOTS_BUSY] = (double)asked->n_busy_slots;
+    }
 }
 
 void

@@ -12,7 +12,7 @@
  *                                   ".gpu_memory_bytes", and where it tells
  *                                   ".requests_active", ".requests_waiting",
  *                                   ".prompt_tokens_per_s",
- *                                   ".completion_tokens_per_s"
+ *                                   ".completion_tokens_per_s", ".slots_busy"
  *
  * What is not known is NAN or -1, and `why` says why; it is never 0. Loop
  * thread only. */
@@ -83,7 +83,10 @@ const char *metrics_reading_name(enum metrics_reading reading);
     X(PROMPT_SECONDS,   "prompt_seconds_total",                            \
       "llamacpp:prompt_seconds_total",      "")                            \
     X(ANSWER_SECONDS,   "completion_seconds_total",                        \
-      "llamacpp:tokens_predicted_seconds_total", "")
+      "llamacpp:tokens_predicted_seconds_total", "")                       \
+    /* counted at /slots, which llama-server serves */                     \
+    X(SLOTS,            "slots_total", "", "")                             \
+    X(SLOTS_BUSY,       "slots_busy", "", "")
 /* clang-format on */
 
 enum metrics_engine_reading {

@@ -48,6 +48,9 @@ void metrics_take_engine(struct metrics *metrics,
 void metrics_forget_engines(struct metrics *metrics);
 /* What an engine's answer says. */
 void metrics_read_engine(struct str text, struct metrics_engine *ret_engine);
+/* The same of /slots: how many there are, and are at work. False: that is no
+ * list of slots. */
+bool metrics_read_slots(struct str text, int64_t *ret_n, int64_t *ret_n_busy);
 
 /* series.c: the sample's known values as points of series. -1: there is not
  * enough memory, or too much waits; some are missing then. */

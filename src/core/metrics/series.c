@@ -94,6 +94,7 @@ add_server(struct metrics_pending *pending, int64_t at_ms,
         { "requests_waiting", engine[METRICS_ENGINE_WAITING] },
         { "prompt_tokens_per_s", engine[METRICS_ENGINE_PROMPT_SPEED] },
         { "completion_tokens_per_s", engine[METRICS_ENGINE_ANSWER_SPEED] },
+        { "slots_busy", engine[METRICS_ENGINE_SLOTS_BUSY] },
     };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
         failed |= add(pending, at_ms, rows[i].value, "server",

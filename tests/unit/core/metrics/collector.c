@@ -138,6 +138,25 @@ test_only_known_values_become_points(void **state)
 }
 
 static void
+test_slots_are_counted(void **state)
+{
+    int64_t n = -1, n_busy = -1;
+    (void)state;
+    assert_true(metrics_read_slots(STR("[{\"id\":0,\"is_processing\":true},"
+                                       "{\"id\":1,\"is_processing\":false},"
+                                       "{\"id\":2,\"is_processing\":true}]"),
+                                   &n, &n_busy));
+    assert_int_equal(n, 3);
+    assert_int_equal(n_busy, 2);
+    assert_true(metrics_read_slots(STR("[]"), &n, &n_busy));
+    assert_int_equal(n, 0);
+    assert_false(metrics_read_slots(STR("{\"error\":1}"), &n, &n_busy));
+    assert_false(metrics_read_slots(STR("[{\"id\":0}]"), &n, &n_busy));
+    assert_false(metrics_read_slots(STR("no"), &n, &n_busy));
+    assert_int_equal(n, 0); /* as it was */
+}
+
+static void
 test_engines_tell_by_their_own_names(void **state)
 {
     (void)state;
@@ -176,6 +195,7 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_rates_take_two),
+        cmocka_unit_test(test_slots_are_counted),
         cmocka_unit_test(test_unknown_parts_have_no_values),
         cmocka_unit_test(test_counters_that_fall),
         cmocka_unit_test(test_only_known_values_become_points),

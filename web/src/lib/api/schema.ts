@@ -384,6 +384,8 @@ export type Sample = {
       completion_tokens_total: number | null;
       prompt_seconds_total: number | null;
       completion_seconds_total: number | null;
+      slots_total: number | null;
+      slots_busy: number | null;
       /** Why nothing is known. */
       error: string | null;
     };

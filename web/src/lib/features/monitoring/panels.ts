@@ -34,6 +34,14 @@ const plain = (label: string, unit: string, name: string, scale = 1): Line => ({
   of: (values) => (values[name] === undefined ? null : values[name] / scale),
 });
 
+/** The first of the two that is measured. */
+const either = (label: string, first: string, second: string): Line => ({
+  label,
+  unit: '',
+  series: [first, second],
+  of: (values) => values[first] ?? values[second] ?? null,
+});
+
 /** A part that is used: of a whole and what is free of it. */
 const used = (label: string, total: string, free: string): Line => ({
   label,
@@ -207,7 +215,7 @@ function engines(sample: Sample, servers: readonly ServerName[]): Panel[] {
     },
     { ...speed, why: silent?.engine.error ?? undefined },
     perServer('server-active', 'Requests by server', 'at work in the engine', servers, (of, name) =>
-      plain(name, '', `${of}requests_active`),
+      either(name, `${of}requests_active`, `${of}slots_busy`),
     ),
     perServer('server-waiting', 'Waiting by server', 'in the engine', servers, (of, name) =>
       plain(name, '', `${of}requests_waiting`),
