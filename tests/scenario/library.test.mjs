@@ -338,7 +338,7 @@ test('hearth models list: what each flag leaves, and in which order', async () =
   const command = (...args) => JSON.parse(execFileSync(HEARTH, ['models', 'list', ...args, '--json', '--data-dir', hearth.data],
                                                        { encoding: 'utf8' })).map((model) => model.name);
   const rows = [
-    [[], ['a', 'b', 'hub', 'style', 'z']], [['b'], ['b', 'hub']], [['--kind', 'lora'], ['style']],
+    [[], ['a', 'b', 'hub', 'style', 'z']], [['hub'], ['hub']], [['--kind', 'lora'], ['style']],
     [['--arch', 'qwen3'], ['hub']], [['--quant', 'Q8_0'], ['b']], [['--tag', 'tree'], ['b']],
     [['--source', 'huggingface'], ['hub']], [['--category', 'archive'], ['a']],
     [['--kind', 'llm', '--category', 'active', '--order', 'desc'], ['z', 'hub', 'b']],

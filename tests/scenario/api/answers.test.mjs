@@ -53,9 +53,12 @@ test('bad input on every route', async () => {
   ];
   for (const route of document.ours()) {
     const target = fill(route, 'known');
+    // What is wrong with a draft is what its preview is asked for.
+    const isPreview = target === '/api/profiles/preview';
     for (const [body, status, headers] of bad) {
-      const answer = await ask(route.method, target, body, status, headers);
-      if (status === 422) assert.equal(answer.error.details[0].field, 'nonsense_field');
+      const answer = await ask(route.method, target, body, status === 422 && isPreview ? 200 : status, headers);
+      const problems = status === 422 && (isPreview ? answer.data.problems : answer.error.details);
+      if (problems) assert.equal(problems[0].field, 'nonsense_field');
     }
     const answer = await ask(route.method, `${target}?nonsense=1`, undefined, 422);
     assert.equal(answer.error.details[0].field, 'nonsense');
