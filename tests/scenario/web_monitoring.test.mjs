@@ -85,7 +85,7 @@ test('the crosshair of all, the popover of one', async () => {
   await until('points', async () => /peak/.test(await text(page, 'CPU')));
   const { x, y, width, height } = await cpu.boundingBox();
   await page.mouse.move(x + width / 2, y + height / 2);
-  await page.mouse.move(x + width - 8, y + height / 2);
+  await page.mouse.move(x + width - 24, y + height / 2);
   const popover = page.locator('.pop');
   await popover.getByText('Hearth').waitFor();
   assert.equal(await popover.count(), 1);
@@ -111,12 +111,13 @@ test('by the keyboard alone: a range, through a chart, its table', async () => {
   await page.getByText(/last 15 min/).waitFor();
   await focused.tabTo(/^CPU, chart; arrow keys move through its points$/);
   const popover = panel(page, 'CPU').locator('.pop');
-  await page.keyboard.press('End');
-  await popover.waitFor();
   const time = () => popover.locator('.time').innerText();
-  const newest = await time();
-  await page.keyboard.press('ArrowLeft');
-  await until('the point before', async () => (await time()) < newest);
+  await until('a point before the newest', async () => {
+    await page.keyboard.press('End');
+    const newest = await time();
+    await page.keyboard.press('ArrowLeft');
+    return (await time()) < newest;
+  }, 40000);
   await until('what is said', async () => (await panel(page, 'CPU').locator('[aria-live]').innerText()).startsWith(await time()));
   await page.shot('monitoring-walked');
   await page.accessible('a point of a chart');
@@ -149,8 +150,12 @@ test('by the keyboard alone: a range, through a chart, its table', async () => {
 test('the page is accessible and narrow enough, in both themes', async () => {
   for (const theme of ['light', 'dark'])
     for (const [name, size] of Object.entries({ wide: WIDE, narrow: NARROW, medium: { width: 768, height: 900 } })) {
-      const page = await browser.open(hearth.base, { at: '/monitoring?range=15m', theme, size });
+      const page = await browser.open(hearth.base, { at: '/monitoring?range=15m&table=requests,memory', theme, size });
       await panel(page, 'CPU').getByRole('figure').waitFor();
+      await panel(page, 'Memory').getByRole('table').waitFor();
+      await panel(page, 'CPU').getByRole('application').focus();
+      await page.keyboard.press('End');
+      await page.locator('.pop').waitFor();
       await page.accessible(`${theme} ${name}`);
       await page.fitsWidth(`${theme} ${name}`);
       await page.shot(`monitoring-${theme}-${name}`);

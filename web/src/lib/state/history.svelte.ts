@@ -2,7 +2,7 @@
 import { SvelteSet } from 'svelte/reactivity';
 import { call } from '$lib/api/http';
 import { Problem } from '$lib/api/problem';
-import type { MetricsHistory } from '$lib/api/schema';
+import type { MetricsHistory, Sample } from '$lib/api/schema';
 import { appended, binsOf, valuesOf, type Bin, type Range } from './points';
 import { live } from './live.svelte';
 
@@ -57,9 +57,16 @@ export class History {
     return this.#seen;
   }
 
-  /** Finds out which of the profiles have run within the range. */
-  async seek(profileIds: readonly string[], signal: AbortSignal): Promise<void> {
-    const names = profileIds.map((id) => `server.${id}.cpu_percent`);
+  /** Finds out which of the profiles have run within the range, besides those that do now. */
+  async seek(
+    profileIds: readonly string[],
+    running: Sample['servers'],
+    signal: AbortSignal,
+  ): Promise<void> {
+    for (const { profile_id } of running) this.#seen.add(profile_id);
+    const names = profileIds
+      .filter((id) => !this.#seen.has(id))
+      .map((id) => `server.${id}.cpu_percent`);
     const to = Math.floor(Date.now() + live.skewMs);
     try {
       const found = await Promise.all(
