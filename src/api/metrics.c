@@ -178,7 +178,7 @@ static void
 add_downloads(struct api *api, struct strbuf *out)
 {
     int64_t counts[DOWNLOAD_STATE_COUNT] = { 0 };
-    const struct downloads *downloads = api->options.downloads;
+    struct downloads *downloads = api->options.downloads;
     const struct download *download = NULL;
     while ((download = downloads_next(downloads, download)) != NULL)
         counts[download_state(download)]++;
@@ -186,6 +186,9 @@ add_downloads(struct api *api, struct strbuf *out)
     for (int i = 0; i < DOWNLOAD_STATE_COUNT; i++)
         strbuf_addf(out, "hearth_downloads{state=\"%s\"} %" PRId64 "\n",
                     download_state_name((enum download_state)i), counts[i]);
+    add_number(out, "hearth_download_bytes_total", "counter",
+               "Bytes of files that downloads received.",
+               (int64_t)downloads_received_bytes(downloads));
 }
 
 /* ---- what the collector measured ---- */

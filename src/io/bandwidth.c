@@ -53,6 +53,8 @@ take_own(struct bandwidth *bandwidth, size_t n)
     bool may = has_left(bandwidth);
     if (may && bandwidth->bytes_per_s > 0)
         bandwidth->left -= (double)n;
+    if (may)
+        bandwidth->n_taken += n;
     pthread_mutex_unlock(&bandwidth->lock);
     return may;
 }
@@ -67,6 +69,16 @@ bandwidth_take(struct bandwidth *bandwidth, size_t n)
     pthread_mutex_lock(&bandwidth->lock);
     if (bandwidth->bytes_per_s > 0)
         bandwidth->left += (double)n;
+    bandwidth->n_taken -= n;
     pthread_mutex_unlock(&bandwidth->lock);
     return false;
+}
+
+uint64_t
+bandwidth_taken(struct bandwidth *bandwidth)
+{
+    pthread_mutex_lock(&bandwidth->lock);
+    uint64_t n = bandwidth->n_taken;
+    pthread_mutex_unlock(&bandwidth->lock);
+    return n;
 }

@@ -14,6 +14,7 @@ struct bandwidth {
     int64_t bytes_per_s;      /* 0: no limit */
     double left;              /* bytes; may be negative */
     int64_t filled_at_ms;
+    uint64_t n_taken; /* bytes, since the beginning */
 };
 
 void bandwidth_init(struct bandwidth *bandwidth, struct bandwidth *parent);
@@ -22,5 +23,7 @@ void bandwidth_set(struct bandwidth *bandwidth, int64_t bytes_per_s);
 /* Takes n bytes if there are any left, even if fewer (the bucket owes them
  * then, so that any piece passes in the end). False: not now. */
 bool bandwidth_take(struct bandwidth *bandwidth, size_t n);
+/* Bytes that were taken so far, limit or not. */
+uint64_t bandwidth_taken(struct bandwidth *bandwidth);
 
 #endif

@@ -156,6 +156,10 @@ test('all downloads together have a limit, at its hours', () =>
     const first = Math.min(...tasks.map((task) => task.started_at_ms));
     const last = Math.max(...tasks.map((task) => task.completed_at_ms));
     assert.ok(last - first >= 2000, `4 MiB in ${last - first} ms`);
+    // What came is counted, the limit's pauses not twice.
+    const { text } = await daemon.request('GET', '/metrics');
+    const received = Number(/^hearth_download_bytes_total (\d+)$/m.exec(text)?.[1]);
+    assert.equal(received, 4 * MIB);
   }));
 
 test('at other hours there is none', () =>

@@ -249,6 +249,12 @@ downloads_new(const struct downloads_options *options,
     return 0;
 }
 
+uint64_t
+downloads_received_bytes(struct downloads *downloads)
+{
+    return bandwidth_taken(&downloads->bandwidth);
+}
+
 void
 downloads_stop(struct downloads *downloads, void (*on_done)(void *ctx),
                void *ctx)

@@ -81,6 +81,8 @@ int downloads_add(struct downloads *downloads, const struct hub_plan *plan,
                   const struct download_order *order,
                   downloads_told_fn *on_done, void *ctx, struct error *error);
 
+/* Bytes of files that came since the start of this program. */
+uint64_t downloads_received_bytes(struct downloads *downloads);
 /* The newest for NULL, then older ones; NULL after the oldest. */
 const struct download *downloads_next(const struct downloads *downloads,
                                       const struct download *after);
