@@ -1,76 +1,146 @@
-/** Servers and the models of the library, for the palette. */
-import { goto } from '$app/navigation';
+/** Servers and the models of the library, for the palette: a row each, and what else there is. */
 import { resolve } from '$app/paths';
 import type { Model, Server } from '$lib/api/schema';
 import type { Command } from '$lib/state/commands.svelte';
+import { canServe } from '$lib/state/kinds';
+import { library } from '$lib/state/library.svelte';
+import { models } from '$lib/state/models.svelte';
 import { servers } from '$lib/state/servers.svelte';
 import { toasts } from '$lib/state/toasts.svelte';
+import { copy } from './copy';
+import { visit } from './visit';
 
-function visit(address: string) {
-  // eslint-disable-next-line svelte/no-navigation-without-resolve -- callers resolve
-  void goto(address);
-}
+type Action = Omit<Command, 'group' | 'id'>;
 
-async function change(action: 'start' | 'stop' | 'restart', id: string, name: string) {
+async function attempt(title: string, what: () => Promise<unknown>) {
   try {
-    await servers.change(action, id);
+    await what();
   } catch (error) {
-    toasts.fail(`${name} could not ${action}`, error);
+    toasts.fail(title, error);
   }
 }
 
-export const serverCommands = (all: readonly Server[]): Command[] =>
-  all.flatMap((server) => {
-    const { profile_id: id, profile_name: name } = server;
-    const one = (action: 'start' | 'stop' | 'restart', verb: string): Command => ({
-      id: `${action} ${id}`,
-      group: 'Models',
-      title: `${verb} ${name}`,
-      icon: action,
-      run: () => void change(action, id, name),
-    });
-    const edit: Command = {
-      id: `edit ${id}`,
-      group: 'Models',
+const participles = { start: 'started', stop: 'stopped', restart: 'restarted' } as const;
+
+function one(action: 'start' | 'stop' | 'restart', id: string, name: string, verb: string): Action {
+  return {
+    title: `${verb} ${name}`,
+    icon: action,
+    isDestructive: action !== 'start',
+    run: () =>
+      void attempt(`${name} could not be ${participles[action]}`, () => servers.change(action, id)),
+  };
+}
+/** Starting is called loading where it is about a model. */
+const start = (id: string, name: string, verb: 'Start' | 'Load') => one('start', id, name, verb);
+const ends = (id: string, name: string, verb: 'Stop' | 'Unload'): Action[] => [
+  one('restart', id, name, 'Restart'),
+  one('stop', id, name, verb),
+];
+
+const chat = (name: string): Action => ({
+  title: `Chat with ${name}`,
+  icon: 'chat',
+  run: () => visit(resolve('/chat'), { model: name }),
+});
+const log = (id: string, name: string): Action => ({
+  title: `Show the log of ${name}`,
+  icon: 'logs',
+  run: () => visit(resolve('/servers'), { log: id }),
+});
+const copied = (text: string, what: string, name: string): Action => ({
+  title: `Copy ${what} of ${name}`,
+  icon: 'copy',
+  run: () => void copy(text, text),
+});
+
+/** The first action is the best: the row is that one. */
+function rowOf(
+  id: string,
+  name: string,
+  state: string | undefined,
+  words: string,
+  actions: readonly [Action, ...Action[]],
+): Command {
+  const group = 'Models';
+  const all = actions.map((one): Command => ({ ...one, group, id: `${one.title} ${id}` }));
+  const row = { ...actions[0], id, group, name, words, more: () => all } as const;
+  return state ? { ...row, state } : row;
+}
+
+const isUp = (server: Server | undefined): boolean =>
+  server !== undefined && !['stopped', 'failed'].includes(servers.stateOf(server));
+
+function actionsOfServer(server: Server): [Action, ...Action[]] {
+  const { profile_id: id, profile_name: name } = server;
+  const calm: [Action, ...Action[]] = [
+    chat(name),
+    {
       title: `Edit ${name}`,
       icon: 'edit',
       words: 'profile options',
-      run: () => void goto(resolve('/servers/[id]/edit', { id })),
-    };
-    const chat: Command = {
-      id: `chat ${id}`,
-      group: 'Models',
-      title: `Chat with ${name}`,
-      icon: 'chat',
-      run: () => visit(`${resolve('/chat')}?model=${encodeURIComponent(name)}`),
-    };
-    return server.running
-      ? [one('restart', 'Restart'), one('stop', 'Stop'), edit, chat]
-      : [one('start', 'Start'), edit, chat];
-  });
+      run: () => visit(resolve('/servers/[id]/edit', { id })),
+    },
+    log(id, name),
+    copied(name, 'the name', name),
+  ];
+  return isUp(server) ? [...calm, ...ends(id, name, 'Stop')] : [start(id, name, 'Start'), ...calm];
+}
+
+/** Of profiles; a model that runs without one is a row of the library. */
+export const serverCommands = (all: readonly Server[]): Command[] =>
+  all
+    .filter(({ profile_id: id }) => !models.get(id))
+    .map((server) => {
+      const { profile_id: id, profile_name: name, engine } = server;
+      const state = servers.stateOf(server);
+      return rowOf(`server ${id}`, name, state, `server ${engine}`, actionsOfServer(server));
+    });
+
+function actionsOf(model: Model, isRunning: boolean): [Action, ...Action[]] {
+  const { id, name } = model;
+  const open: Action = {
+    title: `Open ${name}`,
+    icon: 'models',
+    run: () => visit(resolve('/models'), { model: id }),
+  };
+  const rest: Action[] = [
+    {
+      title: `${model.is_favourite ? 'Remove' : 'Add'} ${name} ${model.is_favourite ? 'from' : 'to'} favourites`,
+      icon: model.is_favourite ? 'starred' : 'star',
+      run: () => void attempt(`${name} could not be marked`, () => library.favour(model)),
+    },
+    copied(name, 'the name', name),
+    copied(id, 'the id', name),
+  ];
+  if (!canServe(model)) return [open, ...rest];
+  const another: Action = {
+    title: `New server with ${name}`,
+    icon: 'plus',
+    run: () => visit(resolve('/servers/new'), { model: id }),
+  };
+  if (isRunning)
+    return [
+      ...(model.kind === 'embedding' ? ([open] as const) : ([chat(name), open] as const)),
+      log(id, name),
+      another,
+      ...rest,
+      ...ends(id, name, 'Unload'),
+    ];
+  return [start(id, name, 'Load'), open, chat(name), another, ...rest];
+}
 
 export const modelCommands = (all: readonly Model[]): Command[] =>
-  all.flatMap((model): Command[] => {
+  all.map((model) => {
     const { id, name, architecture, quantization, tags } = model;
+    const server = servers.get(id);
     const words = [architecture, quantization, ...tags].join(' ');
-    const open: Command = {
-      id: `open ${id}`,
-      group: 'Models',
-      title: `Open ${name}`,
-      icon: 'models',
-      words,
-      run: () => visit(`${resolve('/models')}?model=${encodeURIComponent(id)}`),
-    };
-    const isLoadable =
-      ['llm', 'embedding', 'vision'].includes(model.kind) && model.error === '' && !servers.get(id);
-    if (!isLoadable) return [open];
-    const load: Command = {
-      id: `load ${id}`,
-      group: 'Models',
-      title: `Load ${name}`,
-      icon: 'start',
-      words,
-      run: () => void change('start', id, name),
-    };
-    return [open, load];
+    const state = canServe(model) ? (server ? servers.stateOf(server) : model.state) : undefined;
+    return rowOf(`model ${id}`, name, state, words, actionsOf(model, isUp(server)));
   });
+
+/** What "Load…" offers: models and servers that are at rest. */
+export const loadCommands = (): Command[] =>
+  [...serverCommands(servers.all), ...modelCommands(models.all.filter(canServe))].filter(
+    ({ icon }) => icon === 'start',
+  );

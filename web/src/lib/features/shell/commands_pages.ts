@@ -10,6 +10,6 @@ export const pageCommands = (): Command[] =>
     group: 'Go to',
     title: row.label,
     icon: row.icon,
-    keys: `g ${row.key}`,
+    keys: [`g ${row.key}`, ...(row.ctrl ? [`Ctrl ${row.ctrl}`] : [])],
     run: () => void goto(resolve(row.path)),
   }));
