@@ -28,7 +28,7 @@ function one(action: 'start' | 'stop' | 'restart', id: string, name: string, ver
     icon: action,
     isDestructive: action !== 'start',
     run: () =>
-      void attempt(`${name} could not be ${participles[action]}`, () => servers.change(action, id)),
+      void attempt(`${name} was not ${participles[action]}`, () => servers.change(action, id)),
   };
 }
 /** Starting is called loading where it is about a model. */
