@@ -176,6 +176,12 @@ test('nothing to choose says why; nothing found says what was typed', async () =
   expect(onclose).not.toHaveBeenCalled();
 });
 
+test('letters found by accident are left out beside a good hit', async () => {
+  show({ entries: [entry('Scan model folders', { group: 'Actions' }), ...entries] });
+  await type('coder');
+  expect(titles()).toEqual(['Start coder']);
+});
+
 test('what is chosen stays chosen when the list changes', async () => {
   const { rerender } = show();
   await press('ArrowDown');

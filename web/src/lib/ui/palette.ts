@@ -29,6 +29,8 @@ const SHOWN_MAX = 50;
 const GROUP_MAX = 15;
 /** A letter of a run scores 4: below this the letters are scattered, and may mean another action. */
 const SURE = 3;
+/** Part of the best score below which a match is an accident. */
+const CLOSE = 0.6;
 
 function find(item: Entry, query: string): Hit | null {
   if (query === '') return { item, entry: item, found: { score: 0, at: [] } };
@@ -45,13 +47,13 @@ function find(item: Entry, query: string): Hit | null {
 }
 
 /**
- * Those that match at least half as well as the best: by group, then by how well it matches. What ends something comes last: in its group, and such
+ * Those that match nearly as well as the best: by group, then by how well it matches. What ends something comes last: in its group, and such
  * groups after the others.
  */
 export function hitsOf(entries: readonly Entry[], groups: readonly string[], query: string): Hit[] {
   const all = entries.flatMap((item) => find(item, query.trim()) ?? []);
   const best = all.reduce((most, { found }) => Math.max(most, found.score), 0);
-  const found = all.filter((hit) => hit.found.score >= best / 2);
+  const found = all.filter((hit) => hit.found.score >= CLOSE * best);
   const isGrave = ({ entry }: Hit) => Number(entry.isDestructive ?? false);
   const placeOf = new Map(
     groups.map((group, i) => {

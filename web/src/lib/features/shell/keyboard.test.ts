@@ -12,6 +12,7 @@ commands.add(() => [
     keys: ['g d', 'Ctrl D'],
     run: () => run('go'),
   },
+  { id: 'scan', group: 'Actions', title: 'Scan', keys: ['Ctrl S'], run: () => run('scan') },
   { id: 'help', group: 'Actions', title: 'Help', keys: ['?', 'Ctrl H'], run: () => run('help') },
 ]);
 const onkeydown = shortcuts(commands);
@@ -76,17 +77,24 @@ test('the browser keeps its own', () => {
     press('l', { ctrlKey: true }), // of no command
     press('t', { ctrlKey: true }),
     press('r', { ctrlKey: true }),
-    press('s', { ctrlKey: true }), // a page's own
+    press('s', { ctrlKey: true, shiftKey: true }),
   ])
     expect(event.defaultPrevented).toBe(false);
   expect(run).not.toHaveBeenCalled();
+});
+
+test('Ctrl S is what the page says, in fields as well, and on a Mac with Cmd', () => {
+  const input = document.createElement('input');
+  expect(press('s', { ctrlKey: true }, input).defaultPrevented).toBe(true);
+  press('s', { metaKey: true });
+  expect(run.mock.calls).toEqual([['scan'], ['scan']]);
 });
 
 test('not under a dialog', () => {
   const dialog = document.createElement('dialog');
   dialog.open = true;
   document.body.append(dialog);
-  expect(press('d', { ctrlKey: true }).defaultPrevented).toBe(false);
+  for (const key of ['d', 's']) expect(press(key, { ctrlKey: true }).defaultPrevented).toBe(false);
   press('?');
   expect(run).not.toHaveBeenCalled();
 });

@@ -13,8 +13,9 @@ const SECOND_KEY_MS = 1000;
 interface Row {
   title: string;
   keys: string;
-  /** In fields, too. */
-  isEverywhere?: boolean;
+  /** Heard in fields, too; and under a dialog. */
+  inFields?: boolean;
+  inDialogs?: boolean;
   /** False: the key was not for us. Absent: what is shown hears the key by itself. */
   run?: (commands: Commands) => boolean;
 }
@@ -23,7 +24,8 @@ export const rows: readonly Row[] = [
   {
     title: 'Search or run a command',
     keys: 'Ctrl K',
-    isEverywhere: true,
+    inFields: true,
+    inDialogs: true,
     run: (commands) => {
       if (commands.isOpen) commands.close();
       else commands.open();
@@ -39,11 +41,11 @@ export const rows: readonly Row[] = [
       return filter !== null;
     },
   },
-  { title: 'Save, where something can be saved', keys: 'Ctrl S' },
+  { title: 'Save, where something can be saved', keys: 'Ctrl S', inFields: true },
   { title: 'Close what is on top', keys: 'Esc' },
 ];
 
-/** Taken everywhere, and on a Mac with Cmd as well. */
+/** On a Mac with Cmd as well. */
 const WITH_CMD = ['Ctrl K', 'Ctrl S'];
 
 function isTyping(target: EventTarget | null): boolean {
@@ -68,8 +70,8 @@ export function shortcuts(commands: Commands): (event: KeyboardEvent) => void {
     const key = nameOf(event);
     if (key === null || event.defaultPrevented) return;
     const row = rows.find(({ keys }) => keys === key);
-    const isAside = isTyping(event.target) || document.querySelector('dialog[open]') !== null;
-    if (isAside && !row?.isEverywhere) return;
+    if (isTyping(event.target) && !row?.inFields) return;
+    if (document.querySelector('dialog[open]') && !row?.inDialogs) return;
     if (row?.run) {
       if (row.run(commands)) event.preventDefault();
       return;
