@@ -47,6 +47,7 @@ enum server_number {
     RESTARTS,
     ACTIVE,
     WAITING,
+    SERVED,
     READY,
     SERVER_NUMBERS
 };
@@ -66,6 +67,8 @@ static const struct {
                  "Requests that the engine has now." },
     [WAITING] = { "hearth_server_requests_waiting", "gauge",
                   "Requests that wait for the engine." },
+    [SERVED] = { "hearth_server_requests_total", "counter",
+                 "Requests that had their turn at the engine." },
     [READY] = { "hearth_server_ready", "gauge", "1 when the engine is ready." },
 };
 
@@ -94,6 +97,7 @@ number_of(struct api *api, const struct instance_view *view,
     case RESTARTS: return view->n_restarts;
     case ACTIVE: return (double)status.n_active;
     case WAITING: return (double)status.n_waiting;
+    case SERVED: return (double)status.n_served;
     default: return view->state == INSTANCE_READY;
     }
 }

@@ -401,6 +401,7 @@ open_metrics(struct daemon *daemon, struct error *error)
         .events = &daemon->events,
         .instances = daemon->instances,
         .store = daemon->store,
+        .llama = daemon->llama,
         .models_dir = root,
         .data_dir = daemon->data_dir,
         .read_traffic = read_traffic,

@@ -73,6 +73,7 @@ test('before it runs, nothing claims that it does', async () => {
 test('started with a preset: loads by its own word, answers through the gateway', async () => {
   await ask('POST', '/api/presets', { name: 'small', text: 'LLAMA_CONFIG_VERSION = 1\n[*]\nctx-size = 512\n[tiny-b]\nctx-size = 256\n' }, 201);
   await ask('PUT', '/api/models/tiny-a/profile', { ctx_size: 768 });
+  await ask('PUT', '/api/llama/config', { metrics: true });
   const live = await join();
   try {
     const started = await live.good('llama:start-with-preset', { presetName: 'small', maxModels: 2, threads: 1 });
@@ -86,7 +87,8 @@ test('started with a preset: loads by its own word, answers through the gateway'
     const { data: measured } = await until('its figures', () => live.told.find(({ event }) => event === 'llama-server:status'));
     assert.deepEqual([measured.status, measured.port, measured.metrics.nThreads, measured.metrics.activeModels],
       ['running', started.port, 1, 0]);
-    assert.ok(measured.metrics.uptime >= 0 && 'predictedTokensSeconds' in measured.metrics);
+    assert.ok(measured.metrics.uptime >= 0);
+    assert.deepEqual([measured.metrics.totalRequests, measured.metrics.predictedTokensTotal, measured.rawMetrics], [0, null, null]);
     const { pid, profile_id } = await status();
     const args = fs.readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0');
     for (const flag of ['--models-dir', '--models-max', '--models-preset', '--threads']) assert.ok(args.includes(flag), args.join(' '));
@@ -106,6 +108,14 @@ test('started with a preset: loads by its own word, answers through the gateway'
     assert.deepEqual(await said('llama-router/tiny-a'), ['alpha one', 'tiny-a']);
     await until('tiny-a to be loaded', async () => (await states())['tiny-a'] === 'loaded');
     assert.equal((await listed('tiny-a')).status.value, 'loaded');
+    // The figures of its models, together: three answers.
+    const { metrics: figures, rawMetrics: raw } = await until('the figures of its models', () => live.told.findLast(({ event, data }) =>
+      event === 'llama-server:status' && data.metrics.activeModels === 2 && data.metrics.predictedTokensTotal >= 9)?.data);
+    assert.equal(figures.totalRequests, 3);
+    for (const name of ['promptTokensTotal', 'promptSecondsTotal', 'predictedSecondsTotal', 'promptTokensSeconds', 'predictedTokensSeconds', 'nDecodeTotal', 'nTokensMax', 'nBusySlotsPerDecode'])
+      assert.ok(figures[name] > 0, `${name} ${figures[name]}`);
+    assert.equal(raw['llamacpp:tokens_predicted_total'], figures.predictedTokensTotal);
+    assert.match((await hearth.request('GET', '/metrics')).text, /^hearth_server_requests_total\{model="llama-router"\} 3$/m);
     const { data: servers } = await hearth.api('GET', '/api/servers?running=1');
     assert.deepEqual(servers.map(({ profile_name: name }) => name), ['llama-router']);
     // The preset reached it, and so did the launch profile.

@@ -113,10 +113,13 @@ test('a key is made, shown once, used and ended', async () => {
   await guest.getByText(/hearth open/).waitFor();
   await guest.context().close();
   const page = await browser.signIn(hearth, { at: '/settings?section=access' });
+  const other = await browser.signIn(hearth, { at: '/settings?section=access' });
   await page.getByLabel('Name of the key').fill('laptop');
   await page.getByRole('button', { name: 'Make key' }).click();
   const secret = await page.locator('code.secret').innerText();
   assert.match(secret, /^hk_/);
+  await other.getByRole('button', { name: 'End laptop' }).waitFor(); // the other window is told
+  assert.equal(await other.locator('code.secret').count(), 0);
   const ask = () => request(hearth.base, 'GET', '/v1/models', { headers: { Authorization: `Bearer ${secret}` } });
   assert.equal((await ask()).status, 200);
   await page.reload();
@@ -125,6 +128,9 @@ test('a key is made, shown once, used and ended', async () => {
   await page.getByRole('button', { name: 'End laptop' }).click();
   await page.getByRole('dialog').getByRole('button', { name: 'End it' }).click();
   await page.getByText(/^ended /).waitFor();
+  await other.getByText(/^ended /).waitFor();
+  other.quiet();
+  await other.context().close();
   assert.equal((await ask()).status, 401);
   page.quiet();
   await page.context().close();

@@ -270,6 +270,18 @@ tell_presets(struct live *live)
     strbuf_release(&text);
 }
 
+/* Nothing of the keys themselves: not everybody here may see them. */
+static void
+tell_keys(struct live *live)
+{
+    struct live_message message;
+    struct json_writer *w =
+        broadcast_begin(live, &message, "keys:changed", MESSAGE_KEPT);
+    json_object_begin(w);
+    json_object_end(w);
+    broadcast_end(live, &message);
+}
+
 static void
 tell_activity(struct live *live, const struct activity_news *news)
 {
@@ -319,6 +331,7 @@ on_event(struct subscription *subscription, const struct event *event)
                        write_llama_status);
         break;
     case EVENT_PRESETS_CHANGED: tell_presets(live); break;
+    case EVENT_KEYS_CHANGED: tell_keys(live); break;
     case EVENT_LIBRARY_SCAN: tell_scan(live, event->payload); break;
     case EVENT_LIBRARY_CHANGED:
         if (!library_diff_tell(live, event->subject))

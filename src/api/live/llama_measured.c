@@ -1,9 +1,10 @@
 /* What the llama router measures, told to everybody with each sample: the
- * event llama-server:status. What it does not tell, as most of a router's own
- * figures, is null. */
+ * event llama-server:status. It has no figures of its own: they are those of
+ * the models that it has loaded, together. What none of them tells is null. */
 #include <math.h>
 
 #include "api/live/live_internal.h"
+#include "formats/prometheus.h"
 
 static const struct {
     const char *name;
@@ -90,11 +91,62 @@ write_figures(struct live *live, const struct metrics_sample *sample,
     write_config(live->api, w);
     member_int(w, "activeModels", (int64_t)count_loaded(status));
     member_int(w, "queueSize", (int64_t)queue.n_waiting);
+    member_int(w, "totalRequests", (int64_t)queue.n_served);
     bool is_up =
         instances_view(live->api->options.instances, profile->id, &view) == 0 &&
         view.ready_at_ms > 0;
     member_int_if(w, "uptime", is_up,
                   is_up ? (loop_wall_ms() - view.ready_at_ms) / SECOND_MS : 0);
+    json_object_end(w);
+}
+
+/* ---- what they answer, series by series ---- */
+
+enum { SERIES_MAX = 256 };
+struct series_sums {
+    struct str names[SERIES_MAX];
+    double values[SERIES_MAX];
+    size_t n;
+};
+
+static void
+add_answer(void *ctx, const char *model, struct str text)
+{
+    struct series_sums *sums = ctx;
+    struct prometheus_sample sample;
+    (void)model;
+    while (prometheus_next(&text, &sample)) {
+        size_t i = 0;
+        while (i < sums->n && !str_eq(sums->names[i], sample.name))
+            i++;
+        if (i == SERIES_MAX)
+            continue;
+        if (i == sums->n) {
+            sums->names[sums->n++] = sample.name;
+            sums->values[i] = 0;
+        }
+        sums->values[i] += sample.value;
+    }
+}
+
+/* Each series under its own name, summed over the models; null: none told. */
+static void
+write_raw(struct live *live, const struct profile *profile,
+          struct json_writer *w)
+{
+    struct series_sums sums = { .n = 0 };
+    metrics_each_answer(live->api->options.metrics, profile->id, add_answer,
+                        &sums);
+    json_key(w, "rawMetrics");
+    if (sums.n == 0) {
+        json_null(w);
+        return;
+    }
+    json_object_begin(w);
+    for (size_t i = 0; i < sums.n; i++) {
+        json_key_str(w, sums.names[i]);
+        json_real(w, sums.values[i]);
+    }
     json_object_end(w);
 }
 
@@ -120,6 +172,7 @@ llama_measured_tell(struct live *live, const struct metrics_sample *sample)
         copy_member(status, "port", "port", w);
         json_key(w, "metrics");
         write_figures(live, sample, profile, status, w);
+        write_raw(live, profile, w);
         json_object_end(w);
         broadcast_end(live, &message);
     }

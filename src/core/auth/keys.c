@@ -175,10 +175,12 @@ on_key_stored(void *ctx, const struct error *error)
         key->revoked_at_ms = change->key.revoked_at_ms;
         sessions_end_of_key(auth, key->id);
     }
-    if (error == NULL && auth != NULL)
+    if (error == NULL && auth != NULL) {
         events_log(auth->events, LOG_INFO, "auth", "%s key %s '%s' was %s",
                    key_scope_name(change->key.scope), change->key.id,
                    change->key.name, is_new ? "made" : "revoked");
+        events_publish(auth->events, EVENT_KEYS_CHANGED, "", NULL);
+    }
     if (change->on_done != NULL) {
         if (error != NULL)
             change->on_done(change->ctx, NULL, NULL, error);

@@ -22,6 +22,7 @@
 #include "core/events/events.h"
 #include "core/hardware/hardware.h"
 #include "core/instances/instances.h"
+#include "core/llama/llama.h"
 #include "store/store.h"
 
 /* clang-format off */
@@ -138,8 +139,9 @@ struct metrics_options {
     struct loop *loop;
     struct events *events;
     struct instances *instances;
-    struct store *store;    /* NULL: no history */
-    const char *models_dir; /* these two are copied */
+    struct store *store;       /* NULL: no history */
+    const struct llama *llama; /* NULL: no router is asked */
+    const char *models_dir;    /* these two are copied */
     const char *data_dir;
     /* NULL: not counted. */
     void (*read_traffic)(void *ctx, struct metrics_traffic *ret_traffic);
@@ -171,6 +173,14 @@ void metrics_watch_start(struct metrics *metrics, struct metrics_watch *watch,
                          int64_t interval_ms);
 /* Twice is once. */
 void metrics_watch_stop(struct metrics_watch *watch);
+
+/* The newest answer of the engine's /metrics, as it is; of a llama router those
+ * of its loaded models, each with its name, else "". None that is not known.
+ */
+void metrics_each_answer(const struct metrics *metrics, const char *profile_id,
+                         void (*fn)(void *ctx, const char *model,
+                                    struct str text),
+                         void *ctx);
 
 typedef void metrics_history_fn(void *ctx, const struct metric_history *history,
                                 const struct error *error);

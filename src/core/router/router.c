@@ -484,6 +484,7 @@ grant(struct router *router, struct router_slot *slot, struct lease *lease)
     memcpy(lease->api_key, slot->api_key, sizeof lease->api_key);
     lease->generation = slot->generation;
     row->n_active++;
+    slot->n_served++;
     row->last_used_ms = now_ms(router);
     slot->idle_since_wall_ms = 0;
     router->n_leases++;
@@ -865,6 +866,7 @@ router_status(struct router *router, const char *profile_id,
     ret_status->state = router->rows[slot->at].state;
     ret_status->n_active = router->rows[slot->at].n_active;
     ret_status->n_waiting = router->rows[slot->at].n_waiting;
+    ret_status->n_served = slot->n_served;
     ret_status->idle_since_ms = slot->idle_since_wall_ms;
 }
 

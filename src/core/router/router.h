@@ -116,6 +116,7 @@ struct router_status {
     enum instance_state state;
     size_t n_active; /* leases out */
     size_t n_waiting;
+    uint64_t n_served;     /* leases since the start of this program */
     int64_t idle_since_ms; /* Unix time of the last lease's end, 0 */
 };
 void router_status(struct router *router, const char *profile_id,

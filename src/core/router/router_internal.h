@@ -57,6 +57,7 @@ struct router_slot {
     struct error failure; /* why the last start or engine failed */
     int n_failures;       /* in a row, for the back-off of starts */
     int64_t ready_at_ms;
+    uint64_t n_served; /* leases since the start */
     int64_t idle_since_wall_ms;
     bool has_failed;  /* its waiters are still to be answered */
     bool is_dropped;  /* the same: it was taken away */

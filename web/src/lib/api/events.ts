@@ -117,6 +117,8 @@ export interface Broadcasts {
   'metrics:update': { metrics: Metrics; timestamp: number };
   'settings:updated': { key: string; settings: Record<string, unknown> };
   'activity:changed': ActivityNews;
+  /** One was made or ended; who may see them asks for the list. */
+  'keys:changed': object;
   'logs:entry': { entry: LogLine };
   'llama:status': unknown;
   'llama:server-event': unknown;
