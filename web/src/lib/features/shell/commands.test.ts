@@ -141,6 +141,17 @@ test('a model: loaded by its own row, and no second row for its server', async (
   expect(now?.more?.().map(({ title }) => title)).toContain('Unload coder');
 });
 
+test('what does not talk is not talked with', async () => {
+  models.replace([model({ kind: 'embedding' })]);
+  const titles = () =>
+    modelCommands(models.all)[0]
+      ?.more?.()
+      .map(({ title }) => title) ?? [];
+  expect(titles()).not.toContain('Chat with coder');
+  await give([server({ profile_id: 'm1', source: 'library', state: 'ready', running: true })]);
+  expect(titles().slice(0, 2)).toEqual(['Open coder', 'Show the log of coder']);
+});
+
 test('Load… offers what is at rest', async () => {
   models.replace([model(), model({ id: 'm2', name: 'busy' }), model({ id: 'm3', kind: 'lora' })]);
   await give([

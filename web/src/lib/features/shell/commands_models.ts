@@ -119,15 +119,16 @@ function actionsOf(model: Model, isRunning: boolean): [Action, ...Action[]] {
     icon: 'plus',
     run: () => visit(resolve('/servers/new'), { model: id }),
   };
-  if (isRunning)
-    return [
-      ...(model.kind === 'embedding' ? ([open] as const) : ([chat(name), open] as const)),
-      log(id, name),
-      another,
-      ...rest,
-      ...ends(id, name, 'Unload'),
-    ];
-  return [start(id, name, 'Load'), open, chat(name), another, ...rest];
+  const talk = model.kind === 'llm' || model.kind === 'vision' ? [chat(name)] : [];
+  if (!isRunning) return [start(id, name, 'Load'), open, ...talk, another, ...rest];
+  return [
+    talk[0] ?? open,
+    ...(talk.length ? [open] : []),
+    log(id, name),
+    another,
+    ...rest,
+    ...ends(id, name, 'Unload'),
+  ];
 }
 
 export const modelCommands = (all: readonly Model[]): Command[] =>
