@@ -171,12 +171,14 @@ test('Unload all asks first, naming them, then stops each; a refusal is told', a
     server({ running: true, state: 'ready', queue: { active: 2, waiting: 1 } }),
     server({ profile_id: 'p2', profile_name: 'other', running: true, state: 'loading' }),
     server({ profile_id: 'p3', profile_name: 'at rest' }),
+    server({ profile_id: 'p4', profile_name: 'retries', state: 'backoff' }),
   ]);
   of('m u')?.run();
   expect(ask.mock.calls).toEqual([['unload']]);
   const onclose = vi.fn();
   render(UnloadAll, { onclose });
   expect(screen.getAllByRole('listitem', { hidden: true }).map((li) => li.textContent)).toEqual([
+    'retries',
     'other',
     'coder',
   ]);
@@ -190,6 +192,7 @@ test('Unload all asks first, naming them, then stops each; a refusal is told', a
   }) as never);
   await fireEvent.click(screen.getByText('Unload all'));
   expect(wire.mock.calls).toEqual([
+    ['servers:stop', { id: 'p4' }],
     ['servers:stop', { id: 'p2' }],
     ['servers:stop', { id: 'p1' }],
   ]);

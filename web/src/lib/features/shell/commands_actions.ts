@@ -40,7 +40,7 @@ async function reload() {
 }
 
 function unloadAll(ask: Ask) {
-  if (servers.running.length) ask('unload');
+  if (servers.stoppable.length) ask('unload');
   else toasts.show({ kind: 'unload', tone: 'info', title: 'Nothing is loaded' });
 }
 
