@@ -1,5 +1,5 @@
 /** The engines: what is known of each, and what is installed. */
-import { call } from '$lib/api/http';
+import { read } from '$lib/state/rest';
 import type { Engine } from '$lib/api/schema';
 import { Collection } from './collection.svelte';
 
@@ -34,7 +34,7 @@ export const manifestOf = (engine: Engine): Manifest => engine.manifest as unkno
 
 export const engines = new Collection<Engine>({
   idOf: (engine) => engine.name,
-  list: () => call<Engine[]>('GET', '/api/system/engines'),
+  list: () => read<Engine[]>('/api/system/engines'),
   listen() {
     // what is installed is not told of: asked anew whenever a picture is
   },

@@ -1,5 +1,5 @@
 /** What was measured over a range of time: asked for once, then drawn on with each sample. */
-import { call } from '$lib/api/http';
+import { read } from '$lib/state/rest';
 import { Problem } from '$lib/api/problem';
 import type { MetricsHistory } from '$lib/api/schema';
 import { appended, binsOf, valuesOf, type Bin, type Range } from './points';
@@ -39,10 +39,8 @@ export class History {
     try {
       const histories = await Promise.all(
         parts.map((part) =>
-          call<MetricsHistory>(
-            'GET',
+          read<MetricsHistory>(
             `/api/system/metrics/history?points=${points}&from=${to - ms}&to=${to}&series=${part.map(encodeURIComponent).join(',')}`,
-            undefined,
             signal,
           ),
         ),

@@ -1,6 +1,7 @@
 /** What is done to the library, and how far a scan of its folders is; its rows are in `models`. */
 import type { Broadcasts } from '$lib/api/events';
 import { call } from '$lib/api/http';
+import { read, send } from '$lib/state/rest';
 import { Problem } from '$lib/api/problem';
 import type { Model } from '$lib/api/schema';
 import { Collection } from './collection.svelte';
@@ -45,7 +46,7 @@ const at = (id: string) => `/api/models/${encodeURIComponent(id)}`;
  */
 export const tooLarge = new Collection<Model>({
   idOf: (model) => model.id,
-  list: () => call<Model[]>('GET', '/api/models?fits=0'),
+  list: () => read<Model[]>('/api/models?fits=0'),
   listen(connection, rows) {
     connection.on('models:list', () => void rows.load());
     connection.on('models:scanned', () => void rows.load());
@@ -106,13 +107,13 @@ export class Library {
     id: string,
     what: { is_favourite?: boolean; tags?: string[]; civitai_url?: string },
   ): Promise<Model> {
-    const model = await call<Model>('PUT', at(id), what);
+    const model = await send<Model>('PUT', at(id), what);
     models.put(model);
     return model;
   }
 
   show(id: string, signal?: AbortSignal): Promise<Model> {
-    return call<Model>('GET', at(id), undefined, signal);
+    return read<Model>(at(id), signal);
   }
 
   /** `location`: the id of one place, or all; needed where there are several. */
@@ -126,19 +127,19 @@ export class Library {
       ...(isDry ? ['dry_run=1'] : []),
       ...(location === null ? [] : [`location=${encodeURIComponent(location)}`]),
     ].join('&');
-    return call<Removal>('DELETE', `${at(id)}?${query}`, undefined, signal);
+    return send<Removal>('DELETE', `${at(id)}?${query}`, undefined, signal);
   }
 
   move(id: string, category: Category, location: string | null): Promise<Moved> {
     const body = location === null ? { category } : { category, location };
-    return call<Moved>('POST', `${at(id)}/move`, body);
+    return send<Moved>('POST', `${at(id)}/move`, body);
   }
 
   /** Any number of them; the daemon takes so many at once. */
   async moveAll(ids: readonly string[], category: Category): Promise<BulkMoved> {
     const sum: BulkMoved = { moved_count: 0, failed_count: 0, details: [] };
     for (let from = 0; from < ids.length; from += BULK_MAX) {
-      const one = await call<BulkMoved>('POST', '/api/models/bulk-move', {
+      const one = await send<BulkMoved>('POST', '/api/models/bulk-move', {
         model_ids: ids.slice(from, from + BULK_MAX),
         category,
       });

@@ -32,6 +32,8 @@ const WAIT_MS = 120_000;
 const RETRY_FIRST_MS = 1_000;
 const RETRY_MAX_MS = 15_000;
 const WAITING_MAX = 100;
+/** A request may break before the live wire notices that the server is away. */
+const NOTICE_MS = 1_000;
 
 type Listener = (data: never) => void;
 
@@ -43,6 +45,8 @@ export class Live {
   #refusal = $state<Problem | null>(null);
   #skewMs = $state(0);
   #waiting: Waiting[] = [];
+  #nWaiting = $state(0);
+  #returns = new Set<(isBack: boolean) => void>();
   #underWay = new Set<(problem: Problem) => void>();
   #feeds = new Set<() => void>();
   #listeners = new Map<string, Set<Listener>>();
@@ -68,6 +72,10 @@ export class Live {
   get isOnline(): boolean {
     return this.#connection === 'online';
   }
+  /** What is asked for now waits. */
+  get isAway(): boolean {
+    return this.#connection === 'offline';
+  }
   /** Of the picture that is shown, Unix time; null before the first. */
   get heardAt(): number | null {
     return this.#heardAt;
@@ -83,6 +91,11 @@ export class Live {
   /** What to add to this machine's time to have the server's. */
   get skewMs(): number {
     return this.#skewMs;
+  }
+
+  /** Requests that wait for the server. */
+  get nWaiting(): number {
+    return this.#nWaiting;
   }
 
   start(): void {
@@ -130,18 +143,69 @@ export class Live {
     event: E,
     ...[data]: Requests[E][0] extends undefined ? [] : [Requests[E][0]]
   ): Promise<Requests[E][1]> {
+    return this.hold(
+      () =>
+        new Promise((resolve, reject) =>
+          this.#send(event, data ?? {}, resolve as (value: unknown) => void, reject),
+        ),
+    );
+  }
+
+  /** Calls `send` now if connected, else once it is, or refuses: after too long, or by dropWaiting. */
+  hold<T>(send: () => Promise<T>, signal?: AbortSignal): Promise<T> {
+    if (this.isOnline) return send();
+    if (this.#connection === 'refused' && this.#refusal) return Promise.reject(this.#refusal);
+    if (this.#waiting.length >= WAITING_MAX)
+      return Promise.reject(
+        new Problem('offline', 'The server is away, and too much waits for it already.'),
+      );
     return new Promise((resolve, reject) => {
-      const send = () => this.#send(event, data ?? {}, resolve as (value: unknown) => void, reject);
-      if (this.isOnline) {
-        send();
-        return;
-      }
-      if (this.#waiting.length >= WAITING_MAX) {
-        reject(new Problem('offline', 'The server is away, and too much waits for it already.'));
-        return;
-      }
-      this.#waiting.push({ send, refuse: reject, until: Date.now() + WAIT_MS });
+      const one: Waiting = {
+        send: () => void send().then(resolve, reject),
+        refuse: reject,
+        until: Date.now() + WAIT_MS,
+      };
+      this.#waiting.push(one);
+      this.#nWaiting = this.#waiting.length;
+      signal?.addEventListener(
+        'abort',
+        () => {
+          if (!this.#waiting.includes(one)) return;
+          this.#waiting = this.#waiting.filter((other) => other !== one);
+          this.#nWaiting = this.#waiting.length;
+          reject(new DOMException('Not wanted any more', 'AbortError'));
+        },
+        { once: true },
+      );
     });
+  }
+
+  /** True once the server that was away is back; false: it was not away, or `signal` aborted. */
+  whenBack(signal?: AbortSignal): Promise<boolean> {
+    return new Promise((resolve) => {
+      const end = (isBack: boolean) => {
+        clearTimeout(timer);
+        this.#returns.delete(end);
+        resolve(isBack);
+      };
+      const timer = setTimeout(() => !this.isAway && end(false), NOTICE_MS);
+      this.#returns.add(end);
+      signal?.addEventListener('abort', () => end(false), { once: true });
+    });
+  }
+
+  /** Nothing of what waits is done. */
+  dropWaiting(
+    problem = new Problem('dropped', 'It was given up while the server was away.'),
+  ): void {
+    for (const one of this.#takeWaiting()) one.refuse(problem);
+  }
+
+  #takeWaiting(): Waiting[] {
+    const waiting = this.#waiting;
+    this.#waiting = [];
+    this.#nWaiting = 0;
+    return waiting;
   }
 
   /** Calls `listener` for each broadcast; returns how to stop that. */
@@ -213,10 +277,9 @@ export class Live {
     this.#retryAt = null;
     this.#failures = 0;
     this.#heardAt = Date.now();
+    for (const end of this.#returns) end(true);
     if (!isRecovered) for (const load of this.#feeds) load();
-    const waiting = this.#waiting;
-    this.#waiting = [];
-    for (const one of waiting)
+    for (const one of this.#takeWaiting())
       if (one.until >= Date.now()) one.send();
       else one.refuse(new Problem('offline', 'The server was away for too long: not done.'));
   }
@@ -234,8 +297,7 @@ export class Live {
     }
     this.#connection = 'refused';
     this.#refusal = new Problem(error.data.code, error.message);
-    for (const one of this.#waiting) one.refuse(this.#refusal);
-    this.#waiting = [];
+    this.dropWaiting(this.#refusal);
     this.#socket?.disconnect();
   }
 

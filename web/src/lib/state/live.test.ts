@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import { Problem } from '$lib/api/problem';
 import type { Socket } from 'socket.io-client';
 import { Live } from './live.svelte';
 
@@ -78,6 +79,56 @@ test('one that waited for too long is refused when the server is back', async ()
   socket.come();
   await expect(answer).rejects.toMatchObject({ code: 'offline' });
   expect(socket.sent).toEqual([]);
+});
+
+test('what is held is done in its turn, and counted until then', async () => {
+  socket.come();
+  socket.lose();
+  const done: string[] = [];
+  const first = live.hold(() => Promise.resolve(done.push('first')));
+  const second = live.request('servers:get', { id: 'a' });
+  const third = live.hold(() => Promise.reject(new Problem('conflict', 'no')));
+  expect([live.isAway, live.nWaiting, done]).toEqual([true, 3, []]);
+  socket.come();
+  expect([live.isAway, live.nWaiting, done]).toEqual([false, 0, ['first']]);
+  await expect(first).resolves.toBe(1);
+  socket.sent[0]?.answer({ success: true, data: { server: 'it' } });
+  await expect(second).resolves.toEqual({ server: 'it' });
+  await expect(third).rejects.toMatchObject({ code: 'conflict' });
+  expect(await live.hold(() => Promise.resolve('at once'))).toBe('at once');
+});
+
+test('what waits can be given up, each or all', async () => {
+  socket.come();
+  socket.lose();
+  const send = vi.fn(() => Promise.resolve());
+  const abort = new AbortController();
+  const one = live.hold(send, abort.signal);
+  const others = [live.hold(send), live.hold(send)];
+  abort.abort();
+  await expect(one).rejects.toMatchObject({ name: 'AbortError' });
+  expect(live.nWaiting).toBe(2);
+  live.dropWaiting();
+  for (const other of others) await expect(other).rejects.toMatchObject({ code: 'dropped' });
+  socket.come();
+  expect(send).not.toHaveBeenCalled();
+});
+
+test('who reads is told when the server that was away is back', async () => {
+  socket.come();
+  const cut = live.whenBack();
+  socket.lose();
+  socket.come(true);
+  await expect(cut).resolves.toBe(true);
+  const abort = new AbortController();
+  socket.lose();
+  const left = live.whenBack(abort.signal);
+  abort.abort();
+  await expect(left).resolves.toBe(false);
+  socket.come();
+  const whole = live.whenBack(); // it broke for another reason
+  vi.advanceTimersByTime(1000);
+  await expect(whole).resolves.toBe(false);
 });
 
 test('one that was under way when the connection broke is refused at once', async () => {

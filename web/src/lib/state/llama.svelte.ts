@@ -1,5 +1,5 @@
 /** llama.cpp's router: what it is doing, the models it has, and what it is started with. */
-import { call } from '$lib/api/http';
+import { read, send } from '$lib/state/rest';
 import { Problem } from '$lib/api/problem';
 import type { LlamaConfig, LlamaStatus } from '$lib/api/schema';
 import type { DraftValue, Source } from './draft.svelte';
@@ -62,8 +62,8 @@ export class LlamaState implements Source {
     const asked = ++this.#asked;
     try {
       const [status, config] = await Promise.all([
-        call<LlamaStatus>('GET', '/api/llama/status'),
-        call<LlamaConfig>('GET', '/api/llama/config'),
+        read<LlamaStatus>('/api/llama/status'),
+        read<LlamaConfig>('/api/llama/config'),
       ]);
       if (asked !== this.#asked) return; // a later question is on its way
       this.#status = status;
@@ -75,32 +75,32 @@ export class LlamaState implements Source {
   }
 
   async save(changes: Readonly<Record<string, DraftValue>>): Promise<void> {
-    this.#config = await call<LlamaConfig>('PUT', '/api/llama/config', changes);
+    this.#config = await send<LlamaConfig>('PUT', '/api/llama/config', changes);
     await this.load();
   }
 
   /** Back to the beginning. */
   async reset(): Promise<void> {
-    await call('DELETE', '/api/llama/config');
+    await send('DELETE', '/api/llama/config');
     await this.load();
   }
 
   /** Resolves when it was taken on; events tell how it goes. */
   async change(action: 'start' | 'stop' | 'restart' | 'rescan'): Promise<void> {
-    await call('POST', `/api/llama/${action}`, action === 'start' ? {} : undefined);
+    await send('POST', `/api/llama/${action}`, action === 'start' ? {} : undefined);
     await this.load();
   }
 
   /** Stopped first if it runs: what it is started with cannot change meanwhile. */
   async startWith(preset: string): Promise<void> {
-    const { state } = await call<LlamaStatus>('GET', '/api/llama/status');
-    if (!['stopped', 'failed'].includes(state)) await call('POST', '/api/llama/stop?wait=1');
-    await call('POST', '/api/llama/start', { preset });
+    const { state } = await send<LlamaStatus>('GET', '/api/llama/status');
+    if (!['stopped', 'failed'].includes(state)) await send('POST', '/api/llama/stop?wait=1');
+    await send('POST', '/api/llama/start', { preset });
     await this.load();
   }
 
   async changeModel(name: string, action: 'load' | 'unload'): Promise<void> {
-    await call('POST', `/api/models/${encodeURIComponent(name)}/${action}`);
+    await send('POST', `/api/models/${encodeURIComponent(name)}/${action}`);
     await this.load();
   }
 }

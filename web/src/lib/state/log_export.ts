@@ -1,6 +1,7 @@
 /** Hearth's log as a file, and its last lines as text. */
-import { call, url } from '$lib/api/http';
+import { url } from '$lib/api/http';
 import type { LogEntry } from '$lib/api/schema';
+import { read } from './rest';
 
 export const LOG_FILE = 'hearth-log.json';
 
@@ -22,6 +23,6 @@ const lineOf = ({ at_ms, level, source, message }: LogEntry): string =>
 
 /** The oldest of them first. */
 export async function lastLines(limit: number): Promise<string[]> {
-  const { entries } = await call<{ entries: LogEntry[] }>('GET', `/api/logs?limit=${limit}`);
+  const { entries } = await read<{ entries: LogEntry[] }>(`/api/logs?limit=${limit}`);
   return entries.map(lineOf).toReversed();
 }

@@ -1,7 +1,7 @@
 /** What machine and engines use: the newest sample, and a short past for sparklines. */
 import type { Metrics } from '$lib/api/events';
 import type { MetricsHistory, Sample } from '$lib/api/schema';
-import { call } from '$lib/api/http';
+import { read } from '$lib/state/rest';
 import { live, type Live } from './live.svelte';
 
 export type Reading = keyof Sample['readings'];
@@ -66,8 +66,7 @@ export class MetricsState {
       if (metrics) this.#newest = metrics;
       this.#isSilent = !metrics;
       const from = Date.now() + this.#live.skewMs - PAST_MS;
-      const history = await call<MetricsHistory>(
-        'GET',
+      const history = await read<MetricsHistory>(
         `/api/system/metrics/history?points=120&from=${Math.floor(from)}&series=${PAST.join(',')}`,
       );
       this.#past = history.at_ms.map((at_ms, i) => ({

@@ -2,13 +2,13 @@
  * The library. It may be megabytes: it does not come over the live connection, where every other
  * answer would wait for it.
  */
-import { call } from '$lib/api/http';
+import { read } from '$lib/state/rest';
 import type { Model } from '$lib/api/schema';
 import { Collection } from './collection.svelte';
 
 export const models = new Collection<Model>({
   idOf: (model) => model.id,
-  list: () => call<Model[]>('GET', '/api/models'),
+  list: () => read<Model[]>('/api/models'),
   isApart: true,
   listen(live, rows) {
     live.on('models:list', (data) => rows.replace(data.models));

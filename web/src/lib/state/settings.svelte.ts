@@ -1,5 +1,5 @@
 /** The daemon's settings, each with its value, where that comes from, and what it may be. */
-import { call } from '$lib/api/http';
+import { send } from '$lib/state/rest';
 import { Problem } from '$lib/api/problem';
 import { live, type Live } from './live.svelte';
 
@@ -57,7 +57,7 @@ export class SettingsState {
 
   /** All of them or none; null: back to the default. Rejects with a problem that names the keys. */
   async save(changes: Readonly<Record<string, SettingValue>>): Promise<void> {
-    this.#take(await call<Record<string, unknown>>('PUT', '/api/settings', changes));
+    this.#take(await send<Record<string, unknown>>('PUT', '/api/settings', changes));
   }
 
   #take(settings: Record<string, unknown>): void {

@@ -1,6 +1,7 @@
 /** One answer over the daemon's own gateway: the stream's pieces go into `answer`. */
 import { url } from '$lib/api/http';
 import { Problem } from '$lib/api/problem';
+import { live } from '$lib/state/live.svelte';
 import { EventParser } from './sse';
 import { ThinkingSplitter, type Pieces } from './thinking';
 import { isUnderWay, type Answer } from './types';
@@ -158,8 +159,12 @@ export async function ask(
   body: Record<string, unknown>,
   signal: AbortSignal,
 ): Promise<void> {
-  const answering = new Answering(answer);
+  let answering = new Answering(answer);
   try {
+    if (live.isAway) {
+      await live.hold(() => Promise.resolve(), signal);
+      answering = new Answering(answer); // its time begins now
+    }
     const reply = await fetch(url('/v1/chat/completions'), {
       method: 'POST',
       signal,
@@ -179,8 +184,9 @@ export async function ask(
       answering.feed(decoder.decode(value, { stream: true }));
     }
     answering.end(null);
-  } catch {
+  } catch (error) {
     if (signal.aborted) answering.end(null, true);
+    else if (error instanceof Problem) answering.end(error);
     else {
       const hasBegun = answer.text !== '' || answer.thinking !== '';
       answering.end(

@@ -1,5 +1,5 @@
 /** What can be talked to, as the gateway lists it. */
-import { call } from '$lib/api/http';
+import { read } from '$lib/state/rest';
 import { Problem } from '$lib/api/problem';
 import { live, type Live } from '$lib/state/live.svelte';
 
@@ -42,7 +42,7 @@ export class Choices {
 
   async load(): Promise<void> {
     try {
-      const { data } = await call<{ data: Listed[] }>('GET', '/v1/models');
+      const { data } = await read<{ data: Listed[] }>('/v1/models');
       this.#names = data.flatMap(({ id, aliases }) => [id, ...(aliases ?? [])]);
       this.#isLoaded = true;
       this.#problem = null;

@@ -150,10 +150,12 @@ test('there is no such model', () => {
 });
 
 test('while the server is away what changes something says so', () => {
-  vi.spyOn(live, 'isOnline', 'get').mockReturnValue(false);
+  vi.spyOn(live, 'isAway', 'get').mockReturnValue(true);
   show();
-  for (const name of ['Load', 'Move to archive', 'Delete', 'Add to favourites'])
-    expect(screen.getByRole('button', { name }).getAttribute('title')).toBe('The server is away');
+  for (const label of ['Load', 'Move to archive', 'Delete', 'Add to favourites']) {
+    const name = `${label} (waits for the server)`;
+    expect(screen.getByRole('button', { name }).getAttribute('title')).toBe(name);
+  }
 });
 
 test('a favourite that is refused is taken back, and says why', async () => {

@@ -1,9 +1,7 @@
 /** Why nothing can be changed now, or false. */
-import { live } from '$lib/state/live.svelte';
 import { session } from '$lib/state/session.svelte';
 
 export function blocked(): string | false {
-  if (!live.isOnline) return 'The server is away';
   const scope = session.who?.scope;
   return scope === 'read' || scope === 'inference'
     ? `This key may not change models: its scope is ${scope}`

@@ -305,12 +305,14 @@ describe('a stored server', () => {
 
   test('while the server is away, saving waits', async () => {
     vi.spyOn(live, 'isOnline', 'get').mockReturnValue(false);
+    const hold = vi.spyOn(live, 'hold').mockRejectedValue(new Problem('dropped', 'Given up.'));
     const editor = show(profile());
     await fireEvent.input(field('Context size'), { target: { value: '512' } });
-    expect([editor.cannotSave, editor.cannotStart]).toEqual([
-      'The server is away',
-      'The server is away',
-    ]);
+    expect([editor.cannotSave, editor.cannotStart]).toEqual([false, false]);
+    expect(await editor.save()).toBe(null);
+    expect(hold).toHaveBeenCalledOnce();
+    expect(editor.failure?.message).toBe('Given up.');
+    expect(editor.draft.isDirty).toBe(true);
   });
 
   test('without the engines, the rest can be changed and they are asked for again', async () => {

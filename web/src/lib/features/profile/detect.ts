@@ -1,5 +1,5 @@
 /** What suits a model: from its own record, and for MLX from what the server knows of its family. */
-import { call } from '$lib/api/http';
+import { read } from '$lib/state/rest';
 import type { DetectedOptions, Model } from '$lib/api/schema';
 import type { Manifest } from '$lib/state/engines.svelte';
 import type { Fields } from './draft.svelte';
@@ -46,12 +46,7 @@ export async function askHub(
   signal: AbortSignal,
 ): Promise<Detected> {
   const path = name.split('/').map(encodeURIComponent).join('/');
-  const answer = await call<DetectedOptions>(
-    'GET',
-    `/api/models/detect-options/${path}`,
-    undefined,
-    signal,
-  );
+  const answer = await read<DetectedOptions>(`/api/models/detect-options/${path}`, signal);
   const fields: Record<string, unknown> = {};
   for (const key of parsers) {
     const value = answer.recommended_options[key];

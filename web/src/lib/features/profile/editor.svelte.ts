@@ -1,10 +1,9 @@
 /** What stands behind the form: the draft, the rows of its engine, what may be saved and why not. */
 import { untrack } from 'svelte';
-import { call } from '$lib/api/http';
+import { read, send } from '$lib/state/rest';
 import { Problem } from '$lib/api/problem';
 import type { Model, Profile } from '$lib/api/schema';
 import { engines, manifestOf } from '$lib/state/engines.svelte';
-import { live } from '$lib/state/live.svelte';
 import { models } from '$lib/state/models.svelte';
 import { profiles } from '$lib/state/profiles.svelte';
 import { servers } from '$lib/state/servers.svelte';
@@ -201,7 +200,6 @@ export class Editor {
     () => this.rows.filter((row) => !this.unsupported(row) && this.wrong(row)).length,
   );
   readonly cannotSave = $derived.by((): string | false => {
-    if (!live.isOnline) return 'The server is away';
     if (this.cannotChange) return this.cannotChange;
     if (this.#isSaving) return 'It is being saved';
     if (this.conflicts.length > 0) return 'Say first which values hold';
@@ -210,7 +208,6 @@ export class Editor {
     return this.isStored && !this.draft.isDirty && 'Nothing was changed';
   });
   readonly cannotStart = $derived.by((): string | false => {
-    if (!live.isOnline) return 'The server is away';
     if (this.isStored && !this.draft.isDirty) return this.#isSaving && 'It is being saved';
     return this.cannotSave;
   });
@@ -243,10 +240,10 @@ export class Editor {
   }
 
   #store(profile: Profile | null): Promise<Profile> {
-    if (profile === null) return call('POST', '/api/profiles', this.draft.whole());
+    if (profile === null) return send('POST', '/api/profiles', this.draft.whole());
     const id = encodeURIComponent(profile.id);
     const path = this.isOfLibrary ? `/api/models/${id}/profile` : `/api/profiles/${id}`;
-    return call('PUT', path, this.draft.patch());
+    return send('PUT', path, this.draft.patch());
   }
 
   undo(): void {
@@ -260,12 +257,12 @@ export class Editor {
     for (const store of [models, engines, profiles]) store.start();
     $effect(() => this.#detect());
     $effect(() => this.#askHub());
-    call<Profile>('GET', '/api/profiles/defaults').then(
+    read<Profile>('/api/profiles/defaults').then(
       (answer) => (this.#defaults = flatten({ ...answer })),
       () => {}, // then the rows do not tell their defaults
     );
     if (untrack(() => this.profile) !== null) return;
-    call<{ port: number }>('GET', '/api/profiles/next-port').then(
+    read<{ port: number }>('/api/profiles/next-port').then(
       ({ port }) => (this.#port = port),
       () => {}, // none is free: saving says so
     );

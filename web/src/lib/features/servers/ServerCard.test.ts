@@ -1,10 +1,14 @@
 import { cleanup, render, screen } from '@testing-library/svelte';
-import { afterEach, describe, expect, test } from 'vitest';
+import { afterEach, describe, expect, test, vi } from 'vitest';
+import { live } from '$lib/state/live.svelte';
 import { states } from '$lib/ui/states';
 import { server } from '$tests/server';
 import ServerCard from './ServerCard.svelte';
 
-afterEach(cleanup);
+afterEach(() => {
+  cleanup();
+  vi.restoreAllMocks();
+});
 const names = () =>
   screen
     .getAllByRole('button')
@@ -13,7 +17,7 @@ const up = { running: true, pid: 4120, port: 8412, started_at_ms: Date.now() - 9
 
 describe('each state has its word and what can be done', () => {
   const rows = [
-    ['stopped', {}, ['Start (waits for the server)']],
+    ['stopped', {}, ['Start']],
     ['starting', up, ['Cancel', 'Log']],
     ['loading', up, ['Cancel', 'Log']],
     ['ready', up, ['Restart coder', 'Stop coder', 'Log']],
@@ -27,6 +31,12 @@ describe('each state has its word and what can be done', () => {
     expect(screen.getByText(states[state].word)).toBeTruthy();
     expect(names()).toEqual([...buttons]);
   });
+});
+
+test('while the server is away what is asked for waits', () => {
+  vi.spyOn(live, 'isAway', 'get').mockReturnValue(true);
+  render(ServerCard, { server: server({ state: 'stopped' }) });
+  expect(names()).toEqual(['Start (waits for the server)']);
 });
 
 test('ready: port and pid as they are, time in two units', () => {
