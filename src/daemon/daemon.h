@@ -36,6 +36,8 @@ struct daemon {
     struct loop loop;
     struct settings *settings;
     struct store *store;
+    uint64_t n_lost; /* changes of the store that nobody waited for */
+    int64_t lost_told_ms;
     struct events events;
     struct fetcher *fetcher;
     struct logs *logs;

@@ -1,5 +1,6 @@
 /* Opens the modules in the order of the layers and hands each to the ones
  * above it. Nothing here decides anything. */
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -141,12 +142,32 @@ open_folders(struct daemon *daemon, struct error *error)
     return file_make_folders(daemon->models_dir, 0700, error);
 }
 
+/* Once a minute at most: the entry itself may not be stored, either. */
+static void
+on_lost(void *ctx, const struct error *error)
+{
+    struct daemon *daemon = ctx;
+    int64_t now_ms = loop_now_ms(&daemon->loop);
+    bool is_new = daemon->lost_told_ms == 0 ||
+                  now_ms - daemon->lost_told_ms >= MINUTE_MS;
+    daemon->n_lost++;
+    if (!is_new)
+        return;
+    daemon->lost_told_ms = now_ms;
+    events_log(&daemon->events, LOG_ERROR, "store",
+               "rows of logs, metrics or activity were not stored (%" PRIu64
+               " times so far): %s",
+               daemon->n_lost, error->message);
+}
+
 static int
 open_state(struct daemon *daemon, struct error *error)
 {
     if (store_open(&daemon->loop, daemon->data_dir, "hearth serve",
-                   &daemon->store, error) < 0 ||
-        settings_attach(daemon->settings, daemon->store, &daemon->events,
+                   &daemon->store, error) < 0)
+        return -1;
+    store_on_lost(daemon->store, on_lost, daemon);
+    if (settings_attach(daemon->settings, daemon->store, &daemon->events,
                         error) < 0)
         return -1;
     struct logs_options options = { .loop = &daemon->loop,

@@ -40,6 +40,10 @@ typedef void store_done_fn(void *ctx, const struct error *error);
  * as needed. `holder` is what the lock says of us ("hearth serve"). */
 int store_open(struct loop *loop, const char *data_dir, const char *holder,
                struct store **ret_store, struct error *error);
+/* Rows of logs, metrics and activity are added without waiting: `fn` is called,
+ * from the loop, for each such change that could not be stored. */
+void store_on_lost(struct store *store,
+                   void (*fn)(void *ctx, const struct error *error), void *ctx);
 /* Writes what is queued, then closes; blocks until the thread has ended.
  * Calls the on_done that are due. Accepts NULL. */
 void store_close(struct store *store);

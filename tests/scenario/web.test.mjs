@@ -4,6 +4,7 @@ import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { Browser, NARROW, WIDE } from './lib/browser.mjs';
 import { Hearth, until } from './lib/hearth.mjs';
+import { keys } from './lib/keys.mjs';
 
 const FAKE = process.env.HEARTH_FAKE_ENGINE;
 const profile = (name, ...args) => ({ name, engine: 'command', restart_policy: 'never',
@@ -59,6 +60,48 @@ test('servers: stopped, started and restarted by its buttons', async () => {
     const row = await hearth.server('coder');
     return row.state === 'ready' && row.pid !== pid;
   });
+  await coder.getByText('Ready').waitFor();
+  page.quiet();
+  await page.context().close();
+});
+
+test('servers by the keyboard alone: started, its log, restarted, stopped', async () => {
+  const page = await open({ at: '/servers' });
+  const focused = keys(page);
+  const coder = card(page, 'coder');
+  await hearth.api('POST', '/api/servers/coder/stop?wait=1');
+  await coder.getByText('Stopped').waitFor();
+  await focused.tabTo(/^Edit coder$/);
+  await page.keyboard.press('Tab');
+  assert.equal(await focused.name(), 'Start');
+  await page.keyboard.press('Enter');
+  await coder.getByText('Ready').waitFor();
+  await until('the focus to stay in its card', () =>
+    coder.evaluate((node) => node.contains(node.ownerDocument.activeElement)));
+  await focused.tabTo(/^Log$/);
+  await page.keyboard.press('Enter');
+  await coder.getByRole('log').waitFor();
+  await page.keyboard.press('Enter');
+  await coder.getByRole('log').waitFor({ state: 'detached' });
+  const { pid } = await hearth.server('coder');
+  await focused.tabBackTo(/^Restart coder$/);
+  await page.keyboard.press('Enter');
+  await until('another process', async () => {
+    const row = await hearth.server('coder');
+    return row.state === 'ready' && row.pid !== pid;
+  });
+  await coder.getByText('Ready').waitFor();
+  await until('the focus to stay in its card', () =>
+    coder.evaluate((node) => node.contains(node.ownerDocument.activeElement)));
+  await focused.tabTo(/^Stop coder$/);
+  await page.keyboard.press('Enter');
+  await coder.getByText('Stopped').waitFor();
+  await hearth.untilState('coder', 'stopped');
+  await until('the focus to stay in its card', () =>
+    coder.evaluate((node) => node.contains(node.ownerDocument.activeElement)));
+  await page.keyboard.press('Shift+Tab');
+  await focused.tabTo(/^Start$/);
+  await page.keyboard.press('Enter');
   await coder.getByText('Ready').waitFor();
   page.quiet();
   await page.context().close();

@@ -7,6 +7,7 @@ import path from 'node:path';
 import { after, before, test } from 'node:test';
 import { Browser, NARROW, WIDE } from './lib/browser.mjs';
 import { Hearth, isAlive, until } from './lib/hearth.mjs';
+import { keys } from './lib/keys.mjs';
 
 let browser, hearth;
 before(async () => {
@@ -106,6 +107,38 @@ test('out as a file, looked at, and in again', async () => {
   await input.setInputFiles(file);
   await page.getByText(/is not JSON/).waitFor();
   page.forgetNoise(); // the refused document
+  await page.context().close();
+});
+
+test('by the keyboard alone: an option is saved, all of it exported, the options reset', async () => {
+  const page = await browser.signIn(hearth, { at: '/configuration' });
+  const focused = keys(page);
+  await page.getByRole('textbox', { name: 'Models at once' }).waitFor();
+  await focused.tabTo(/^Models at once/);
+  await focused.retype('3');
+  await focused.tabTo(/^Save$/);
+  await page.keyboard.press('Enter');
+  await until('the daemon', async () => (await config()).models_max === 3);
+  await until('the focus to stay in the page', async () => (await focused.name()) !== '');
+  await focused.tabTo(/^Export$/);
+  const waiting = page.waitForEvent('download');
+  await page.keyboard.press('Enter');
+  assert.ok(JSON.parse(fs.readFileSync(await (await waiting).path(), 'utf8')).settings);
+  await focused.tabTo(/^File to import$/);
+  await focused.tabTo(/^Reset$/);
+  await page.keyboard.press('Enter');
+  await focused.tabTo(/^Reset it$/);
+  await page.keyboard.press('Enter');
+  await until('the beginning', async () => (await config()).models_max === null);
+  await until('the focus to stay in the page', async () => (await focused.name()) !== '');
+  await focused.tabTo(/^Start$/);
+  await page.keyboard.press('Enter');
+  await row(page, 'tiny-a').getByText('Stopped').waitFor();
+  await until('the focus to stay in the page', async () => (await focused.name()) !== '');
+  await focused.tabTo(/^Stop$/);
+  await page.keyboard.press('Enter');
+  await page.getByRole('button', { name: 'Start', exact: true }).waitFor();
+  page.quiet();
   await page.context().close();
 });
 

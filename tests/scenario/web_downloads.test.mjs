@@ -7,6 +7,7 @@ import { after, before, test } from 'node:test';
 import { Browser, NARROW, WIDE } from './lib/browser.mjs';
 import { config } from './lib/downloads.mjs';
 import { Hearth, until } from './lib/hearth.mjs';
+import { keys } from './lib/keys.mjs';
 import { Origin, bytesOf, sha256 } from './lib/origin.mjs';
 
 const MIB = 1024 * 1024;
@@ -78,6 +79,37 @@ test('a failure says why and is tried again; what waits is brought forward', asy
   await page.getByLabel('Filter the history').fill('none of them');
   await page.getByText('Nothing matches').waitFor();
   await page.getByRole('button', { name: 'Clear filter' }).click();
+  page.quiet();
+  await page.context().close();
+});
+
+test('by the keyboard alone: ordered, halted, gone on with, cancelled, found', async () => {
+  const page = await browser.open(hearth.base, { at: '/downloads' });
+  const focused = keys(page);
+  await page.getByRole('heading', { level: 1, name: 'Downloads' }).waitFor();
+  await focused.tabTo(/^Add a download$/);
+  await page.keyboard.press('Enter');
+  await focused.tabTo(/^Address, or/);
+  await page.keyboard.type(origin.file('/typed.bin', bytesOf('typed', 48 * MIB), SLOW));
+  await page.keyboard.press('Enter');
+  await row(page, 'typed.bin').getByText('Downloading').waitFor();
+  await until('the focus back', async () => (await focused.name()) === 'Add a download');
+  await focused.tabTo(/^Pause typed\.bin$/);
+  await page.keyboard.press('Enter');
+  await row(page, 'typed.bin').getByText('Paused').waitFor();
+  await until('the focus to stay', async () => (await focused.name()) === 'Resume typed.bin');
+  await page.keyboard.press('Enter');
+  await row(page, 'typed.bin').getByText('Downloading').waitFor();
+  await focused.tabTo(/^Cancel typed\.bin$/);
+  await page.keyboard.press('Enter');
+  await page.getByRole('row', { name: /typed\.bin.*Cancelled/ }).waitFor();
+  await until('the focus on what is left', async () => (await focused.name()) !== '');
+  await page.keyboard.press('/');
+  await page.keyboard.type('no such name');
+  await page.getByText('Nothing matches').waitFor();
+  await focused.tabTo(/^Clear filter$/);
+  await page.keyboard.press('Enter');
+  await page.getByRole('row', { name: /typed\.bin/ }).waitFor();
   page.quiet();
   await page.context().close();
 });

@@ -4,7 +4,8 @@ import assert from 'node:assert/strict';
 import fs from 'node:fs';
 import { after, before, test } from 'node:test';
 import { Browser, NARROW, WIDE } from './lib/browser.mjs';
-import { Hearth } from './lib/hearth.mjs';
+import { Hearth, until } from './lib/hearth.mjs';
+import { keys } from './lib/keys.mjs';
 
 const FAKE = process.env.HEARTH_FAKE_ENGINE;
 let browser;
@@ -50,6 +51,30 @@ test('what happens comes by itself, and can be narrowed and exported', async () 
   const [download] = await Promise.all([page.waitForEvent('download'), page.getByRole('link', { name: 'Export JSON' }).click()]);
   const { entries } = JSON.parse(fs.readFileSync(await download.path(), 'utf8'));
   assert.ok(entries.some(({ message }) => message.includes('breaker')));
+  page.quiet();
+  await page.context().close();
+});
+
+test('by the keyboard alone: searched, narrowed, cleared, exported', async () => {
+  const page = await browser.open(hearth.base, { at: '/logs' });
+  const focused = keys(page);
+  const rows = page.getByRole('log', { name: 'Log of Hearth' }).locator('.line');
+  await rows.first().waitFor();
+  await page.keyboard.press('/');
+  await page.keyboard.type('no such words');
+  await page.getByText('Nothing matches').waitFor();
+  await focused.tabTo(/^Clear filter$/);
+  await page.keyboard.press('Enter');
+  await rows.first().waitFor();
+  await until('the focus on what came', async () => (await focused.name()) !== '');
+  await focused.tabBackTo(/^Least level$/);
+  await page.keyboard.press('ArrowUp');
+  await until('another level', async () => (await page.getByLabel('Least level').inputValue()) === 'debug');
+  await focused.tabTo(/^Log of Hearth$/); // it scrolls by the keys
+  await focused.tabBackTo(/^Export JSON$/);
+  const waiting = page.waitForEvent('download');
+  await page.keyboard.press('Enter');
+  assert.ok(JSON.parse(fs.readFileSync(await (await waiting).path(), 'utf8')).entries.length > 0);
   page.quiet();
   await page.context().close();
 });

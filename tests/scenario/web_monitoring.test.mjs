@@ -5,6 +5,7 @@ import fs from 'node:fs';
 import { after, before, test } from 'node:test';
 import { Browser, NARROW, WIDE } from './lib/browser.mjs';
 import { Hearth, until } from './lib/hearth.mjs';
+import { keys } from './lib/keys.mjs';
 
 let browser, hearth;
 before(async () => {
@@ -77,15 +78,104 @@ test('what cannot be read says why', async () => {
   await page.context().close();
 });
 
+test('the crosshair of all, the popover of one', async () => {
+  const page = await browser.open(hearth.base, { at: '/monitoring?range=15m' });
+  const cpu = panel(page, 'CPU').getByRole('application');
+  await cpu.waitFor();
+  await until('points', async () => /peak/.test(await text(page, 'CPU')));
+  const { x, y, width, height } = await cpu.boundingBox();
+  await page.mouse.move(x + width / 2, y + height / 2);
+  await page.mouse.move(x + width - 24, y + height / 2);
+  const popover = page.locator('.pop');
+  await popover.getByText('Hearth').waitFor();
+  assert.equal(await popover.count(), 1);
+  const box = await popover.boundingBox();
+  assert.ok(box.x >= x && box.x + box.width <= x + width, `${JSON.stringify(box)} beside ${x}, ${width}`);
+  assert.match(await text(page, 'CPU'), /average .*peak/); // it stays below
+  await page.waitForFunction(() => [...document.querySelectorAll('.u-cursor-x')]
+    .filter((line) => !line.style.transform.includes('translate(-10px')).length > 2);
+  await page.shot('monitoring-popover');
+  await page.mouse.move(2, 2);
+  await popover.waitFor({ state: 'detached' });
+  page.quiet();
+  await page.context().close();
+});
+
+test('by the keyboard alone: a range, through a chart, its table', async () => {
+  const page = await browser.open(hearth.base, { at: '/monitoring' });
+  await panel(page, 'CPU').getByRole('figure').waitFor();
+  await until('points', async () => /peak/.test(await text(page, 'CPU')));
+  const focused = keys(page);
+  await focused.tabTo(/^15 min$/);
+  await page.keyboard.press('Enter');
+  await page.getByText(/last 15 min/).waitFor();
+  await focused.tabTo(/^CPU, chart; arrow keys move through its points$/);
+  const popover = panel(page, 'CPU').locator('.pop');
+  const time = () => popover.locator('.time').innerText();
+  await until('a point before the newest', async () => {
+    await page.keyboard.press('End');
+    const newest = await time();
+    await page.keyboard.press('ArrowLeft');
+    return (await time()) < newest;
+  }, 40000);
+  await until('what is said', async () => (await panel(page, 'CPU').locator('[aria-live]').innerText()).startsWith(await time()));
+  await page.shot('monitoring-walked');
+  await page.accessible('a point of a chart');
+  assert.equal(await page.locator('.pop').count(), 1);
+  await page.keyboard.press('Escape');
+  await popover.waitFor({ state: 'detached' });
+  await focused.tabBackTo(/^Show CPU as table$/);
+  await page.keyboard.press('Enter');
+  const table = panel(page, 'CPU').getByRole('table');
+  await table.waitFor();
+  await until('the address', () => new URL(page.url()).searchParams.get('table') === 'cpu');
+  assert.equal(new URL(page.url()).searchParams.get('range'), '15m');
+  const times = await table.getByRole('rowheader').allInnerTexts();
+  assert.ok(times.length > 1 && times.length <= 600);
+  assert.deepEqual(times, times.toSorted().toReversed());
+  await page.keyboard.press('Tab');
+  assert.equal(await focused.name(), 'CPU, table');
+  await page.accessible('a table of points');
+  await page.shot('monitoring-table');
+  await page.reload();
+  await table.waitFor();
+  await focused.tabTo(/^Show CPU as table$/);
+  await page.keyboard.press(' ');
+  await panel(page, 'CPU').getByRole('application').waitFor();
+  assert.equal(await focused.name(), 'Show CPU as table'); // where it was
+  page.quiet();
+  await page.context().close();
+});
+
 test('the page is accessible and narrow enough, in both themes', async () => {
   for (const theme of ['light', 'dark'])
     for (const [name, size] of Object.entries({ wide: WIDE, narrow: NARROW, medium: { width: 768, height: 900 } })) {
-      const page = await browser.open(hearth.base, { at: '/monitoring?range=15m', theme, size });
+      const page = await browser.open(hearth.base, { at: '/monitoring?range=15m&table=requests,memory', theme, size });
       await panel(page, 'CPU').getByRole('figure').waitFor();
+      await panel(page, 'Memory').getByRole('table').waitFor();
+      await panel(page, 'CPU').getByRole('application').focus();
+      await page.keyboard.press('End');
+      await page.locator('.pop').waitFor();
       await page.accessible(`${theme} ${name}`);
       await page.fitsWidth(`${theme} ${name}`);
       await page.shot(`monitoring-${theme}-${name}`);
       page.quiet();
       await page.context().close();
     }
+});
+
+test('a server that has stopped keeps its lines', async () => {
+  const page = await browser.open(hearth.base, { at: '/monitoring' });
+  await panel(page, 'CPU by server').getByText('tiny').waitFor();
+  assert.equal((await hearth.api('POST', '/api/servers/tiny/stop?wait=1')).status, 200);
+  await until('it to be gone from the samples', async () =>
+    (await hearth.api('GET', '/api/system/metrics')).data.sample.servers.length === 0);
+  for (const again of [false, true]) {
+    if (again) await page.reload();
+    await panel(page, 'Memory by server').getByText('tiny').waitFor();
+    assert.match(await text(page, 'Memory by server'), /peak [0-9]/);
+    assert.equal(await page.getByLabel('Servers').getByRole('option', { name: 'tiny' }).count(), 1);
+  }
+  page.quiet();
+  await page.context().close();
 });

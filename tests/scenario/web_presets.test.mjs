@@ -6,6 +6,7 @@ import path from 'node:path';
 import { after, before, test } from 'node:test';
 import { Browser, NARROW, WIDE } from './lib/browser.mjs';
 import { Hearth, until } from './lib/hearth.mjs';
+import { keys } from './lib/keys.mjs';
 
 let browser;
 let hearth;
@@ -67,6 +68,41 @@ test('a preset is made, put right, saved, seen elsewhere and deleted', async () 
     one.quiet();
     await one.context().close();
   }
+});
+
+test('by the keyboard alone: made, put right, saved, deleted', async () => {
+  const page = await browser.open(hearth.base, { at: '/presets' });
+  const focused = keys(page);
+  await page.getByRole('heading', { level: 1, name: 'Presets' }).waitFor();
+  await focused.tabTo(/^New preset$/);
+  await page.keyboard.press('Enter');
+  await focused.tabTo(/^Name of the file$/);
+  await page.keyboard.type('typed');
+  await page.keyboard.press('Enter');
+  await until('the text to have the focus', async () => (await focused.name()) === 'Text of typed');
+  await focused.retype('[*]\nctx-siz = 1');
+  await page.getByText('1 problem', { exact: true }).waitFor();
+  await focused.tabTo(/^Line 2$/);
+  await page.keyboard.press('Enter');
+  await page.keyboard.type('ctx-size = 256');
+  await page.getByText('No problem found').waitFor();
+  await focused.tabBackTo(/^Save$/);
+  await page.keyboard.press('Enter');
+  await until('the saved file', () => fs.readFileSync(file('typed'), 'utf8') === '[*]\nctx-size = 256');
+  assert.equal(await focused.name(), 'Save');
+  await focused.tabBackTo(/^Delete typed$/);
+  await page.keyboard.press('Enter');
+  await page.getByRole('dialog').waitFor();
+  await page.keyboard.press('Escape'); // it asks first
+  await until('the focus back', async () => (await focused.name()) === 'Delete typed');
+  await page.keyboard.press('Enter');
+  await focused.tabTo(/^Delete typed$/);
+  await page.keyboard.press('Enter');
+  await page.getByText('There is no preset typed').waitFor();
+  assert.ok(!fs.existsSync(file('typed')));
+  await until('the focus on what is left', async () => (await focused.name()) !== '');
+  page.quiet();
+  await page.context().close();
 });
 
 test('the page is accessible and narrow enough, in both themes', async () => {

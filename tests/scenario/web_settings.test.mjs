@@ -6,6 +6,7 @@ import path from 'node:path';
 import { after, before, test } from 'node:test';
 import { Browser, NARROW, WIDE } from './lib/browser.mjs';
 import { Hearth, request, until, writeModel } from './lib/hearth.mjs';
+import { keys } from './lib/keys.mjs';
 
 let browser, hearth;
 before(async () => {
@@ -132,6 +133,43 @@ test('a key is made, shown once, used and ended', async () => {
   other.quiet();
   await other.context().close();
   assert.equal((await ask()).status, 401);
+  page.quiet();
+  await page.context().close();
+});
+
+test('by the keyboard alone: found, changed, saved, put back; a key made and ended', async () => {
+  const page = await browser.signIn(hearth, { at: '/settings' });
+  const focused = keys(page);
+  await page.getByRole('heading', { level: 1, name: 'Settings' }).waitFor();
+  await page.keyboard.press('/');
+  await page.keyboard.type('models_max');
+  await page.getByText('Models at once', { exact: true }).waitFor();
+  await focused.tabTo(/^Models at once/);
+  await focused.retype('6');
+  await focused.tabTo(/^Save$/);
+  await page.keyboard.press('Enter');
+  await until('the daemon', async () => (await value('models_max')).value === 6);
+  await until('the focus to stay in the page', async () => (await focused.name()) !== '');
+  await page.keyboard.press('/');
+  await focused.tabTo(/^Back to the default of Models at once$/);
+  await page.keyboard.press('Enter');
+  await page.keyboard.press('Control+s');
+  await until('the default', async () => (await value('models_max')).origin === 'default');
+  await until('the focus to stay in the page', async () => (await focused.name()) !== '');
+
+  await page.goto(`${hearth.base.replace(/\/$/, '')}/settings?section=access`);
+  await page.getByRole('heading', { name: 'Keys' }).waitFor();
+  await focused.tabTo(/^Name of the key$/);
+  await page.keyboard.type('typed');
+  await page.keyboard.press('Enter');
+  await page.locator('code.secret').waitFor();
+  await focused.tabTo(/^End typed$/);
+  await page.keyboard.press('Enter');
+  await focused.tabTo(/^End it$/);
+  await page.keyboard.press('Enter');
+  const key = page.getByRole('listitem').filter({ hasText: 'typed' });
+  await key.getByText(/^ended /).waitFor();
+  await until('the focus to stay in the page', async () => (await focused.name()) !== '');
   page.quiet();
   await page.context().close();
 });

@@ -300,11 +300,19 @@ give_projectors(struct scan *scan)
 static int
 find_preview(struct model *model)
 {
-    static const char *const endings[] = {
-        ".preview.png",  ".preview.jpg", ".preview.jpeg",
-        ".preview.webp", ".png",         ".jpg",
-        ".jpeg",         ".webp",        NULL
-    };
+    static const char *const endings[] = { ".preview.png",
+                                           ".preview.jpg",
+                                           ".preview.jpeg",
+                                           ".preview.webp",
+                                           ".preview.avif",
+                                           ".preview.gif",
+                                           ".png",
+                                           ".jpg",
+                                           ".jpeg",
+                                           ".webp",
+                                           ".avif",
+                                           ".gif",
+                                           NULL };
     const char *dot = strrchr(model->path, '.');
     char path[LIMIT_PATH_BYTES * 2];
     for (size_t i = 0; dot != NULL && endings[i] != NULL; i++) {
@@ -344,11 +352,12 @@ scan_group(struct scan *scan)
         result = give_projectors(scan);
     for (size_t i = 0; result == 0 && i < scan->n_models; i++) {
         struct found_model *found = &scan->models[i];
-        if (found->model->format == MODEL_FORMAT_SAFETENSORS ||
-            found->model->format == MODEL_FORMAT_PICKLE) {
+        bool has_sidecars = found->model->format == MODEL_FORMAT_SAFETENSORS ||
+                            found->model->format == MODEL_FORMAT_PICKLE;
+        if (has_sidecars || found->model->format == MODEL_FORMAT_GGUF)
             result = find_preview(found->model);
+        if (has_sidecars)
             found->model->sidecar_stamp = texts_sidecar_stamp(found->model);
-        }
         mark_known(scan, found);
     }
     return result;

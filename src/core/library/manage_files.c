@@ -17,9 +17,11 @@ static const char *const sidecar_endings[] = {
     ".json",         ".yaml",
     ".txt",          ".preview.png",
     ".preview.jpg",  ".preview.jpeg",
-    ".preview.webp", ".png",
+    ".preview.webp", ".preview.avif",
+    ".preview.gif",  ".png",
     ".jpg",          ".jpeg",
-    ".webp",         NULL
+    ".webp",         ".avif",
+    ".gif",          NULL
 };
 
 /* ---- what is touched ---- */

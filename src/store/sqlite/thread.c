@@ -54,6 +54,8 @@ struct store {
     struct job *group;       /* takes what is changed, or NULL */
     bool has_failed;         /* since the last store_wait() */
     struct error first_failure;
+    void (*on_lost)(void *ctx, const struct error *error); /* or NULL */
+    void *lost_ctx;
 };
 
 /* ---- jobs ---- */
@@ -155,6 +157,20 @@ store_group_end(struct store *store, bool is_kept)
 /* ---- results ---- */
 
 /* Loop's thread: hands over all that is done. */
+static bool
+is_awaited(const struct job *job)
+{
+    return job->deliver != NULL || job->on_done != NULL;
+}
+
+void
+store_on_lost(struct store *store,
+              void (*fn)(void *ctx, const struct error *error), void *ctx)
+{
+    store->on_lost = fn;
+    store->lost_ctx = ctx;
+}
+
 static void
 deliver_done(struct store *store)
 {
@@ -169,8 +185,11 @@ deliver_done(struct store *store)
     pthread_mutex_unlock(&store->lock);
     LIST_FOR_SAFE(node, &done)
     {
+        struct job *job = job_at(node);
         list_remove(node);
-        job_deliver(job_at(node));
+        if (job->has_failed && !is_awaited(job) && store->on_lost != NULL)
+            store->on_lost(store->lost_ctx, &job->error);
+        job_deliver(job);
     }
 }
 
@@ -298,7 +317,7 @@ run_batch(struct store *store, struct list *batch)
         list_remove(node);
         if (job->has_failed)
             note_failure(store, &job->error);
-        if (job->deliver == NULL && job->on_done == NULL)
+        if (!is_awaited(job) && !job->has_failed)
             job_free(job);
         else
             list_push_back(&store->done, node);

@@ -318,6 +318,36 @@ test_full_disk_fails_changes_and_no_more(void **state)
     assert_int_equal(n, 1);
 }
 
+static void
+on_lost(void *ctx, const struct error *error)
+{
+    assert_non_null(error);
+    (*(int *)ctx)++;
+}
+
+static void
+test_what_nobody_waits_for_is_told_when_it_is_lost(void **state)
+{
+    struct fixture *fixture = *state;
+    struct log_entry entry = { .at_ms = 1, .level = LOG_INFO };
+    int n_lost = 0;
+    store_on_lost(fixture->store, on_lost, &n_lost);
+    struct db *db = store_read_begin(fixture->store);
+    assert_int_equal(db_exec(db, "PRAGMA query_only = 1", NULL), 0);
+    store_read_end(fixture->store);
+    snprintf(entry.source, sizeof entry.source, "test");
+    snprintf(entry.message, sizeof entry.message, "lost");
+    store_add_log(fixture->store, &entry);
+    assert_int_equal(store_wait(fixture->store, NULL), -1);
+    assert_int_equal(n_lost, 1);
+    db = store_read_begin(fixture->store);
+    assert_int_equal(db_exec(db, "PRAGMA query_only = 0", NULL), 0);
+    store_read_end(fixture->store);
+    store_add_log(fixture->store, &entry);
+    assert_int_equal(store_wait(fixture->store, NULL), 0);
+    assert_int_equal(n_lost, 1);
+}
+
 /* All of a batch that SQLite gave up as a whole must be told. */
 static void
 test_full_disk_fails_the_whole_batch(void **state)
@@ -478,6 +508,7 @@ main(void)
         FIXTURE_TEST(test_something_else_in_its_place_is_refused),
         FIXTURE_TEST(test_full_disk_fails_changes_and_no_more),
         FIXTURE_TEST(test_full_disk_fails_the_whole_batch),
+        FIXTURE_TEST(test_what_nobody_waits_for_is_told_when_it_is_lost),
         FIXTURE_TEST(test_file_size_limit_is_an_error),
         FIXTURE_TEST(test_results_come_in_order_on_the_loop),
         FIXTURE_TEST(test_closing_writes_and_tells),

@@ -9,6 +9,7 @@ test_parts_are_one_model(void **state)
 {
     struct fixture *f = *state;
     put(f, "models/big-00001-of-00003.gguf", "1");
+    put(f, "models/big-00001-of-00003.png", "png");
     put(f, "models/big-00002-of-00003.gguf", "22");
     put(f, "models/big-00003-of-00003.gguf", "333");
     put(f, "models/headless-00002-of-00002.gguf", "x");
@@ -19,6 +20,8 @@ test_parts_are_one_model(void **state)
     assert_int_equal(big->shards.n, 2);
     assert_string_equal(big->shards.at[1],
                         at(f, "models/big-00003-of-00003.gguf"));
+    assert_string_equal(big->preview_path,
+                        at(f, "models/big-00001-of-00003.png"));
     assert_null(strstr(big->error, "incomplete"));
     assert_int_equal(unlink(at(f, "models/big-00002-of-00003.gguf")), 0);
     scan(f);
@@ -297,6 +300,7 @@ test_image_files_by_their_folder(void **state)
     put(f, "models/loras/style.safetensors", "1");
     put(f, "models/loras/style.preview.png", "png");
     put(f, "models/Stable-diffusion/old.ckpt", "2");
+    put(f, "models/Stable-diffusion/old.preview.avif", "avif");
     put(f, "models/vae/v.pt", "3");
     put(f, "models/embeddings/e.bin", "4");
     put(f, "models/clip/c.safetensors", "66");
@@ -314,6 +318,8 @@ test_image_files_by_their_folder(void **state)
                         at(f, "models/loras/style.preview.png"));
     assert_int_equal(find(f, "old")->kind, MODEL_KIND_CHECKPOINT);
     assert_int_equal(find(f, "old")->format, MODEL_FORMAT_PICKLE);
+    assert_string_equal(find(f, "old")->preview_path,
+                        at(f, "models/Stable-diffusion/old.preview.avif"));
     assert_int_equal(find(f, "v")->kind, MODEL_KIND_VAE);
     assert_int_equal(find(f, "e")->kind, MODEL_KIND_EMBEDDING_SD);
 }

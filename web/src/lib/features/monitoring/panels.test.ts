@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { sample } from '$tests/sample';
-import { panelsOf, seriesOf } from './panels';
+import { measuredOf, panelsOf, seriesOf } from './panels';
 import { appended, binsOf, rangeOf, timesOf, valuesOf } from '$lib/state/points';
 
 const bin = (at_ms: number, a: number, n = 1) => ({ at_ms, n, values: { a } });
@@ -71,5 +71,21 @@ describe('a sample', () => {
     const cpu = panelsOf(sample(), many).find(({ id }) => id === 'server-cpu');
     expect(cpu?.lines.length).toBe(4);
     expect(cpu?.about).toContain('4 of 6');
+  });
+});
+
+describe('servers that have charts', () => {
+  const named = (name: string) => ({ id: `of-${name}`, name });
+  const run = (name: string) => ({ profile_id: `of-${name}`, profile_name: name });
+  const known = ['a', 'b', 'c', 'd', 'e', 'f'].map(named);
+  const seen = (...names: string[]) => new Set(names.map((name) => `of-${name}`));
+  it('are those that run, and those that ran within the range', () => {
+    expect(measuredOf([run('c')], known, seen('a'))).toEqual([named('a'), named('c')]);
+    expect(measuredOf([], known, seen('gone'))).toEqual([]);
+    expect(measuredOf([], known, seen('b', 'c'))).toEqual(measuredOf([run('c')], known, seen('b')));
+  });
+  it('are first those that run, where there are many', () => {
+    const all = measuredOf([run('f')], known, seen('a', 'b', 'c', 'd', 'f'));
+    expect(all.map(({ name }) => name)).toEqual(['f', 'a', 'b', 'c', 'd']);
   });
 });

@@ -66,6 +66,22 @@ export interface ServerName {
   name: string;
 }
 
+/**
+ * The servers that have charts: those that run, then those that are known to have run. In the order
+ * of their names while all can be told apart, so that none changes its colour when it stops.
+ */
+export function measuredOf(
+  running: readonly { profile_id: string; profile_name: string }[],
+  known: readonly ServerName[],
+  seen: ReadonlySet<string>,
+): ServerName[] {
+  const now = running.map(({ profile_id: id, profile_name: name }) => ({ id, name }));
+  const rest = known.filter(({ id }) => seen.has(id) && !now.some((one) => one.id === id));
+  const byName = (a: ServerName, b: ServerName) => a.name.localeCompare(b.name, undefined);
+  if (now.length + rest.length <= LINES_MAX) return [...now, ...rest].toSorted(byName);
+  return [...now.toSorted(byName), ...rest.toSorted(byName)];
+}
+
 function machine({ readings, unknown }: Sample): Panel[] {
   const total = readings.memory_total_bytes;
   return [
