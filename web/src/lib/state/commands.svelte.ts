@@ -5,12 +5,28 @@ export interface Command {
   id: string;
   group: 'Actions' | 'Models' | 'Go to';
   title: string;
+  /** Of the thing it is done to, where there are other actions on it. */
+  name?: string;
   /** Name of an icon of ui/icons.ts. */
   icon?: string;
-  /** As typed outside of inputs: "g d" or "?". */
-  keys?: string;
+  /** Ways to have it outside of inputs, each as typed: "g d", "?", "Ctrl D". */
+  keys?: readonly string[];
   /** Other words to find it by. */
   words?: string;
+  /** Of the thing: one of ui/states.ts. */
+  state?: string;
+  /** It ends or takes away something: never the first to be offered. */
+  isDestructive?: boolean;
+  /** All that can be done with the thing, this included: asked for when wanted. */
+  more?: () => readonly Command[];
+  /** It needs one of these, which is what then runs: by itself it opens the palette for them. */
+  choices?: {
+    /** Called before they are shown. */
+    prepare?: () => void;
+    list: () => readonly Command[];
+    /** Why there is none. */
+    none: () => string;
+  };
   run: () => void;
 }
 
@@ -18,12 +34,18 @@ export class Commands {
   #sets = $state.raw<readonly (() => readonly Command[])[]>([]);
 
   #isOpen = $state(false);
+  #within = $state<string | null>(null);
 
   /** Whether the palette is shown. */
   get isOpen(): boolean {
     return this.#isOpen;
   }
-  open(): void {
+  /** Id of the command whose choices it begins with. */
+  get within(): string | null {
+    return this.#within;
+  }
+  open(within: string | null = null): void {
+    this.#within = within;
     this.#isOpen = true;
   }
   close(): void {

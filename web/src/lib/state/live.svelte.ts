@@ -223,6 +223,12 @@ export class Live {
     return () => this.#feeds.delete(load);
   }
 
+  /** Asks for all that is shown anew, as after a long cut; while away it tries to connect. */
+  refresh(): void {
+    if (this.isOnline) for (const load of this.#feeds) load();
+    else this.retryNow();
+  }
+
   #send(
     event: string,
     data: object,

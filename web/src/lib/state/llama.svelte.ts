@@ -91,6 +91,14 @@ export class LlamaState implements Source {
     await this.load();
   }
 
+  /** Stopped first if it runs: what it is started with cannot change meanwhile. */
+  async startWith(preset: string): Promise<void> {
+    const { state } = await send<LlamaStatus>('GET', '/api/llama/status');
+    if (!['stopped', 'failed'].includes(state)) await send('POST', '/api/llama/stop?wait=1');
+    await send('POST', '/api/llama/start', { preset });
+    await this.load();
+  }
+
   async changeModel(name: string, action: 'load' | 'unload'): Promise<void> {
     await send('POST', `/api/models/${encodeURIComponent(name)}/${action}`);
     await this.load();

@@ -74,6 +74,10 @@ export class Servers {
   get running(): readonly Server[] {
     return this.#sorted.filter((server) => server.running);
   }
+  /** Those that run, or try to again. */
+  get stoppable(): readonly Server[] {
+    return this.#sorted.filter((server) => server.running || server.state === 'backoff');
+  }
   /** What it is, or what it was just asked to become. */
   stateOf(server: Server): ServerState {
     return this.#asked.get(server.profile_id) ?? server.state;

@@ -11,3 +11,9 @@ test('runs and beginnings of words count more', () => {
   expect(score('Start coder')).toBeGreaterThan(score('Restart coder'));
   expect(score('Restart coder')).toBeGreaterThan(score('Servers of it'));
 });
+
+test('a word as it was typed is found whole, though its letters stand before it, apart', () => {
+  expect(match('Chat with coder', 'coder')?.at).toEqual([10, 11, 12, 13, 14]);
+  expect(match('Reload, then load', 'load')?.at).toEqual([13, 14, 15, 16]);
+  expect(match('ab c a b', 'b ab')?.at).toEqual([1, 5, 7]);
+});

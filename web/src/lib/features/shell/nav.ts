@@ -33,13 +33,23 @@ export interface NavRow {
   group: 'Overview' | 'Library' | 'Serving' | 'System';
   /** Typed after "g". */
   key: string;
+  /** With Ctrl, where nothing is typed into. */
+  ctrl?: string;
   /** In the bottom bar of narrow screens. */
   tab?: string;
   badge?: () => Badge | null;
 }
 
 export const nav: readonly NavRow[] = [
-  { path: '/', label: 'Dashboard', icon: 'dashboard', group: 'Overview', key: 'd', tab: 'Home' },
+  {
+    path: '/',
+    label: 'Dashboard',
+    icon: 'dashboard',
+    group: 'Overview',
+    key: 'd',
+    ctrl: 'D',
+    tab: 'Home',
+  },
   { path: '/monitoring', label: 'Monitoring', icon: 'monitoring', group: 'Overview', key: 'o' },
   {
     path: '/activity',
@@ -52,13 +62,14 @@ export const nav: readonly NavRow[] = [
       return n === 0 ? null : { text: String(n), isBad: false, label: `${n} in flight` };
     },
   },
-  { path: '/logs', label: 'Logs', icon: 'logs', group: 'Overview', key: 'l' },
+  { path: '/logs', label: 'Logs', icon: 'logs', group: 'Overview', key: 'l', ctrl: 'L' },
   {
     path: '/models',
     label: 'Models',
     icon: 'models',
     group: 'Library',
     key: 'm',
+    ctrl: 'M',
     tab: 'Models',
     badge: () =>
       models.size === 0
@@ -86,7 +97,7 @@ export const nav: readonly NavRow[] = [
     tab: 'Servers',
     badge: () => failures(servers.troubled.length),
   },
-  { path: '/presets', label: 'Presets', icon: 'presets', group: 'Serving', key: 'p' },
+  { path: '/presets', label: 'Presets', icon: 'presets', group: 'Serving', key: 'p', ctrl: 'P' },
   { path: '/chat', label: 'Chat', icon: 'chat', group: 'Serving', key: 'h', tab: 'Chat' },
   {
     path: '/configuration',
@@ -95,7 +106,7 @@ export const nav: readonly NavRow[] = [
     group: 'System',
     key: 'c',
   },
-  { path: '/settings', label: 'Settings', icon: 'settings', group: 'System', key: 's' },
+  { path: '/settings', label: 'Settings', icon: 'settings', group: 'System', key: 's', ctrl: 'G' },
 ];
 
 function failures(n: number): Badge | null {

@@ -1,0 +1,17 @@
+import { toasts } from '$lib/state/toasts.svelte';
+
+/** Copies a text and tells so: nothing that is shown does. */
+export async function copy(text: string, what: string): Promise<void> {
+  try {
+    await navigator.clipboard.writeText(text);
+    toasts.show({ kind: 'copy', tone: 'ok', title: `${what} copied` });
+  } catch {
+    // plain HTTP beyond loopback
+    toasts.show({
+      kind: 'copy',
+      tone: 'bad',
+      title: `${what} not copied`,
+      text: 'The browser does not let this page copy.',
+    });
+  }
+}
