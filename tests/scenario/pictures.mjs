@@ -136,7 +136,7 @@ try {
   await picture('palette', '/', async (page) => {
     await seen('slow')(page);
     await page.keyboard.press('Control+k');
-    await page.getByRole('combobox', { name: 'Command' }).fill('co');
+    await page.getByRole('combobox', { name: 'Command' }).fill('coder');
   }, { theme: 'dark' });
   await picture('narrow', '/', seen('slow'), { theme: 'dark', size: { width: 390, height: 844 } });
 } finally {

@@ -190,3 +190,14 @@ test('what is chosen stays chosen when the list changes', async () => {
   expect(titles()[0]).toBe('Another');
   expect(chosen()).toBe('Load…');
 });
+
+test('further actions are found by their verb, not by letters that it shares with a name', async () => {
+  const tiny = entry('Start tiny', { id: 'tiny', more: () => [entry('Copy the name of tiny')] });
+  show({ entries: [coder, tiny] });
+  await type('co');
+  expect(titles()).toEqual(['Start coder']);
+  await type('cop');
+  expect(titles()).toContain('Copy the name of tiny');
+  await type('copy tiny');
+  expect(titles()[0]).toBe('Copy the name of tiny');
+});

@@ -32,6 +32,10 @@ const SURE = 3;
 /** Part of the best score below which a match is an accident. */
 const CLOSE = 0.6;
 
+/** Further actions are found by their verb, not by two letters that it shares with many names. */
+const isMeant = ({ title }: Entry, query: string) =>
+  query.includes(' ') || (query.length > 2 && title.toLowerCase().startsWith(query.toLowerCase()));
+
 function find(item: Entry, query: string): Hit | null {
   if (query === '') return { item, entry: item, found: { score: 0, at: [] } };
   const own = match(item.title, query);
@@ -40,15 +44,16 @@ function find(item: Entry, query: string): Hit | null {
   const consider = (entry: Entry, found: Match | null) => {
     if (found && (!best || found.score > best.found.score)) best = { item, entry, found };
   };
-  for (const action of item.more?.() ?? []) consider(action, match(action.title, query));
+  for (const action of item.more?.() ?? [])
+    if (isMeant(action, query)) consider(action, match(action.title, query));
   const other = match(item.words ?? '', query);
   if (other) consider(item, { score: other.score - 5, at: [] });
   return best;
 }
 
 /**
- * Those that match nearly as well as the best: by group, then by how well it matches. What ends something comes last: in its group, and such
- * groups after the others.
+ * Those that match nearly as well as the best: by group, then by how well it matches. What ends
+ * something comes last: in its group, and such groups after the others.
  */
 export function hitsOf(entries: readonly Entry[], groups: readonly string[], query: string): Hit[] {
   const all = entries.flatMap((item) => find(item, query.trim()) ?? []);
