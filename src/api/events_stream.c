@@ -113,6 +113,7 @@ write_payload(struct api *api, const struct event *event,
     case EVENT_INSTANCE_LOG: write_line(event->payload, out); break;
     case EVENT_LIBRARY_SCAN: scan_write(event->payload, out); break;
     case EVENT_DOWNLOAD_CHANGED:
+    case EVENT_DOWNLOAD_REMOVED:
     case EVENT_DOWNLOAD_PROGRESS: download_write(event->payload, out); break;
     case EVENT_LLAMA_MODEL: write_llama_change(event->payload, out); break;
     case EVENT_METRICS: sample_write(event->payload, out); break;

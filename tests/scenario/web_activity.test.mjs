@@ -4,6 +4,7 @@ import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { Browser, NARROW, WIDE } from './lib/browser.mjs';
 import { Hearth, until } from './lib/hearth.mjs';
+import { keys } from './lib/keys.mjs';
 
 const FAKE = process.env.HEARTH_FAKE_ENGINE;
 let browser, hearth;
@@ -133,4 +134,42 @@ test('the page is accessible and narrow enough, in both themes', async () => {
   const [row] = (await hearth.api('GET', '/api/activity/active')).data;
   await hearth.api('DELETE', `/api/activity/${row.id}`);
   await broken;
+});
+
+test('those that have ended are forgotten, in two windows; what is under way goes on', async () => {
+  const broken = ask('coder', { stream: true }, SLOW).catch((error) => error);
+  const [page, other] = [await browser.open(hearth.base, { at: '/activity' }), await browser.open(hearth.base, { at: '/activity' })];
+  for (const one of [page, other]) await one.getByText('Answering').waitFor();
+  await rows(other).nth(1).click();
+  const drawer = other.locator('.drawer');
+  await drawer.getByText(/Nothing is captured/).waitFor();
+  other.forgetNoise(); // 404: nothing was captured
+  const focused = keys(page);
+  await focused.tabTo(/^Clear$/);
+  await page.keyboard.press('Enter');
+  const dialog = page.getByRole('dialog', { name: 'Clear the activity?' });
+  await dialog.getByText('All requests that have ended are forgotten').waitFor();
+  await page.accessible('dialog');
+  await page.shot('activity-clear');
+  await page.keyboard.press('Escape');
+  await dialog.waitFor({ state: 'detached' });
+  await until('the focus back', async () => (await focused.name()) === 'Clear');
+  await page.keyboard.press('Enter');
+  await focused.tabTo(/^Clear it$/);
+  await page.keyboard.press('Enter');
+  for (const one of [page, other]) {
+    await one.getByText('No request yet').waitFor();
+    await one.getByText('Answering').waitFor();
+  }
+  await drawer.waitFor({ state: 'detached' });
+  assert.equal(new URL(other.url()).searchParams.get('request'), null);
+  await until('the focus back', async () => (await focused.name()) === 'Clear');
+  assert.deepEqual((await hearth.api('GET', '/api/activity')).data.entries, []);
+  await page.getByRole('button', { name: 'Cancel coder' }).click();
+  await broken;
+  for (const one of [page, other]) {
+    await rows(one).getByText('Cancelled').waitFor();
+    one.quiet();
+    await one.context().close();
+  }
 });

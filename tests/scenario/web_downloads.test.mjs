@@ -1,7 +1,9 @@
 // The page of downloads in a real browser, against a local origin: ordered by
 // address, paused, gone on with, failed and tried again, and what has ended.
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
 import fs from 'node:fs';
+import http from 'node:http';
 import path from 'node:path';
 import { after, before, test } from 'node:test';
 import { Browser, NARROW, WIDE } from './lib/browser.mjs';
@@ -129,4 +131,57 @@ test('the page is accessible and narrow enough, in both themes', async () => {
     }
   await hearth.api('DELETE', `/api/models/download/${data.task_id}`);
   assert.ok(!fs.existsSync(path.join(hearth.models, 'slow.bin')));
+});
+
+test('the history: one removed and all cleared, in two windows; files stay', async () => {
+  const url = (name) => origin.file(`/${name}`, bytesOf(name, 64 * 1024));
+  for (const name of ['kept-a.bin', 'kept-b.bin'])
+    assert.equal((await hearth.api('POST', '/api/models/download', { url: url(name) })).status, 201);
+  const bad = origin.file('/bad-too.gguf', bytesOf('bad', MIB));
+  assert.equal((await hearth.api('POST', '/api/models/download', { url: bad })).status, 201);
+  const [page, other] = [await browser.open(hearth.base, { at: '/downloads' }), await browser.open(hearth.base, { at: '/downloads' })];
+  for (const one of [page, other]) {
+    for (const name of ['kept-a', 'kept-b']) await one.getByRole('row', { name: new RegExp(`${name}\\.bin.*Completed`) }).waitFor();
+    await row(one, 'bad-too.gguf').getByText('Failed').waitFor();
+  }
+  const ended = (await hearth.api('GET', '/api/history')).data;
+  const places = ended.filter(({ status }) => status === 'completed').flatMap(({ files }) => files.map(({ place }) => place));
+  assert.ok(places.length >= 2);
+
+  const told = [];
+  const stream = http.get(`${hearth.base}/api/events?types=download.removed`, (res) => res.on('data', (bytes) => told.push(String(bytes))));
+  stream.on('error', () => {});
+  await once(stream, 'response');
+
+  const focused = keys(page);
+  await page.getByLabel('Filter the history').focus();
+  await focused.tabTo(/^Remove kept-b\.bin from the history$/);
+  await page.keyboard.press('Enter');
+  for (const one of [page, other]) await one.getByRole('row', { name: /kept-b\.bin/ }).waitFor({ state: 'detached' });
+  await until('the focus on the next row', async () => /^Remove .* from the history$/.test(await focused.name()));
+  assert.equal((await hearth.api('GET', '/api/history')).data.length, ended.length - 1);
+
+  await focused.tabBackTo(/^Clear history$/);
+  await page.keyboard.press('Enter');
+  const dialog = page.getByRole('dialog', { name: 'Clear the history?' });
+  await dialog.getByText(`All ${ended.length - 1} downloads that have ended go`).waitFor();
+  await dialog.getByText('One that failed is among them').waitFor();
+  await page.accessible('dialog');
+  await page.shot('downloads-clear');
+  await page.keyboard.press('Escape');
+  await dialog.waitFor({ state: 'detached' });
+  await until('the focus back', async () => (await focused.name()) === 'Clear history');
+  await page.keyboard.press('Enter');
+  await focused.tabTo(/^Clear it$/);
+  await page.keyboard.press('Enter');
+  for (const one of [page, other]) await one.getByText('Nothing was downloaded yet').waitFor();
+  await until('the focus on what is left', async () => (await focused.name()) !== '');
+  assert.deepEqual((await hearth.api('GET', '/api/history')).data, []);
+  await until('each of them on the stream', () => ended.every(({ task_id }) => told.join('').includes(`"subject":"${task_id}"`)));
+  stream.destroy();
+  for (const place of places) assert.ok(fs.existsSync(place), place);
+  for (const one of [page, other]) {
+    one.quiet();
+    await one.context().close();
+  }
 });

@@ -197,6 +197,19 @@ tell_download(struct live *live, const char *event,
     broadcast_end(live, &message);
 }
 
+/* Out of the history. */
+static void
+tell_download_removed(struct live *live, const struct download *download)
+{
+    struct live_message message;
+    struct json_writer *w =
+        broadcast_begin(live, &message, "downloads:removed", MESSAGE_KEPT);
+    json_object_begin(w);
+    member_text(w, "taskId", download_id(download));
+    json_object_end(w);
+    broadcast_end(live, &message);
+}
+
 static void
 tell_scan(struct live *live, const struct library_progress *progress)
 {
@@ -320,6 +333,9 @@ on_event(struct subscription *subscription, const struct event *event)
     case EVENT_DOWNLOAD_PROGRESS:
         tell_download(live, "downloads:progress", event->payload,
                       MESSAGE_VOLATILE);
+        break;
+    case EVENT_DOWNLOAD_REMOVED:
+        tell_download_removed(live, event->payload);
         break;
     case EVENT_LLAMA_MODEL:
         tell_llama_model(live, event->payload);

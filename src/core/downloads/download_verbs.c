@@ -163,6 +163,7 @@ downloads_forget(struct downloads *downloads, struct str id,
         return -1;
     if (d->is_busy || (d->state != DOWNLOAD_FAILED && !download_has_ended(d)))
         return cannot(d, "delete", error);
+    events_publish(downloads->options.events, EVENT_DOWNLOAD_REMOVED, d->id, d);
     store_delete_download(downloads->options.store, d->id, NULL, NULL);
     list_remove(&d->node);
     downloads->n--;

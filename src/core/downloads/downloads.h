@@ -114,8 +114,8 @@ int downloads_set_limit(struct downloads *downloads, struct str id,
  * `is_new` false; -1 with ERR_NOT_FOUND or ERR_NO_MEMORY: not called. */
 int downloads_await(struct downloads *downloads, struct str id,
                     downloads_told_fn *on_done, void *ctx, struct error *error);
-/* Out of the history: only one that has ended. Its files stay; what a failed
- * one left goes. */
+/* Out of the history, and the bus is told: only one that has ended. Its files
+ * stay; what a failed one left goes. */
 int downloads_forget(struct downloads *downloads, struct str id,
                      struct error *error);
 

@@ -25,6 +25,7 @@
     X(LIBRARY_SCAN,       "model.scan")  /* struct library_progress */      \
     X(DOWNLOAD_CHANGED,   "download.changed")  /* struct download */        \
     X(DOWNLOAD_PROGRESS,  "download.progress") /* struct download */        \
+    X(DOWNLOAD_REMOVED,   "download.removed")  /* struct download */        \
     X(SETTINGS_CHANGED,   "settings.changed")  /* key, const char */        \
     X(CONFIG_RELOADED,    "config.reloaded")   /* NULL */                   \
     X(PRESETS_CHANGED,    "presets.changed")   /* NULL; subject: name */    \

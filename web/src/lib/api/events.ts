@@ -114,6 +114,8 @@ export interface Broadcasts {
   'models:status': { modelName: string; modelId: string; status: string; error?: string };
   'downloads:updated': { download: Download };
   'downloads:progress': { download: Download };
+  /** Out of the history. */
+  'downloads:removed': { taskId: string };
   'metrics:update': { metrics: Metrics; timestamp: number };
   'settings:updated': { key: string; settings: Record<string, unknown> };
   'activity:changed': ActivityNews;

@@ -12,6 +12,7 @@ export const downloads = new Collection<Download>({
   listen(live, rows) {
     live.on('downloads:updated', ({ download }) => rows.put(download));
     live.on('downloads:progress', ({ download }) => rows.put(download));
+    live.on('downloads:removed', ({ taskId }) => rows.delete(taskId));
   },
 });
 
