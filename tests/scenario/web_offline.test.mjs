@@ -145,6 +145,8 @@ test('chat', () => waits('/chat?model=echo',
   async (page) => {
     await page.keyboard.press('Enter');
     await page.getByText('Waits for the server to be back').waitFor();
+    const [has, shows] = await page.evaluate(() => [document.documentElement.scrollHeight, innerHeight]);
+    assert.ok(has <= shows, `the banner pushes the page out of the window: ${has} px in ${shows} px`);
   },
   async (page) => (await hearth.server('echo'))?.state === 'ready' && !(await page.getByText('Waits for the server to be back').count())));
 
