@@ -105,7 +105,11 @@ test('the form of a server', async () => {
 
 test('servers', () => waits('/servers',
   (page) => page.getByRole('article').filter({ hasText: 'echo' }).waitFor(),
-  (page) => page.getByRole('article').filter({ hasText: 'echo' }).getByRole('button', { name: waiting('Start') }).click(),
+  async (page) => {
+    const card = page.getByRole('article').filter({ hasText: 'echo' });
+    await card.getByRole('button', { name: waiting('Start') }).click();
+    await card.getByText('Stopped').waitFor(); // it is not said to start before it is asked to
+  },
   async () => (await hearth.server('echo'))?.state === 'ready'));
 
 test('the dashboard', () => waits('/',
