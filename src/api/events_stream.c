@@ -119,6 +119,11 @@ write_payload(struct api *api, const struct event *event,
     case EVENT_METRICS: sample_write(event->payload, out); break;
     case EVENT_ACTIVITY: activity_news_write(event->payload, out); break;
     case EVENT_LOG: log_entry_write(event->payload, out); break;
+    case EVENT_LOG_CLEARED:
+        json_object_begin(out);
+        member_int(out, "count", *(const int64_t *)event->payload);
+        json_object_end(out);
+        break;
     default: json_null(out); break;
     }
 }

@@ -149,7 +149,11 @@ void store_query_logs(struct store *store, const struct log_query *query,
                                       const struct log_entry *entries, size_t n,
                                       const struct error *error),
                       void *ctx);
-void store_clear_logs(struct store *store, store_done_fn *on_done, void *ctx);
+/* `n`: how many there were. */
+void store_clear_logs(struct store *store,
+                      void (*on_done)(void *ctx, int64_t n,
+                                      const struct error *error),
+                      void *ctx);
 
 /* Requests that have ended. Those of one call are one change; like log lines
  * they gather for up to 250 ms. Kept are the newest `n_kept`, and of these the

@@ -195,7 +195,11 @@ test('over Socket.IO: the same files, settings and words', async () => {
   assert.equal((await ask('logs:entry', { message: 'x', level: 'loud' })).error.code, 'invalid');
   const got = await ask('logs:get', { limit: 5, level: 'info' });
   assert.ok(got.data.logs.length > 0);
+  const told = new Promise((resolve) => socket.once('logs:cleared', resolve));
   assert.equal((await ask('logs:clear')).data.cleared, true);
+  const { type, data } = await told;
+  assert.equal(type, 'broadcast');
+  assert.ok(data.count >= got.data.logs.length, `${data.count}`);
   assert.ok((await logged()).every((row) => row.at_ms > Date.now() - 10000));
   socket.close();
 });

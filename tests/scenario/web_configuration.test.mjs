@@ -130,6 +130,8 @@ test('by the keyboard alone: an option is saved, all of it exported, the options
   await focused.tabTo(/^Reset it$/);
   await page.keyboard.press('Enter');
   await until('the beginning', async () => (await config()).models_max === null);
+  await page.getByRole('dialog').waitFor({ state: 'detached' });
+  await page.locator('button:not([aria-disabled])').filter({ hasText: /^\s*Start\s*$/ }).waitFor();
   await until('the focus to stay in the page', async () => (await focused.name()) !== '');
   await focused.tabTo(/^Start$/);
   await page.keyboard.press('Enter');

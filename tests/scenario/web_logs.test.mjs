@@ -55,6 +55,33 @@ test('what happens comes by itself, and can be narrowed and exported', async () 
   await page.context().close();
 });
 
+test('its files are read and deleted; cleared, it is empty in every window', async () => {
+  const [page, other] = [await browser.open(hearth.base, { at: '/logs' }), await browser.open(hearth.base, { at: '/logs' })];
+  for (const one of [page, other]) await one.locator('.line').first().waitFor();
+  await page.getByRole('button', { name: 'Files' }).click();
+  const dialog = page.getByRole('dialog');
+  await dialog.getByRole('button', { name: 'Read hearth.log', exact: true }).click();
+  await dialog.getByRole('region', { name: 'Lines of hearth.log' }).getByText(/breaker/).waitFor();
+  await page.accessible('files of the log');
+  await page.shot('logs-files');
+  await dialog.getByRole('button', { name: 'Delete hearth.log', exact: true }).click();
+  await until('the file to be gone', async () => !(await hearth.api('GET', '/api/logs/files')).data.files.some(({ size_bytes }) => size_bytes > 0));
+  await dialog.getByRole('button', { name: 'Close' }).click();
+
+  await page.getByRole('button', { name: 'Clear', exact: true }).click();
+  await page.accessible('clear the log');
+  await dialog.getByRole('button', { name: 'Clear it' }).click();
+  await dialog.waitFor({ state: 'detached' });
+  for (const one of [page, other]) await until('an empty log', async () => (await one.getByText('breaker').count()) === 0);
+  assert.ok(!(await hearth.api('GET', '/api/logs?q=breaker')).data.entries.length);
+  await hearth.api('POST', '/api/servers/breaker/start?wait=1');
+  for (const one of [page, other]) {
+    await one.locator('.line').filter({ hasText: 'breaker' }).first().waitFor();
+    one.quiet();
+    await one.context().close();
+  }
+});
+
 test('by the keyboard alone: searched, narrowed, cleared, exported', async () => {
   const page = await browser.open(hearth.base, { at: '/logs' });
   const focused = keys(page);

@@ -105,7 +105,11 @@ test('the form of a server', async () => {
 
 test('servers', () => waits('/servers',
   (page) => page.getByRole('article').filter({ hasText: 'echo' }).waitFor(),
-  (page) => page.getByRole('article').filter({ hasText: 'echo' }).getByRole('button', { name: waiting('Start') }).click(),
+  async (page) => {
+    const card = page.getByRole('article').filter({ hasText: 'echo' });
+    await card.getByRole('button', { name: waiting('Start') }).click();
+    await card.getByText('Stopped').waitFor(); // it is not said to start before it is asked to
+  },
   async () => (await hearth.server('echo'))?.state === 'ready'));
 
 test('the dashboard', () => waits('/',
@@ -145,6 +149,8 @@ test('chat', () => waits('/chat?model=echo',
   async (page) => {
     await page.keyboard.press('Enter');
     await page.getByText('Waits for the server to be back').waitFor();
+    const [has, shows] = await page.evaluate(() => [document.documentElement.scrollHeight, innerHeight]);
+    assert.ok(has <= shows, `the banner pushes the page out of the window: ${has} px in ${shows} px`);
   },
   async (page) => (await hearth.server('echo'))?.state === 'ready' && !(await page.getByText('Waits for the server to be back').count())));
 

@@ -149,6 +149,7 @@ test('by the keyboard alone: found, changed, saved, put back; a key made and end
   await focused.tabTo(/^Save$/);
   await page.keyboard.press('Enter');
   await until('the daemon', async () => (await value('models_max')).value === 6);
+  await page.getByRole('button', { name: 'Discard' }).waitFor({ state: 'detached' }); // the page has its answer
   await until('the focus to stay in the page', async () => (await focused.name()) !== '');
   await page.keyboard.press('/');
   await focused.tabTo(/^Back to the default of Models at once$/);

@@ -249,6 +249,18 @@ tell_log(struct live *live, const struct log_entry *entry)
 }
 
 static void
+tell_log_cleared(struct live *live, int64_t count)
+{
+    struct live_message message;
+    struct json_writer *w =
+        broadcast_begin(live, &message, "logs:cleared", MESSAGE_KEPT);
+    json_object_begin(w);
+    member_int(w, "count", count);
+    json_object_end(w);
+    broadcast_end(live, &message);
+}
+
+static void
 tell_settings(struct live *live, const char *key)
 {
     struct live_message message;
@@ -360,6 +372,9 @@ on_event(struct subscription *subscription, const struct event *event)
         break;
     case EVENT_SETTINGS_CHANGED: tell_settings(live, event->payload); break;
     case EVENT_LOG: tell_log(live, event->payload); break;
+    case EVENT_LOG_CLEARED:
+        tell_log_cleared(live, *(const int64_t *)event->payload);
+        break;
     default: break;
     }
 }

@@ -34,7 +34,8 @@
     X(LLAMA_MODELS,       "llama.models")      /* NULL; subject: profile */ \
     X(METRICS,            "metrics")           /* struct metrics_sample */  \
     X(ACTIVITY,           "activity")          /* struct activity_news */   \
-    X(LOG,                "log")               /* struct log_entry */
+    X(LOG,                "log")               /* struct log_entry */       \
+    X(LOG_CLEARED,        "log.cleared")       /* entries, const int64_t */
 /* clang-format on */
 
 enum event_type {

@@ -147,13 +147,42 @@ logs_each_after(const struct logs *logs, int64_t id,
     return memory->n == 0 ? 0 : log_memory_id(memory, 0);
 }
 
+/* It may outlive `logs`, but not the bus. */
+struct clearing {
+    struct events *events;
+    int64_t n_in_memory;
+    void (*on_done)(void *ctx, const struct error *error);
+    void *ctx;
+};
+
+static void
+on_cleared(void *ctx, int64_t n, const struct error *error)
+{
+    struct clearing *clearing = ctx;
+    if (n < clearing->n_in_memory)
+        n = clearing->n_in_memory;
+    if (error == NULL)
+        events_publish(clearing->events, EVENT_LOG_CLEARED, "", &n);
+    clearing->on_done(clearing->ctx, error);
+    free(clearing);
+}
+
 void
 logs_clear(struct logs *logs,
            void (*on_done)(void *ctx, const struct error *error), void *ctx)
 {
+    struct error error;
+    struct clearing *clearing = calloc(1, sizeof *clearing);
+    if (clearing == NULL) {
+        error_set(&error, ERR_NO_MEMORY, "out of memory");
+        on_done(ctx, &error);
+        return;
+    }
+    *clearing = (struct clearing){ logs->events, (int64_t)logs->memory.n,
+                                   on_done, ctx };
     log_memory_release(&logs->memory);
     if (logs->store != NULL)
-        store_clear_logs(logs->store, on_done, ctx);
+        store_clear_logs(logs->store, on_cleared, clearing);
     else
-        on_done(ctx, NULL);
+        on_cleared(clearing, 0, NULL);
 }

@@ -126,6 +126,12 @@ db_close(struct db *db)
     db->handle = NULL;
 }
 
+int64_t
+db_n_changed(const struct db *db)
+{
+    return sqlite3_changes(db->handle);
+}
+
 int
 db_exec(struct db *db, const char *sql, struct error *error)
 {

@@ -128,23 +128,48 @@ store_add_log(struct store *store, const struct log_entry *entry)
     store_submit(store, &change->job);
 }
 
+struct clear_job {
+    struct job job;
+    int64_t n;
+    void (*on_done)(void *ctx, int64_t n, const struct error *error);
+};
+
 static int
 clear_logs(struct db *db, struct job *job, struct error *error)
 {
-    (void)job;
     char last_id[24];
     snprintf(last_id, sizeof last_id, "%" PRId64, db->next_log_id - 1);
     if (metadata_put(db, last_id_key, last_id, error) < 0)
         return -1;
-    return db_exec(db, "DELETE FROM logs", error);
+    if (db_exec(db, "DELETE FROM logs", error) < 0)
+        return -1;
+    ((struct clear_job *)job)->n = db_n_changed(db);
+    return 0;
+}
+
+static void
+deliver_cleared(struct job *job, const struct error *error)
+{
+    const struct clear_job *clear = (const struct clear_job *)job;
+    clear->on_done(job->ctx, error == NULL ? clear->n : 0, error);
 }
 
 void
-store_clear_logs(struct store *store, store_done_fn *on_done, void *ctx)
+store_clear_logs(struct store *store,
+                 void (*on_done)(void *ctx, int64_t n,
+                                 const struct error *error),
+                 void *ctx)
 {
-    struct job *job = job_new(sizeof *job, clear_logs, on_done, ctx);
-    if (job != NULL)
-        store_submit(store, job);
+    struct error error;
+    struct clear_job *clear = job_new(sizeof *clear, clear_logs, NULL, ctx);
+    if (clear == NULL) {
+        error_set(&error, ERR_NO_MEMORY, "out of memory");
+        on_done(ctx, 0, &error);
+        return;
+    }
+    clear->job.deliver = deliver_cleared;
+    clear->on_done = on_done;
+    store_submit(store, &clear->job);
 }
 
 static int

@@ -28,6 +28,8 @@ void db_close(struct db *db);
 
 /* Runs statements that give no rows. */
 int db_exec(struct db *db, const char *sql, struct error *error);
+/* Rows that the last statement wrote or deleted. */
+int64_t db_n_changed(const struct db *db);
 
 /* Brings the schema to the newest version; refuses a newer one (migrate.c) */
 int db_migrate(struct db *db, struct error *error);

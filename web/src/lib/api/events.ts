@@ -122,6 +122,7 @@ export interface Broadcasts {
   /** One was made or ended; who may see them asks for the list. */
   'keys:changed': object;
   'logs:entry': { entry: LogLine };
+  'logs:cleared': { count: number };
   'llama:status': unknown;
   'llama:server-event': unknown;
   'routerConfig:updated': unknown;

@@ -85,7 +85,8 @@ export class Servers {
 
   /** `id`: of a profile or a library model, or its name. Rejects with why it was refused. */
   async change(action: Action, id: string): Promise<void> {
-    this.#asked.set(id, expected[action]);
+    // What only waits is not under way.
+    if (!this.#live.isAway) this.#asked.set(id, expected[action]);
     try {
       await this.#live.request(`servers:${action}`, { id });
     } finally {
