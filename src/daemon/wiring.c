@@ -148,8 +148,8 @@ on_lost(void *ctx, const struct error *error)
 {
     struct daemon *daemon = ctx;
     int64_t now_ms = loop_now_ms(&daemon->loop);
-    bool is_new = daemon->lost_told_ms == 0 ||
-                  now_ms - daemon->lost_told_ms >= MINUTE_MS;
+    bool is_new =
+        daemon->lost_told_ms == 0 || now_ms - daemon->lost_told_ms >= MINUTE_MS;
     daemon->n_lost++;
     if (!is_new)
         return;

@@ -13,15 +13,12 @@
 enum { FOLDER_FILES_MAX = 10000 }; /* a model has some hundreds */
 
 static const char *const sidecar_endings[] = {
-    ".civitai.info", ".metadata.json",
-    ".json",         ".yaml",
-    ".txt",          ".preview.png",
-    ".preview.jpg",  ".preview.jpeg",
-    ".preview.webp", ".preview.avif",
-    ".preview.gif",  ".png",
-    ".jpg",          ".jpeg",
-    ".webp",         ".avif",
-    ".gif",          NULL
+    ".civitai.info", ".metadata.json", ".json",
+    ".yaml",         ".txt",           ".preview.png",
+    ".preview.jpg",  ".preview.jpeg",  ".preview.webp",
+    ".preview.avif", ".preview.gif",   ".png",
+    ".jpg",          ".jpeg",          ".webp",
+    ".avif",         ".gif",           NULL
 };
 
 /* ---- what is touched ---- */

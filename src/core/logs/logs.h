@@ -86,8 +86,8 @@ void logs_find(struct logs *logs, const struct logs_query *query,
 int64_t logs_each_after(const struct logs *logs, int64_t id,
                         bool (*fn)(void *ctx, const struct log_entry *entry),
                         void *ctx);
-/* Forgets what is in memory and store, and says so (EVENT_LOG_CLEARED); `on_done` comes when that is on disk,
- * perhaps in here. Files stay. */
+/* Forgets what is in memory and store, and says so (EVENT_LOG_CLEARED);
+ * `on_done` comes when that is on disk, perhaps in here. Files stay. */
 void logs_clear(struct logs *logs,
                 void (*on_done)(void *ctx, const struct error *error),
                 void *ctx);
