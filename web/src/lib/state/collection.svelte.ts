@@ -64,6 +64,10 @@ export class Collection<Row> {
   put(row: Row): void {
     this.change(() => this.#rows.set(this.#idOf(row), row));
   }
+  /** From an answer over REST: what was told of the row meanwhile is newer. */
+  learn(row: Row): void {
+    if (this.get(this.#idOf(row)) === undefined) this.put(row);
+  }
   delete(id: string): void {
     this.change(() => this.#rows.delete(id));
   }

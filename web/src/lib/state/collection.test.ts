@@ -76,3 +76,11 @@ test('a picture that another overtook is left', async () => {
   await third;
   expect(shown(rows)).toBe('b1');
 });
+
+test('an answer over REST does not undo what was told while it was on its way', () => {
+  const { rows } = make(false);
+  rows.put({ id: 'a', n: 2 }); // told: it has ended
+  rows.learn({ id: 'a', n: 1 }); // answered: it has begun
+  rows.learn({ id: 'b', n: 1 });
+  expect(shown(rows)).toBe('a2 b1');
+});
