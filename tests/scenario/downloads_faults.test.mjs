@@ -85,7 +85,8 @@ describe('an origin that misbehaves', { concurrency: 32 }, () => {
     const bytes = bytesOf('shifted', 9 * MIB);
     const url = origin.on('/shifted', (ask) => isRanged(ask) ? shifted(ask, bytes) : serve(ask, bytes));
     await fetches(hearth, url, 'shifted.bin', bytes);
-    assert.equal(origin.asked('/shifted').at(-1).headers.range, undefined);
+    // One of the cancelled questions may be read after it: they came over other sockets.
+    assert.equal(origin.asked('/shifted').filter((ask) => ask.headers.range === undefined).length, 1);
   });
 
   test('Content-Range is missing', async () => {
