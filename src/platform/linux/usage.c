@@ -3,11 +3,15 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdbool.h>
 #include <sys/resource.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
+#include "base/checked.h"
 #include "base/units.h"
 #include "platform/linux/proc_texts.h"
+#include "platform/usage_internal.h"
 
 /* What is looked for stands near the begin of each. */
 enum { TEXT_BYTES = 16 * 1024 };
@@ -93,4 +97,23 @@ usage_own(struct own_usage *ret_usage, struct error *error)
         proc_read_number(text, "VmRSS", &ret_usage->rss_bytes, error) < 0)
         return -1;
     return proc_read_number(text, "Threads", &ret_usage->n_threads, error);
+}
+
+int
+usage_disk_at(const char *path, struct disk_usage *ret_usage)
+{
+    struct statvfs facts;
+    if (statvfs(path, &facts) != 0)
+        return -1;
+    uint64_t block = facts.f_frsize, total, free;
+    bool is_absurd = u64_mul_overflows(facts.f_blocks, block, &total) ||
+                     u64_mul_overflows(facts.f_bavail, block, &free) ||
+                     total > INT64_MAX || free > INT64_MAX;
+    if (is_absurd) {
+        errno = EOVERFLOW;
+        return -1;
+    }
+    *ret_usage = (struct disk_usage){ .total_bytes = (int64_t)total,
+                                      .free_bytes = (int64_t)free };
+    return 0;
 }
