@@ -148,6 +148,36 @@ test('every page in every size and theme: nothing grave for axe, nothing cut off
   }
 });
 
+test('which servers are shown stands in the address; 360 px are enough', async () => {
+  const page = await open({ at: '/servers', size: { width: 360, height: 640 } });
+  const shown = (name) => page.getByRole('group', { name: 'Which servers' }).getByRole('button', { name });
+  await shown('Down').click();
+  await page.waitForURL('**/servers?show=down');
+  await page.fitsWidth();
+  await page.getByRole('heading', { name: 'Servers', level: 1 }).waitFor();
+  await page.reload();
+  await until('the choice', async () => (await shown('Down').getAttribute('aria-pressed')) === 'true');
+  await shown('All').click();
+  await page.waitForURL('**/servers');
+  page.quiet();
+  await page.context().close();
+});
+
+test('forced colours: what is pressed, chosen or full can still be told', async () => {
+  const page = await open({ at: '/servers' });
+  await page.emulateMedia({ forcedColors: 'active' });
+  const ground = (locator) => locator.evaluate((node) => getComputedStyle(node).backgroundColor);
+  const group = page.getByRole('group', { name: 'Which servers' });
+  await group.waitFor();
+  assert.notEqual(await ground(group.locator('[aria-pressed=true]')), await ground(group.locator('[aria-pressed=false]').first()));
+  await page.goto(`${hearth.base}/`);
+  const bar = page.locator('.stats .track').first();
+  await bar.locator('i').waitFor({ state: 'attached' });
+  assert.notEqual(await ground(bar), await ground(bar.locator('i')));
+  page.quiet();
+  await page.context().close();
+});
+
 test('the keyboard: palette, keys in a row, help', async () => {
   const page = await open();
   await live(page);
