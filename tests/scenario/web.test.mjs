@@ -169,7 +169,13 @@ test('forced colours: what is pressed, chosen or full can still be told', async 
   const ground = (locator) => locator.evaluate((node) => getComputedStyle(node).backgroundColor);
   const group = page.getByRole('group', { name: 'Which servers' });
   await group.waitFor();
-  assert.notEqual(await ground(group.locator('[aria-pressed=true]')), await ground(group.locator('[aria-pressed=false]').first()));
+  await until('the choice', async () => (await ground(group.locator('[aria-pressed=true]'))) !== (await ground(group.locator('[aria-pressed=false]').first())));
+  await page.keyboard.press('Control+k');
+  const hits = page.getByRole('option');
+  await hits.nth(1).waitFor();
+  assert.notEqual(await ground(hits.first()), await ground(hits.nth(1)));
+  const word = (locator) => locator.evaluate((node) => getComputedStyle(node).color);
+  assert.notEqual(await word(hits.first()), await ground(hits.first()));
   await page.goto(`${hearth.base}/`);
   const bar = page.locator('.stats .track').first();
   await bar.locator('i').waitFor({ state: 'attached' });
