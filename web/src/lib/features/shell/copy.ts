@@ -1,12 +1,12 @@
 import { toasts } from '$lib/state/toasts.svelte';
+import { copyText } from '$lib/ui/clipboard';
 
 /** Copies a text and tells so: nothing that is shown does. */
 export async function copy(text: string, what: string): Promise<void> {
   try {
-    await navigator.clipboard.writeText(text);
+    await copyText(text);
     toasts.show({ kind: 'copy', tone: 'ok', title: `${what} copied` });
   } catch {
-    // plain HTTP beyond loopback
     toasts.show({
       kind: 'copy',
       tone: 'bad',
