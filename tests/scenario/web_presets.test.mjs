@@ -70,6 +70,29 @@ test('a preset is made, put right, saved, seen elsewhere and deleted', async () 
   }
 });
 
+test('what is being changed outlives its file, and makes it again', async () => {
+  const make = () => hearth.api('POST', '/api/presets', { name: 'gone', text: '[*]\nctx-size = 4096\n' });
+  await make();
+  const page = await browser.open(hearth.base, { at: '/presets?name=gone' });
+  const text = page.getByLabel('Text of gone');
+  await text.fill('[*]\nctx-size = 512\n');
+  await hearth.api('DELETE', '/api/presets/gone');
+  await page.getByText('gone was deleted elsewhere meanwhile').waitFor();
+  assert.equal(await text.inputValue(), '[*]\nctx-size = 512\n');
+  await page.getByText('No problem found').waitFor();
+  await page.getByRole('button', { name: 'Save' }).click();
+  await until('the file', () => fs.readFileSync(file('gone'), 'utf8') === '[*]\nctx-size = 512\n');
+  await page.getByText('gone was deleted elsewhere meanwhile').waitFor({ state: 'detached' });
+
+  await text.fill('[*]\nctx-size = 1\n');
+  await hearth.api('DELETE', '/api/presets/gone');
+  await page.getByText('gone was deleted elsewhere meanwhile').waitFor();
+  await page.getByRole('button', { name: 'Undo all' }).click();
+  await page.getByText('There is no preset gone').waitFor();
+  page.quiet();
+  await page.context().close();
+});
+
 test('by the keyboard alone: made, put right, saved, deleted', async () => {
   const page = await browser.open(hearth.base, { at: '/presets' });
   const focused = keys(page);
