@@ -118,6 +118,14 @@ test('errors have the codes of REST, and events that do not exist theirs', async
   });
 });
 
+test('a requestId that is too long is told', async () => {
+  const socket = await join();
+  const answer = await socket.emitWithAck('models:list', { requestId: 'x'.repeat(300) });
+  assert.deepEqual([answer.success, answer.requestId, answer.error],
+    [false, null, { code: 'invalid', message: 'requestId must be at most 256 bytes of JSON' }]);
+  assert.equal((await ask(socket, 'models:list')).success, true);
+});
+
 test('every listing answers as its route does', async () => {
   const socket = await join();
   for (const [event, member, target] of [
