@@ -98,6 +98,13 @@ refuse(struct call *call, const char *reason)
     return false;
 }
 
+static bool
+is_handshake(const struct http_request *request)
+{
+    return request->is_upgrade &&
+           http_headers_has_token(request->headers, "upgrade", "websocket");
+}
+
 /* RFC 6455, 4.2.1. The browser rules (Host, Origin) were checked before. */
 static bool
 shake_hands(struct call *call)
@@ -106,8 +113,7 @@ shake_hands(struct call *call)
     struct str key = http_headers_get(request->headers, "sec-websocket-key");
     char accept[WEBSOCKET_ACCEPT_BYTES];
     struct error error = { .code = ERR_OK };
-    if (!request->is_upgrade ||
-        !http_headers_has_token(request->headers, "upgrade", "websocket"))
+    if (!is_handshake(request))
         return refuse(call, "a WebSocket handshake is expected here");
     if (!str_is(http_headers_get(request->headers, "sec-websocket-version"),
                 "13"))
@@ -221,6 +227,11 @@ void
 socket_no_task(struct call *call, struct str id)
 {
     char message[128];
+    if (call->exchange == NULL || !is_handshake(http_request(call->exchange))) {
+        reply_errorf(call, ERR_NOT_FOUND, "there is no task \"%.*s\"",
+                     (int)(id.n > 64 ? 64 : id.n), id.p);
+        return;
+    }
     struct socket *socket = arena_alloc(&call->arena, sizeof *socket);
     if (socket == NULL) {
         reply_errorf(call, ERR_NO_MEMORY, "there is not enough memory");

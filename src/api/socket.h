@@ -41,7 +41,8 @@ void socket_end(struct socket *socket, int code, const char *reason);
 /* From the owner's on_close. */
 void socket_release(struct socket *socket);
 /* Instead of a view, where there is no such task: a page cannot see the
- * status of a handshake that is refused, so it is let in, told
+ * status of a handshake that is refused, so a
+ * handshake is let in, told
  * {"type":"error","message":"Task not found: ID"} and sent away. */
 void socket_no_task(struct call *call, struct str id);
 
