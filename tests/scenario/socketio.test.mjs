@@ -265,6 +265,30 @@ test('a client that was cut off is sent what it missed, once and in order', asyn
     'answers to others are not among it');
 });
 
+test('a client that was cut off is told of what is measured as often as before', async () => {
+  const [often, never] = [await join(), await join()];
+  await ask(often, 'metrics:subscribe', { interval: 1000 });
+  await ask(never, 'metrics:unsubscribe');
+  const updates = (socket) => socket.heard.filter(([name]) => name === 'metrics:update').length;
+  for (const socket of [often, never]) {
+    const cut = once(socket, 'disconnect');
+    socket.io.engine.close();
+    await cut;
+    socket.heard.length = 0;
+    if (!socket.connected) socket.connect();
+    await until('a recovered client', () => socket.connected);
+    assert.equal(socket.recovered, true);
+  }
+  // Every ten seconds is what one gets who never asked.
+  await until('four updates', () => updates(often) >= 4, 9000);
+  assert.equal(updates(never), 0);
+  // Who leaves and joins again is a new client.
+  never.disconnect();
+  never.heard.length = 0;
+  never.connect();
+  await until('an update', () => updates(never) >= 1);
+});
+
 test('two hundred clients hear the same', async () => {
   const sockets = await Promise.all(Array.from({ length: 200 }, () => join()));
   await ask(sockets[0], 'settings:update', { settings: { models_max: 5 } });
