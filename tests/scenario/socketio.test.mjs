@@ -3,6 +3,7 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import fs from 'node:fs';
+import http from 'node:http';
 import net from 'node:net';
 import { after, before, test } from 'node:test';
 import { io } from 'socket.io-client';
@@ -562,12 +563,20 @@ test('a client that reads late gets all its answers, in order', async () => {
   wire.ws.close();
 });
 
+// Whether the daemon's side of a connection is there, as the system has it.
+function isConnected(port) {
+  const hex = (number) => number.toString(16).toUpperCase().padStart(4, '0');
+  const row = new RegExp(`^ *\\d+: [0-9A-F]+:${hex(hearth.port)} [0-9A-F]+:${hex(port)} `, 'm');
+  return row.test(fs.readFileSync('/proc/net/tcp', 'utf8'));
+}
+
 test('a client that never reads is cut off, and nobody waits for it', async () => {
-  const [deaf, gone] = [await Wire.open(), await Wire.open()];
+  const [deaf, deafer, gone] = [await Wire.open(), await Wire.open(), await Wire.open()];
   const { pid } = JSON.parse(gone.got.find((text) => text.startsWith('40{')).slice(2));
   const offset = JSON.parse(gone.got.find((text) => text.startsWith('42')).slice(2)).at(-1);
   gone.ws.terminate();
   deaf.ws._socket.pause();
+  deafer.ws._socket.pause();
   const socket = await join();
   // More than the system's buffers take on the way, and then some.
   let nBytes = 0;
@@ -582,10 +591,30 @@ test('a client that never reads is cut off, and nobody waits for it', async () =
   assert.ok(socket.connected);
   deaf.ws._socket.resume();
   assert.equal(await deaf.closed, 1008);
+  // One that is asleep cannot say goodbye.
+  await until('the end of the other', () => !isConnected(deafer.ws._socket.localPort), 40000);
+  deafer.ws.terminate();
   // So much is not kept for who was away.
   const back = await Wire.open({ join: false });
   back.send(`40${JSON.stringify({ pid, offset })}`);
   assert.notEqual(JSON.parse((await back.until((text) => text.startsWith('40{'))).slice(2)).pid, pid);
   assert.equal(back.got.filter((text) => text.includes('settings:updated')).length, 0);
   back.ws.close();
+});
+
+test('a reader of server-sent events that sleeps is not waited for', async () => {
+  const asking = http.get(`${hearth.base}/api/events`, { agent: false });
+  const [stream] = await once(asking, 'response');
+  asking.on('error', () => {});
+  stream.on('error', () => {});
+  stream.pause();
+  const long = 'x'.repeat(900000);
+  const { data } = await hearth.api('POST', '/api/profiles', { name: 'long', engine: 'command', command: ['/bin/true', '0'] });
+  for (let i = 1; i <= 20; i++) { // more than the system's buffers take
+    const answer = await hearth.api('PUT', `/api/profiles/${data.id}`, { command: ['/bin/true', `${i}${long}`] });
+    assert.equal(answer.status, 200, JSON.stringify(answer).slice(0, 300));
+  }
+  await until('the end of the connection', () => !isConnected(stream.socket.localPort), 40000);
+  asking.destroy();
+  await hearth.api('DELETE', `/api/profiles/${data.id}`);
 });

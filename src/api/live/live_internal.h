@@ -24,6 +24,7 @@ struct live_connection {
     bool is_closing;       /* what still comes is not looked at */
     bool is_paused;        /* nothing is read until what was sent is taken */
     size_t n_behind_bytes; /* broadcast while earlier bytes were waiting */
+    size_t n_left;         /* of them, at the last beat while it was paused */
     /* Socket.IO */
     bool is_joined;
     char sid[NONCE_BYTES];
