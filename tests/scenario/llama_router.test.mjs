@@ -274,6 +274,11 @@ test('on this machine no key is needed to run it, but to read another', async ()
     for (const { data } of told.filter(({ event }) => event === 'llama:status'))
       if (data.status === 'starting' && data.pid === null)
         assert.deepEqual([data.port, data.url, data.processRunning], [null, null, false], 'the one before is gone');
+    // Once it is said to run, it is what loads.
+    for (let i = 0; i < 5; i++) {
+      assert.equal((await good('llama:restart')).status, 'running');
+      assert.deepEqual((await good('models:load', { modelName: 'tiny-b' })).server.model, 'tiny-b');
+    }
     await good('llama:stop');
     // One that went away meanwhile fails the start, and no line of the run before is said to explain it.
     await good('presets:create', { filename: 'brief' });
