@@ -269,6 +269,10 @@ test('on this machine no key is needed to run it, but to read another', async ()
     assert.equal((await good('llama:start')).mode, 'router');
     assert.equal((await good('models:load', { modelName: 'tiny-a' })).status, 'loaded');
     assert.equal((await good('models:unload', { modelName: 'tiny-a' })).status, 'unloaded');
+    const { models } = await good('models:list', { q: 'tiny-a' });
+    const statuses = told.filter(({ event }) => event === 'models:status').map(({ data }) => data);
+    assert.ok(statuses.length > 0 && statuses.every(({ modelName, modelId }) => modelName === 'tiny-a' && modelId === models[0].id),
+              JSON.stringify(statuses));
     told.length = 0;
     assert.equal((await good('llama:restart')).status, 'running');
     for (const { data } of told.filter(({ event }) => event === 'llama:status'))
