@@ -266,6 +266,18 @@ test('on this machine no key is needed to run it, but to read another', async ()
     assert.deepEqual([none.error.code, none.error.details[0].field, none.error.message],
                      ['invalid', 'preset', 'there is no preset "none"']);
     await good('llama:config', { settings: { maxModelsLoaded: 1, ctxSize: 512 } });
+    // The dashboard's older names for the same, all of it sent back as it came.
+    const { config } = await good('config:get');
+    assert.deepEqual(config, { serverPath: null, host: '127.0.0.1', port: 0, baseModelsPath: fresh.models, ctx_size: 512,
+                               batch_size: null, threads: null });
+    assert.deepEqual((await good('config:update', { config: { ...config, batch_size: 64, threads: 1 } })).config,
+                     { ...config, batch_size: 64, threads: 1 });
+    assert.equal((await good('settings:update', { settings: { maxModelsLoaded: 2, parallelSlots: 1, gpuLayers: 0, autoLoadModels: true } }))
+      .settings.maxModelsLoaded, 2);
+    assert.equal((await good('config:update', { config: { models_max: 3 } })).config.models_max.value, 3, "and Hearth's own");
+    const elsewhere = await call('config:update', { config: { serverPath: '/bin/true' } });
+    assert.deepEqual([elsewhere.error.code, elsewhere.error.message], ['invalid', 'server_path: it is set by engines.llama-server-router.path']);
+    await good('routerConfig:update', { config: (await good('routerConfig:get')).config });
     assert.equal((await good('llama:start')).mode, 'router');
     assert.equal((await good('models:load', { modelName: 'tiny-a' })).status, 'loaded');
     assert.equal((await good('models:unload', { modelName: 'tiny-a' })).status, 'unloaded');

@@ -133,7 +133,7 @@ test('every listing answers as its route does', async () => {
     ['profiles:list', 'profiles', '/api/profiles'], ['downloads:list', 'downloads', '/api/models/downloads'],
     ['downloads:active', 'downloads', '/api/models/downloads/active'],
     ['servers:list', 'servers', '/api/servers'], ['settings:get', 'settings', '/api/settings'],
-    ['config:get', 'config', '/api/settings'], ['system:engines', 'engines', '/api/system/engines'],
+    ['system:engines', 'engines', '/api/system/engines'],
     ['models:duplicates', 'groups', '/api/models/duplicates'],
   ]) {
     const answer = await ask(socket, event);

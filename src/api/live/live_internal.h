@@ -327,6 +327,7 @@ void shape_preset_checked(const struct shape_input *input,
 void shape_preset_options(const struct shape_input *input,
                           struct json_writer *w);
 bool suits_record(const struct json *request);
+bool suits_router(const struct json *request);
 void body_model(const struct json *request, struct json_writer *w);
 void body_router_config(const struct json *request, struct json_writer *w);
 void body_with_preset(const struct json *request, struct json_writer *w);
@@ -338,6 +339,7 @@ void shape_llama_stopped(const struct shape_input *input,
                          struct json_writer *w);
 void shape_llama_settings(const struct shape_input *input,
                           struct json_writer *w);
+void shape_config(const struct shape_input *input, struct json_writer *w);
 void shape_router_config(const struct shape_input *input,
                          struct json_writer *w);
 void shape_models_dir(const struct shape_input *input, struct json_writer *w);
