@@ -69,6 +69,8 @@ void sql_bind_int(struct sql *sql, int64_t value);
 void sql_bind_real(struct sql *sql, double value);
 void sql_bind_text(struct sql *sql, const char *text);
 void sql_bind_str(struct sql *sql, struct str text);
+/* Not copied: it must stay until the row is there (sql_again, sql_end). */
+void sql_bind_lent(struct sql *sql, const char *text);
 void sql_bind_bytes(struct sql *sql, const void *bytes, size_t n);
 bool sql_next(struct sql *sql); /* false: no more rows, or a failure */
 /* The row's columns from left to right; text is valid until the next row,
