@@ -265,6 +265,7 @@ fill_view(const struct instance *instance, struct instance_view *ret_view)
         .backoff_until_ms = instance->backoff_until_ms,
         .n_restarts = instance->n_restarts,
         .restart_required = instance->restart_required,
+        .log_from = instance->log_from,
     };
     memcpy(ret_view->id, instance->id, sizeof ret_view->id);
     memcpy(ret_view->reason, instance->reason, sizeof ret_view->reason);

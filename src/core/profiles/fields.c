@@ -390,6 +390,14 @@ check_read_only(struct edit *edit, const struct field *field,
         edit_problem(edit, field->name, "is set by Hearth and cannot be set");
 }
 
+static bool
+is_chosen_engine(const struct edit *edit, const struct field *field)
+{
+    return field->offset == offsetof(struct profile, engine) &&
+           edit->engine != NULL &&
+           strcmp(edit->engine, edit->profile->engine) == 0;
+}
+
 static void
 check_authority(struct edit *edit, const struct field *field)
 {
@@ -619,7 +627,8 @@ edit_apply(struct edit *edit)
     if (set_options(edit) < 0)
         return -1;
     for (size_t i = 0; i < n_profile_fields && !edit->may_execute; i++)
-        if ((profile_fields[i].flags & FIELD_EXECUTES) != 0)
+        if ((profile_fields[i].flags & FIELD_EXECUTES) != 0 &&
+            !is_chosen_engine(edit, &profile_fields[i]))
             check_authority(edit, &profile_fields[i]);
     return 0;
 }

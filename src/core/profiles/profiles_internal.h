@@ -51,6 +51,7 @@ struct edit {
     const struct engine_manifest *manifest; /* of profile->engine, or NULL */
     const struct json *patch;
     bool may_execute;
+    const char *engine;  /* that Hearth chose, not the client; or NULL */
     bool may_lack_model; /* the file need not be there yet */
     struct field_problems *problems;
     struct error forbidden; /* code ERR_OK until something was */
