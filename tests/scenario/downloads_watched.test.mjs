@@ -145,8 +145,13 @@ test('every end is told: failed, cancelled, and of an earlier run', async () => 
   await follow(hearth, task_id, (task) => task.downloaded_bytes > 0);
   await hearth.api('POST', `/api/models/download/${task_id}/cancel`);
   assert.equal((await view).at(-1).status, 'cancelled');
+  const times = async () => (await hearth.api('GET', '/api/history')).data
+    .filter((row) => [failed.task_id, task_id].includes(row.task_id)).map((row) => row.ended_at_ms);
+  const before = await times();
+  assert.ok(before.length === 2 && before.every((at) => at > 0), JSON.stringify(before));
   await hearth.stop({ keep: true });
   await hearth.spawn();
+  assert.deepEqual(await times(), before);
   for (const [id, status] of [[failed.task_id, 'failed'], [task_id, 'cancelled']]) {
     const seen = await watch(id);
     assert.deepEqual(seen.map((row) => [row.task_id, row.status]), [[id, status]]);

@@ -101,6 +101,29 @@ test('the crosshair of all, the popover of one', async () => {
   await page.context().close();
 });
 
+test('the throughput of the dashboard is a table, too', async () => {
+  const page = await browser.open(hearth.base);
+  const focused = keys(page);
+  await hearth.chat('tiny', { max_tokens: 20 });
+  await panel(page, 'Throughput').getByRole('figure').waitFor();
+  await focused.tabTo(/^Show Throughput as table$/);
+  await page.keyboard.press('Enter');
+  const table = panel(page, 'Throughput').getByRole('table');
+  await table.getByRole('columnheader', { name: /^Output\s*tok\/s$/ }).waitFor();
+  await until('the address', () => new URL(page.url()).searchParams.get('table') === 'throughput');
+  await until('a row that says what was made', async () => /[1-9]/.test((await table.getByRole('cell').allInnerTexts()).join(' ')));
+  assert.equal(await focused.name(), 'Show Throughput as table');
+  await page.accessible('the table of the dashboard');
+  await page.shot('dashboard-table');
+  await page.reload();
+  await table.waitFor();
+  await page.getByRole('button', { name: 'Show Throughput as table' }).click();
+  await panel(page, 'Throughput').getByRole('figure').waitFor();
+  assert.equal(new URL(page.url()).search, '');
+  page.quiet();
+  await page.context().close();
+});
+
 test('by the keyboard alone: a range, through a chart, its table', async () => {
   const page = await browser.open(hearth.base, { at: '/monitoring' });
   await panel(page, 'CPU').getByRole('figure').waitFor();

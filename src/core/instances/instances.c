@@ -156,6 +156,7 @@ instance_new(struct instances *instances, struct profile *profile)
     instance->cpu_ms = -1;
     instance->state_since_ms = loop_wall_ms();
     instance_log_init(&instance->log);
+    instance->log.secret = instance->api_key;
     list_push_back(&instances->all, &instance->node);
     return instance;
 }

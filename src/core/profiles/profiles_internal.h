@@ -64,7 +64,6 @@ void edit_problem(struct edit *edit, const char *field, const char *format, ...)
 /* fields.c: applies every member of the patch; problems are collected. -1
  * only when out of memory. */
 int edit_apply(struct edit *edit);
-const struct field *field_find(struct str name);
 bool field_equals(const struct field *field, const struct profile *a,
                   const struct profile *b);
 /* All that a client may set is the same. */
