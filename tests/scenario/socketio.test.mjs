@@ -127,6 +127,12 @@ test('a requestId that is too long is told', async () => {
   assert.equal((await ask(socket, 'models:list')).success, true);
 });
 
+test('a text that was cut within a character is taken', async () => {
+  const socket = await join();
+  const answer = await ask(socket, 'models:get', { modelId: 'x😀'.slice(0, 2) });
+  assert.equal(answer.error.message, 'there is no model "x\ufffd" in the library');
+});
+
 test('every listing answers as its route does', async () => {
   const socket = await join();
   for (const [event, member, target] of [
@@ -307,7 +313,7 @@ test('keys: in auth, of a scope, wrong, revoked', async () => {
   const reader = await join({ auth: { key: read.secret } });
   assert.equal((await ask(reader, 'models:list')).success, true);
   assert.equal((await ask(reader, 'models:scan')).error.code, 'forbidden');
-  const master = await join({ auth: { token: admin.secret } });
+  const master = await join({ auth: { token: `Bearer ${admin.secret}` } });
   assert.equal((await ask(master, 'settings:update', { settings: { 'civitai.token': 'x' } })).success, true);
   for (const [key, code] of [['hk_wrong', 'unauthorized'], [inference.secret, 'forbidden'],
     ['x'.repeat(5000), 'unauthorized']])
