@@ -302,7 +302,11 @@ test('on this machine no key is needed to run it, but to read another', async ()
     await good('llama:stop');
     await good('presets:delete', { filename: 'brief' });
     const gone = await call('llama:start');
-    assert.deepEqual([gone.error.message, gone.error.log_tail], ['there is no preset "brief"', []]);
+    assert.deepEqual([gone.error.message, gone.error.log_tail, gone.error.exit_code], ['there is no preset "brief"', [], null]);
+    fs.writeFileSync(path.join(fresh.data, 'presets', 'byhand.ini'), 'no preset\n');
+    await until('the file', async () => (await call('presets:read', { filename: 'byhand' })).success);
+    const broken = await call('llama:start-with-preset', { presetName: 'byhand' });
+    assert.equal(broken.error.message, 'the preset "byhand" cannot be used, line 1: expected [section], option = value or a comment');
   } finally {
     socket.disconnect();
     await fresh.stop();
