@@ -477,7 +477,7 @@ const struct api_row api_rows[] = {
       &schema_config, export_query, 0 },
     { "POST", "/api/config/import", CONTROL, config_import,
       "Add and change what such a document has; all or nothing", "200",
-      &schema_config_input, &schema_config_changes, import_query, 0 },
+      &schema_config_input, &schema_config_changes, import_query, ROW_LARGE },
     { "GET", "/api/activity", READ, activity_list,
       "Inference requests that have ended, newest first", "200", NULL,
       &schema_activity_page, activity_query, 0 },

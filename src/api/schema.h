@@ -53,6 +53,8 @@ struct schema_field {
     const char *help; /* NULL: its name says it */
 };
 
+/* The member "enum" with the choices, up to a NULL. */
+void schema_print_choices(const char *const *choices, struct json_writer *out);
 /* Writes the schema; named ones as a reference unless `is_definition`. */
 void schema_print(const struct schema *schema, bool is_definition,
                   struct json_writer *out);

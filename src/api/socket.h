@@ -40,5 +40,10 @@ bool socket_is_behind(const struct socket *socket);
 void socket_end(struct socket *socket, int code, const char *reason);
 /* From the owner's on_close. */
 void socket_release(struct socket *socket);
+/* Instead of a view, where there is no such task: a page cannot see the
+ * status of a handshake that is refused, so a
+ * handshake is let in, told
+ * {"type":"error","message":"Task not found: ID"} and sent away. */
+void socket_no_task(struct call *call, struct str id);
 
 #endif

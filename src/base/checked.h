@@ -6,6 +6,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdlib.h>
 
 static inline bool
 size_add_overflows(size_t a, size_t b, size_t *ret)
@@ -29,6 +30,16 @@ static inline bool
 u64_mul_overflows(uint64_t a, uint64_t b, uint64_t *ret)
 {
     return __builtin_mul_overflow(a, b, ret);
+}
+
+/* realloc() for `n` elements of `size` bytes each: NULL, and `array` stays as
+ * it is, when there is no memory for them or their size is no size_t. */
+static inline void *
+realloc_checked(void *array, size_t n, size_t size)
+{
+    size_t n_bytes;
+    return size_mul_overflows(n, size, &n_bytes) ? NULL
+                                                 : realloc(array, n_bytes);
 }
 
 /* The sum of sizes, or the most that there is. */

@@ -2,7 +2,6 @@
  * to do. Changes nothing, and works with and without a daemon. */
 #include <errno.h>
 #include <sys/stat.h>
-#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include "base/arena.h"
@@ -15,6 +14,7 @@
 #include "platform/net.h"
 #include "platform/process.h"
 #include "platform/system.h"
+#include "platform/usage.h"
 
 enum level { LEVEL_OK, LEVEL_WARN, LEVEL_FAIL };
 
@@ -251,35 +251,17 @@ check_engines(struct doctor *doctor)
 
 /* ---- the machine ---- */
 
-/* Of the folder, or of the nearest one above it that is there. */
-static int
-disk_of(const char *folder, struct statvfs *ret_info)
-{
-    char path[LIMIT_PATH_BYTES];
-    snprintf(path, sizeof path, "%s", folder);
-    for (;;) {
-        if (statvfs(path, ret_info) == 0)
-            return 0;
-        char *slash = strrchr(path, '/');
-        if (slash == NULL || errno != ENOENT)
-            return -1;
-        slash[slash == path ? 1 : 0] = '\0';
-        if (slash == path)
-            return statvfs(path, ret_info);
-    }
-}
-
 static void
 check_disk(struct doctor *doctor)
 {
-    struct statvfs info;
+    struct disk_usage disk;
     char found[LIMIT_PATH_BYTES], size[32];
-    if (*doctor->data_dir == '\0' || disk_of(doctor->data_dir, &info) != 0)
+    if (*doctor->data_dir == '\0' ||
+        usage_disk(doctor->data_dir, &disk, NULL) != 0)
         return; /* said by the data folder's line */
-    uint64_t n_bytes = (uint64_t)info.f_bavail * info.f_frsize;
-    bool is_low = n_bytes < LOW_DISK_GIB * GIB;
+    bool is_low = (uint64_t)disk.free_bytes < LOW_DISK_GIB * GIB;
     snprintf(found, sizeof found, "%s free for the data folder",
-             format_bytes((int64_t)n_bytes, size, sizeof size));
+             format_bytes(disk.free_bytes, size, sizeof size));
     report(doctor, is_low ? LEVEL_WARN : LEVEL_OK, "disk", found,
            is_low ? "Models and logs need more." : "");
 }

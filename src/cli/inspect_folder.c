@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/checked.h"
 #include "base/limits.h"
 #include "cli/inspect.h"
 #include "formats/model_name.h"
@@ -115,7 +116,7 @@ add_shard(struct folder *f, struct str name, int64_t size_bytes)
 {
     if ((f->n_shards & (f->n_shards - 1)) == 0) {
         size_t room = f->n_shards == 0 ? 1 : f->n_shards * 2;
-        struct shard *grown = reallocarray(f->shards, room, sizeof *grown);
+        struct shard *grown = realloc_checked(f->shards, room, sizeof *grown);
         if (grown == NULL)
             return say(f, ERR_NO_MEMORY, "out of memory", "");
         f->shards = grown;

@@ -8,6 +8,8 @@
 #include "daemon/serve.h"
 #include "keeper/keeper.h"
 
+extern char **environ;
+
 int
 main(int argc, char **argv)
 {

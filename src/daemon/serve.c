@@ -20,6 +20,8 @@
 #include "daemon/daemon.h"
 #include "io/address.h"
 
+extern char **environ;
+
 static void
 fail(struct daemon *daemon, const struct error *error)
 {

@@ -5,6 +5,7 @@
 
 #include <stdlib.h>
 
+#include "base/checked.h"
 #include "base/list.h"
 #include "engines/engines_internal.h"
 
@@ -36,8 +37,8 @@ put(struct engines *engines, const struct engine_manifest *manifest)
             return 0;
         }
     }
-    const struct engine_manifest **at =
-        reallocarray((void *)engines->at, engines->n + 1, sizeof *engines->at);
+    const struct engine_manifest **at = realloc_checked(
+        (void *)engines->at, engines->n + 1, sizeof *engines->at);
     if (at == NULL)
         return -1;
     at[engines->n++] = manifest;

@@ -35,17 +35,7 @@ stream_peer_uid(const struct stream *stream)
     int fd = stream_fd(stream);
     if (fd < 0 || stream->uv.handle.type != UV_NAMED_PIPE)
         return -1;
-#ifdef SO_PEERCRED
-    struct ucred who;
-    socklen_t n = sizeof who;
-    if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &who, &n) != 0)
-        return -1;
-    return (int64_t)who.uid;
-#else
-    uid_t uid;
-    gid_t gid;
-    return getpeereid(fd, &uid, &gid) == 0 ? (int64_t)uid : -1;
-#endif
+    return net_peer_uid(fd);
 }
 
 bool

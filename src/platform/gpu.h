@@ -1,5 +1,5 @@
-/* Graphics processors with memory of their own. Any thread; may load a
- * library and ask a driver, so not the loop's. */
+/* Graphics processors. Any thread; may load a library and ask a driver, so not
+ * the loop's. */
 #ifndef PLATFORM_GPU_H
 #define PLATFORM_GPU_H
 
@@ -36,11 +36,12 @@ struct gpu_reading {
     size_t n_users;
     bool knows_users; /* else no driver told who has memory */
 };
-/* When there is no GPU, `error` says why none was found. */
+/* Also those that work in the machine's memory, where the system tells of
+ * them. When there is no GPU, `error` says why none was found. */
 void gpu_read(struct gpu_reading *ret_reading, struct error *error);
 
-/* How many there are, up to GPUS_MAX. When there is none, `error` (which may
- * be NULL) says why none was found; that is no failure. */
+/* Those with memory of their own, up to GPUS_MAX: how many there are. When
+ * there is none, `error` (which may be NULL) says why; that is no failure. */
 size_t gpu_list(struct gpu_facts ret_gpus[GPUS_MAX], struct error *error);
 
 #endif

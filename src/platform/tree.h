@@ -30,8 +30,5 @@ int tree_remove(const struct tree_name *name, struct error *error);
  * ERR_TOO_LARGE: more than the ceiling of `out`, of which nothing is read. */
 int tree_read(const struct tree_name *name, struct strbuf *out,
               struct folder_facts *ret_facts, struct error *error);
-/* Bytes that may still be written below the folder, or the nearest above it
- * that exists; -1: unknown. */
-int64_t tree_free_bytes(const char *path);
 
 #endif

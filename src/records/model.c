@@ -3,6 +3,8 @@
 
 #include <stdlib.h>
 
+#include "base/checked.h"
+
 #define X(name, wire) wire,
 const char *const model_kind_names[] = { MODEL_KINDS(X) NULL };
 const char *const model_format_names[] = { MODEL_FORMATS(X) NULL };
@@ -99,7 +101,7 @@ model_set_text(char **field, struct str value)
 int
 text_list_add(struct text_list *list, struct str text)
 {
-    char **grown = reallocarray(list->at, list->n + 1, sizeof *grown);
+    char **grown = realloc_checked(list->at, list->n + 1, sizeof *grown);
     if (grown == NULL)
         return -1;
     list->at = grown;

@@ -158,10 +158,15 @@ test('every end is told: failed, cancelled, and of an earlier run', async () => 
   }
 });
 
-test('a WebSocket of no task is refused', async () => {
-  const socket = new WebSocket(`ws+unix:${hearth.socket}:/ws/download/nobody`, { headers: { Host: 'localhost' } });
-  const [, answer] = await once(socket, 'unexpected-response');
-  assert.equal(answer.statusCode, 404);
+test('a WebSocket of no task is told so and closed', async () => {
+  for (const [target, id] of [['download/nobody', 'nobody'], ['scan/nobody', 'nobody'],
+    ['download/%22%0A', '"\n'], [`download/${'x'.repeat(200)}`, 'x'.repeat(64)]]) {
+    const socket = new WebSocket(`ws+unix:${hearth.socket}:/ws/${target}`, { headers: { Host: 'localhost' } });
+    const told = [];
+    socket.on('message', (text) => told.push(JSON.parse(text)));
+    const [code] = await once(socket, 'close');
+    assert.deepEqual([code, told], [1000, [{ type: 'error', message: `Task not found: ${id}` }]]);
+  }
 });
 
 // ---- other names, the history ----

@@ -525,10 +525,8 @@ test('a scan is followed over a WebSocket to its end', async () => {
   const numbers = /^scan-([0-9]+)$/.exec(shown.task_id);
   assert.ok(numbers, shown.task_id);
   for (const id of ['nothing', 'scan-', 'scan-0', 'scan--1', `scan-0${numbers[1]}`, `scan-${Number(numbers[1]) + 9}`]) {
-    const socket = new WebSocket(`ws+unix:${hearth.socket}:/ws/scan/${id}`, { headers: { Host: 'localhost' } });
-    const [, answer] = await once(socket, 'unexpected-response');
-    assert.equal(answer.statusCode, 404, id);
-    answer.destroy();
+    const { records, code } = await watchScan(hearth, id);
+    assert.deepEqual([code, records], [1000, [{ type: 'error', message: `Task not found: ${id}` }]]);
   }
 });
 

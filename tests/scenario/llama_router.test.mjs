@@ -34,7 +34,11 @@ const listed = async (id) => (await hearth.request('GET', '/v1/models')).json().
 
 async function join() {
   const { data } = await hearth.api('POST', '/api/keys', { name: 'live' });
-  const socket = io(hearth.base, { path: '/llamaproxws', transports: ['websocket'], auth: { key: data.key ?? data.secret }, forceNew: true });
+  return dial(hearth, { key: data.key ?? data.secret });
+}
+
+async function dial({ base }, auth = {}) {
+  const socket = io(base, { path: '/llamaproxws', transports: ['websocket'], auth, forceNew: true });
   const told = [];
   socket.onAny((event, message) => { if (message?.type === 'broadcast') told.push(message); });
   await new Promise((resolve, reject) => { socket.on('connect', resolve); socket.on('connect_error', reject); });
@@ -247,6 +251,40 @@ test('stopped, its models are served by servers of their own', async () => {
     assert.equal((await live.good('llama:config', { settings: { parallelSlots: 1 } })).settings.parallelSlots, 1);
   } finally {
     live.socket.close();
+  }
+});
+
+test('on this machine no key is needed to run it, but to read another', async () => {
+  const fresh = await Hearth.start({ models: MODELS });
+  const { socket, told, call, good } = await dial(fresh);
+  try {
+    const attach = await call('llama:config', { attach: true, port: 7999 });
+    assert.equal(attach.error.code, 'forbidden', JSON.stringify(attach));
+    assert.match(attach.error.message, /^attach decides what is read/);
+    // A preset that is not there is not kept for the next start.
+    const none = await call('llama:start-with-preset', { presetName: 'none' });
+    assert.deepEqual([none.error.code, none.error.details[0].field, none.error.message],
+                     ['invalid', 'preset', 'there is no preset "none"']);
+    await good('llama:config', { settings: { maxModelsLoaded: 1, ctxSize: 512 } });
+    assert.equal((await good('llama:start')).mode, 'router');
+    assert.equal((await good('models:load', { modelName: 'tiny-a' })).status, 'loaded');
+    assert.equal((await good('models:unload', { modelName: 'tiny-a' })).status, 'unloaded');
+    told.length = 0;
+    assert.equal((await good('llama:restart')).status, 'running');
+    for (const { data } of told.filter(({ event }) => event === 'llama:status'))
+      if (data.status === 'starting' && data.pid === null)
+        assert.deepEqual([data.port, data.url, data.processRunning], [null, null, false], 'the one before is gone');
+    await good('llama:stop');
+    // One that went away meanwhile fails the start, and no line of the run before is said to explain it.
+    await good('presets:create', { filename: 'brief' });
+    await good('llama:start-with-preset', { presetName: 'brief' });
+    await good('llama:stop');
+    await good('presets:delete', { filename: 'brief' });
+    const gone = await call('llama:start');
+    assert.deepEqual([gone.error.message, gone.error.log_tail], ['there is no preset "brief"', []]);
+  } finally {
+    socket.disconnect();
+    await fresh.stop();
   }
 });
 

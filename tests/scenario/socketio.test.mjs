@@ -118,6 +118,14 @@ test('errors have the codes of REST, and events that do not exist theirs', async
   });
 });
 
+test('a requestId that is too long is told', async () => {
+  const socket = await join();
+  const answer = await socket.emitWithAck('models:list', { requestId: 'x'.repeat(300) });
+  assert.deepEqual([answer.success, answer.requestId, answer.error],
+    [false, null, { code: 'invalid', message: 'requestId must be at most 256 bytes of JSON' }]);
+  assert.equal((await ask(socket, 'models:list')).success, true);
+});
+
 test('every listing answers as its route does', async () => {
   const socket = await join();
   for (const [event, member, target] of [
@@ -255,6 +263,30 @@ test('a client that was cut off is sent what it missed, once and in order', asyn
     .map(([, body]) => body.data.model.tags[0]), ['a', 'b', 'c']);
   assert.equal(socket.heard.filter(([name]) => name.endsWith(':result')).length, 0,
     'answers to others are not among it');
+});
+
+test('a client that was cut off is told of what is measured as often as before', async () => {
+  const [often, never] = [await join(), await join()];
+  await ask(often, 'metrics:subscribe', { interval: 1000 });
+  await ask(never, 'metrics:unsubscribe');
+  const updates = (socket) => socket.heard.filter(([name]) => name === 'metrics:update').length;
+  for (const socket of [often, never]) {
+    const cut = once(socket, 'disconnect');
+    socket.io.engine.close();
+    await cut;
+    socket.heard.length = 0;
+    if (!socket.connected) socket.connect();
+    await until('a recovered client', () => socket.connected);
+    assert.equal(socket.recovered, true);
+  }
+  // Every ten seconds is what one gets who never asked.
+  await until('four updates', () => updates(often) >= 4, 9000);
+  assert.equal(updates(never), 0);
+  // Who leaves and joins again is a new client.
+  never.disconnect();
+  never.heard.length = 0;
+  never.connect();
+  await until('an update', () => updates(never) >= 1);
 });
 
 test('two hundred clients hear the same', async () => {

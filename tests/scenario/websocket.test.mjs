@@ -1,6 +1,7 @@
 // The framing of WebSocket, case by case: the list of the Autobahn test suite,
 // classes 1 to 7, 9 and 10 (compression, 12 and 13, is not negotiated), written
-// as raw frames against the plain echo of `hearth serve --conformance`.
+// as raw frames against the plain echo of `hearth serve --conformance`. The suite
+// itself is run by tools/autobahn.
 import assert from 'node:assert/strict';
 import crypto from 'node:crypto';
 import { once } from 'node:events';

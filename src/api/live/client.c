@@ -143,6 +143,8 @@ void
 client_leave(struct live_connection *connection)
 {
     requests_orphan(connection);
+    measured_stop(connection);
+    measured_start(connection);
     connection->is_joined = false;
 }
 

@@ -63,6 +63,7 @@ struct live_lost {
     char pid[NONCE_BYTES];
     enum auth_who who;
     char key_id[ID_BYTES];
+    int64_t metrics_interval_ms; /* what it had subscribed for */
     int64_t until_ms;
 };
 
@@ -214,6 +215,8 @@ void broadcasts_stop(struct live *live);
 /* Of a connection's life. */
 void measured_start(struct live_connection *connection);
 void measured_stop(struct live_connection *connection);
+/* As it was before the client was cut off. */
+void measured_restore(struct live_connection *connection, int64_t interval_ms);
 /* To each client as often as it wants. */
 void measured_tell(struct live *live, const struct metrics_sample *sample);
 /* llama_measured.c: the same of the llama router, while it runs. */

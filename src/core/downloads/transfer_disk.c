@@ -10,6 +10,7 @@
 #include "platform/file.h"
 #include "platform/part_file.h"
 #include "platform/tree.h"
+#include "platform/usage.h"
 
 enum { HASH_STEP_BYTES = 1024 * 1024 };
 #define HASH_JOB_BYTES (256 * UINT64_C(1048576))
@@ -137,15 +138,17 @@ look_at_target(struct open_job *job)
 static int
 check_room(struct transfer *t, int64_t size, struct error *error)
 {
-    int64_t left = tree_free_bytes(t->path);
+    struct disk_usage disk = { .free_bytes = INT64_MAX };
+    (void)usage_disk(t->path, &disk, NULL); /* else the writing tells */
     int64_t needed = size - part_file_allocated(t->part);
-    if (needed > 0 && left >= 0 &&
-        i64_add_capped(needed, t->options.headroom_bytes) > left)
+    if (needed > 0 &&
+        i64_add_capped(needed, t->options.headroom_bytes) > disk.free_bytes)
         return error_set(error, ERR_NO_SPACE,
                          "%lld bytes are needed beside %lld that are to stay "
                          "free or others need, and the disk has %lld",
                          (long long)needed,
-                         (long long)t->options.headroom_bytes, (long long)left);
+                         (long long)t->options.headroom_bytes,
+                         (long long)disk.free_bytes);
     return 0;
 }
 

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/checked.h"
 #include "core/library/library_internal.h"
 #include "store/store.h"
 
@@ -59,7 +60,7 @@ on_stored_model(void *ctx, struct model *model)
         if ((loading->n & (loading->n - 1)) == 0) {
             size_t room = loading->n == 0 ? 1 : loading->n * 2;
             struct model **grown =
-                reallocarray(loading->models, room, sizeof *grown);
+                realloc_checked(loading->models, room, sizeof *grown);
             if (grown == NULL)
                 goto no_memory;
             loading->models = grown;

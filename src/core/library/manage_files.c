@@ -9,6 +9,7 @@
 #include "platform/file.h"
 #include "platform/part_file.h"
 #include "platform/tree.h"
+#include "platform/usage.h"
 
 enum { FOLDER_FILES_MAX = 10000 }; /* a model has some hundreds */
 
@@ -195,12 +196,13 @@ check_room(struct manage_job *job)
     if (folder_facts(job->from_base, &from) < 0 ||
         folder_facts(job->to_base, &to) < 0 || from.device == to.device)
         return 0;
-    int64_t free_bytes = tree_free_bytes(job->to_base);
-    if (free_bytes < 0 || free_bytes >= job->size_bytes)
+    struct disk_usage disk;
+    if (usage_disk(job->to_base, &disk, NULL) < 0 ||
+        disk.free_bytes >= job->size_bytes)
         return 0;
     return error_set(&job->error, ERR_NO_SPACE,
                      "%s has %lld bytes free; %lld are needed", job->to_base,
-                     (long long)free_bytes, (long long)job->size_bytes);
+                     (long long)disk.free_bytes, (long long)job->size_bytes);
 }
 
 static void

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/checked.h"
 #include "core/digest/digest.h"
 #include "core/library/library_internal.h"
 #include "io/worker.h"
@@ -107,7 +108,7 @@ scan_add_file(struct scan *scan, const struct found_file *file)
     if ((scan->n_files & (scan->n_files - 1)) == 0) {
         size_t room = scan->n_files == 0 ? 1 : scan->n_files * 2;
         struct found_file *files =
-            reallocarray(scan->files, room, sizeof *files);
+            realloc_checked(scan->files, room, sizeof *files);
         if (files == NULL)
             return -1;
         scan->files = files;
@@ -145,7 +146,7 @@ scan_add_folder(struct scan *scan, const char *path)
         return;
     if ((scan->n_folders & (scan->n_folders - 1)) == 0) {
         size_t room = scan->n_folders == 0 ? 1 : scan->n_folders * 2;
-        char **folders = reallocarray(scan->folders, room, sizeof *folders);
+        char **folders = realloc_checked(scan->folders, room, sizeof *folders);
         if (folders == NULL)
             return; /* not watched, then */
         scan->folders = folders;

@@ -142,8 +142,8 @@ log_files_open(struct logs *logs, const char *data_dir, struct error *error)
                        files->file.n_files);
     /* Whether there is room for files shows when the first line is written. */
     (void)file_make_folders(logs->folder, 0700, NULL);
-    files->has_queue =
-        log_queue_start(&files->queue, write_file, logs, error) == 0;
+    files->has_queue = line_queue_start(&files->queue, write_file,
+                                        log_loss_line, logs, error) == 0;
     return files->has_queue ? 0 : -1;
 }
 
@@ -151,7 +151,7 @@ void
 log_files_stop(struct logs *logs)
 {
     if (logs->files.has_queue)
-        log_queue_stop(&logs->files.queue);
+        line_queue_stop(&logs->files.queue);
     logs->files.has_queue = false;
 }
 

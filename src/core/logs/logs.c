@@ -1,6 +1,7 @@
 /* The log: see logs.h. */
 #include "core/logs/logs_internal.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "formats/log_line.h"
@@ -9,12 +10,22 @@
 
 enum { WRITE_TIMEOUT_MS = 100 };
 
+char *
+log_loss_line(size_t n_dropped)
+{
+    struct log_entry entry = { .at_ms = loop_wall_ms(), .level = LOG_WARN };
+    snprintf(entry.source, sizeof entry.source, "logs");
+    snprintf(entry.message, sizeof entry.message,
+             "%zu lines were dropped: they were not read in time", n_dropped);
+    return log_line(&entry);
+}
+
 /* On the console's thread. */
 static void
 write_console(void *ctx, struct str line)
 {
     struct logs *logs = ctx;
-    while (line.n > 0 && log_queue_may_go_on(&logs->console)) {
+    while (line.n > 0 && line_queue_may_go_on(&logs->console)) {
         ptrdiff_t n = output_write(logs->fd, line, WRITE_TIMEOUT_MS);
         if (n < 0)
             return; /* nobody will ever read it, and there is no other way */
@@ -39,9 +50,9 @@ on_event(struct subscription *subscription, const struct event *event)
         return;
     char *line = log_line(entry);
     if (config->has_console)
-        log_queue_add(&logs->console, line);
+        line_queue_add(&logs->console, line);
     if (to_files)
-        log_queue_add(&logs->files.queue, line);
+        line_queue_add(&logs->files.queue, line);
     free(line);
 }
 
@@ -92,8 +103,8 @@ logs_new(const struct logs_options *options, struct logs **ret_logs,
         options->events->next_log_id = store_last_log_id(logs->store) + 1;
     events_subscribe(options->events, &logs->subscription, EVENT_BIT(LOG),
                      on_event);
-    logs->has_console =
-        log_queue_start(&logs->console, write_console, logs, error) == 0;
+    logs->has_console = line_queue_start(&logs->console, write_console,
+                                         log_loss_line, logs, error) == 0;
     if (!logs->has_console ||
         (options->data_dir != NULL &&
          log_files_open(logs, options->data_dir, error) < 0)) {
@@ -112,7 +123,7 @@ logs_free(struct logs *logs)
     events_unsubscribe(&logs->subscription);
     log_files_stop(logs);
     if (logs->has_console)
-        log_queue_stop(&logs->console);
+        line_queue_stop(&logs->console);
     pthread_mutex_lock(&logs->news_lock);
     if (logs->news != NULL)
         logs->news->logs = NULL;

@@ -27,8 +27,6 @@
 struct logs;
 struct store;
 
-enum { LOGS_QUEUED_MAX = 1024 }; /* lines */
-
 struct logs_config {
     enum log_level level; /* the least that is written and kept */
     bool has_console;

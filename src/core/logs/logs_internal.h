@@ -6,7 +6,7 @@
 
 #include "core/logs/logs.h"
 #include "core/logs/memory.h"
-#include "core/logs/queue.h"
+#include "io/line_queue.h"
 #include "platform/rotated_file.h"
 #include "store/store.h"
 
@@ -20,7 +20,7 @@ struct log_news {
 
 /* The files. Writers are the queue's thread and workers that clear. */
 struct log_files_sink {
-    struct log_queue queue;
+    struct line_queue queue;
     bool has_queue;
     pthread_mutex_t lock; /* of what follows; held while a disk is slow, so
                            * never by the loop */
@@ -40,7 +40,7 @@ struct logs {
     struct store *store;
     struct logs_config config;
     int fd;
-    struct log_queue console;
+    struct line_queue console;
     bool has_console;
     struct log_files_sink files;
     char folder[LIMIT_PATH_BYTES];
@@ -50,6 +50,9 @@ struct logs {
     int n_jobs;            /* of workers */
     bool is_over;          /* freed when the last of them ends */
 };
+
+/* The line that says how many were lost, to free(). */
+char *log_loss_line(size_t n_dropped);
 
 /* files.c */
 int log_files_open(struct logs *logs, const char *data_dir,

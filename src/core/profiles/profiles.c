@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/checked.h"
 #include "core/profiles/profiles_internal.h"
 #include "io/address.h"
 
@@ -44,7 +45,7 @@ make_room(struct profiles *profiles)
     if (profiles->n < profiles->room)
         return 0;
     size_t room = profiles->room == 0 ? 16 : profiles->room * 2;
-    struct profile **at = reallocarray(profiles->at, room, sizeof *at);
+    struct profile **at = realloc_checked(profiles->at, room, sizeof *at);
     if (at == NULL)
         return -1;
     profiles->at = at;

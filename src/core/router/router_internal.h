@@ -126,21 +126,54 @@ struct router {
 void router_real_effects(struct router *router,
                          struct router_effects *ret_effects);
 
-/* ---- between router.c and router_apply.c ---- */
+/* ---- between the files of the router ---- */
 
-/* 0, or -1 when out of memory. Valid until the next change. */
-int router_fill_snapshot(struct router *router,
-                         struct router_snapshot *ret_snapshot);
-/* Decides and carries out; answers are told by the next router_turn(). */
-void router_review(struct router *router, const struct router_event *event);
+int64_t router_now_ms(struct router *router);
+/* The router looks at everything again at the end of the loop's turn. */
+void router_mark_dirty(struct router *router);
+
+/* router_slots.c */
+
+/* Takes over what the profile says now, and a reference to it. */
+void router_slot_configure(struct router *router, struct router_slot *slot,
+                           struct profile *profile);
+struct router_slot *router_find_slot(const struct router *router,
+                                     const char *profile_id);
+/* The slot of a profile, made at its first use; brought up to date. NULL
+ * when out of memory. */
+struct router_slot *router_slot_of(struct router *router,
+                                   struct profile *profile);
+void router_slot_free(struct router_slot *slot);
+void router_remove_unwanted(struct router *router);
+
+/* router_news.c */
+
+void router_on_event(struct subscription *subscription,
+                     const struct event *event);
+void router_apply_state(struct router *router, struct router_slot *slot,
+                        enum instance_state from, enum instance_state to);
+void router_note_start_error(struct router *router, struct router_slot *slot,
+                             const struct error *error);
+
+/* router_leases.c */
+
+/* In no list yet; NULL when out of memory. */
+struct router_ticket *router_ticket_new(struct router *router,
+                                        struct router_slot *slot,
+                                        enum router_wait kind);
 /* The ticket has left the queue and is answered; a load by hand that is
  * served ends here. */
 void router_answer_serve(struct router_ticket *ticket, uint64_t tag);
 void router_answer_refuse(struct router_ticket *ticket, enum error_code code,
                           int64_t retry_after_ms);
 void router_leave_queue(struct router_ticket *ticket);
-void router_note_start_error(struct router *router, struct router_slot *slot,
-                             const struct error *error);
-void router_remove_unwanted(struct router *router);
+
+/* router_apply.c */
+
+/* 0, or -1 when out of memory. Valid until the next change. */
+int router_fill_snapshot(struct router *router,
+                         struct router_snapshot *ret_snapshot);
+/* Decides and carries out; answers are told by the next router_turn(). */
+void router_review(struct router *router, const struct router_event *event);
 
 #endif

@@ -14,6 +14,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "platform/darwin/task_internal.h"
 #include "platform/process_internal.h"
 
 static int
@@ -80,9 +81,11 @@ int
 process_children(int64_t *ret_pids, int max)
 {
     pid_t pids[256];
-    int n = proc_listchildpids(getpid(), pids, sizeof pids);
-    if (n < 0)
+    int n_bytes =
+        proc_listpids(PROC_PPID_ONLY, (uint32_t)getpid(), pids, sizeof pids);
+    if (n_bytes < 0)
         return -1;
+    int n = n_bytes / (int)sizeof pids[0];
     for (int i = 0; i < n && i < max; i++)
         ret_pids[i] = pids[i];
     return n < max ? n : max;
@@ -91,15 +94,13 @@ process_children(int64_t *ret_pids, int max)
 static void
 add_process(int pid, struct group_stats *row)
 {
-    struct proc_taskinfo info;
-    if (proc_pidinfo(pid, PROC_PIDTASKINFO, 0, &info, sizeof info) !=
-        (int)sizeof info)
+    struct task_facts facts;
+    if (task_read(pid, &facts) != 0)
         return;
     row->n_processes++;
-    row->n_threads += info.pti_threadnum;
-    row->rss_bytes += (int64_t)info.pti_resident_size;
-    row->cpu_ms +=
-        (int64_t)((info.pti_total_user + info.pti_total_system) / 1000000);
+    row->n_threads += facts.n_threads;
+    row->rss_bytes += facts.rss_bytes;
+    row->cpu_ms += facts.cpu_ms;
 }
 
 int

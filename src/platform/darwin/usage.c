@@ -1,17 +1,20 @@
-/* Readings from the Mach kernel, sysctl(3) and getifaddrs(3): usage.h. */
+/* Readings from the Mach kernel, sysctl(3) and route(4): usage.h. */
 #include "platform/usage.h"
 
 #include <errno.h>
-#include <ifaddrs.h>
-#include <libproc.h>
 #include <mach/mach.h>
 #include <net/if.h>
-#include <net/if_dl.h>
-#include <net/if_types.h>
+#include <net/route.h>
 #include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mount.h>
 #include <sys/socket.h>
 #include <sys/sysctl.h>
 #include <unistd.h>
+
+#include "platform/darwin/task_internal.h"
+#include "platform/usage_internal.h"
 
 int
 usage_cpu(struct cpu_usage *ret_usage, struct error *error)
@@ -62,35 +65,80 @@ usage_swap(struct swap_usage *ret_usage, struct error *error)
     return 0;
 }
 
+/* The kernel's list of interfaces, with counters of 64 bits: getifaddrs(3) has
+ * 32, which wrap at 4 GiB. To free(); NULL with errno. */
+static char *
+list_interfaces(size_t *ret_n)
+{
+    enum { TRIES = 4 };
+    int what[] = { CTL_NET, PF_ROUTE, 0, 0, NET_RT_IFLIST2, 0 };
+    for (int i = 0; i < TRIES; i++) {
+        size_t n = 0;
+        if (sysctl(what, 6, NULL, &n, NULL, 0) != 0)
+            return NULL;
+        char *list = malloc(n + 1);
+        if (list == NULL)
+            return NULL;
+        if (sysctl(what, 6, list, &n, NULL, 0) == 0) {
+            *ret_n = n;
+            return list;
+        }
+        int errnum = errno;
+        free(list);
+        errno = errnum;
+        if (errnum != ENOMEM)
+            return NULL; /* else it has grown meanwhile */
+    }
+    return NULL;
+}
+
 int
 usage_network(struct network_usage *ret_usage, struct error *error)
 {
-    struct ifaddrs *all;
+    size_t n = 0;
+    char *list = list_interfaces(&n);
     *ret_usage = (struct network_usage){ .received_bytes = 0 };
-    if (getifaddrs(&all) != 0)
-        return error_errno(error, errno, "getifaddrs");
-    for (const struct ifaddrs *one = all; one != NULL; one = one->ifa_next) {
-        const struct if_data *data = one->ifa_data;
-        if (one->ifa_addr == NULL || one->ifa_addr->sa_family != AF_LINK ||
-            data == NULL || data->ifi_type == IFT_LOOP)
+    if (list == NULL)
+        return error_errno(error, errno, "the list of interfaces");
+    struct if_msghdr head;
+    for (size_t at = 0; at + sizeof head <= n; at += head.ifm_msglen) {
+        struct if_msghdr2 one;
+        memcpy(&head, list + at, sizeof head);
+        if (head.ifm_msglen == 0)
+            break;
+        if (head.ifm_type != RTM_IFINFO2 || at + sizeof one > n)
             continue;
-        ret_usage->received_bytes += data->ifi_ibytes;
-        ret_usage->sent_bytes += data->ifi_obytes;
+        memcpy(&one, list + at, sizeof one);
+        if ((one.ifm_flags & IFF_LOOPBACK) != 0)
+            continue;
+        ret_usage->received_bytes += (int64_t)one.ifm_data.ifi_ibytes;
+        ret_usage->sent_bytes += (int64_t)one.ifm_data.ifi_obytes;
     }
-    freeifaddrs(all);
+    free(list);
     return 0;
 }
 
 int
 usage_own(struct own_usage *ret_usage, struct error *error)
 {
-    struct proc_taskinfo info;
-    if (proc_pidinfo(getpid(), PROC_PIDTASKINFO, 0, &info, sizeof info) !=
-        (int)sizeof info)
-        return error_set(error, ERR_IO, "the kernel does not say our memory");
-    ret_usage->rss_bytes = (int64_t)info.pti_resident_size;
-    ret_usage->cpu_ms =
-        (int64_t)((info.pti_total_user + info.pti_total_system) / 1000000);
-    ret_usage->n_threads = info.pti_threadnum;
+    struct task_facts facts;
+    if (task_read(getpid(), &facts) != 0)
+        return error_errno(error, errno, "our own use");
+    *ret_usage = (struct own_usage){ .rss_bytes = facts.rss_bytes,
+                                     .cpu_ms = facts.cpu_ms,
+                                     .n_threads = facts.n_threads };
+    return 0;
+}
+
+/* statvfs(3) has 32 bits for the number of blocks: 16 TiB of them. */
+int
+usage_disk_blocks(const char *path, struct disk_blocks *ret_blocks)
+{
+    struct statfs facts;
+    if (statfs(path, &facts) != 0)
+        return -1;
+    *ret_blocks = (struct disk_blocks){ .n = facts.f_blocks,
+                                        .n_free = facts.f_bavail,
+                                        .bytes = facts.f_bsize };
     return 0;
 }

@@ -134,6 +134,7 @@ struct nvml {
     int (*temperature)(void *device, unsigned sensor, unsigned *ret_c);
     int (*power)(void *device, unsigned *ret_mw);
     int (*processes)(void *device, unsigned *n, struct nvml_process *ret);
+    const char *(*words)(int rc);
 };
 
 static int
@@ -157,7 +158,10 @@ nvml_load(struct nvml *nvml, struct error *error)
         { "nvmlDeviceGetUtilizationRates", &nvml->rates, true },
         { "nvmlDeviceGetTemperature", &nvml->temperature, true },
         { "nvmlDeviceGetPowerUsage", &nvml->power, true },
+        /* The same in both; drivers before 510 have only the first. */
+        { "nvmlDeviceGetComputeRunningProcesses_v2", &nvml->processes, true },
         { "nvmlDeviceGetComputeRunningProcesses_v3", &nvml->processes, true },
+        { "nvmlErrorString", &nvml->words, true },
     };
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
         if (library_function(library, rows[i].name, rows[i].function,
@@ -246,7 +250,9 @@ gpu_read_nvml(struct gpu_reading *reading, struct error *error)
         return;
     int rc = nvml.init();
     if (rc != 0) {
-        error_set(error, ERR_IO, "NVML does not start: its error %d", rc);
+        error_set(error, ERR_IO, "NVML does not start: its error %d%s%s", rc,
+                  nvml.words == NULL ? "" : ", ",
+                  nvml.words == NULL ? "" : nvml.words(rc));
         return;
     }
     nvml_read(&nvml, reading);
@@ -271,6 +277,10 @@ gpu_read(struct gpu_reading *ret_reading, struct error *error)
 {
     *ret_reading = (struct gpu_reading){ .n_gpus = 0 };
     gpu_read_drm("/sys/class/drm", ret_reading);
+    if (ret_reading->n_gpus > 0) {
+        gpu_users_kfd("/sys/class/kfd/kfd/proc", ret_reading);
+        gpu_users_drm("/proc", ret_reading);
+    }
     gpu_read_nvml(ret_reading, error);
 }
 

@@ -1,7 +1,10 @@
 /* What a shared library's file is called. */
 #include "platform/library_internal.h"
 
+#include <stddef.h>
 #include <stdio.h>
+
+const char *const library_folders[] = { "", NULL };
 
 void
 library_file_name(const char *name, int version,

@@ -4,10 +4,12 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <sys/resource.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include "base/units.h"
 #include "platform/linux/proc_texts.h"
+#include "platform/usage_internal.h"
 
 /* What is looked for stands near the begin of each. */
 enum { TEXT_BYTES = 16 * 1024 };
@@ -93,4 +95,16 @@ usage_own(struct own_usage *ret_usage, struct error *error)
         proc_read_number(text, "VmRSS", &ret_usage->rss_bytes, error) < 0)
         return -1;
     return proc_read_number(text, "Threads", &ret_usage->n_threads, error);
+}
+
+int
+usage_disk_blocks(const char *path, struct disk_blocks *ret_blocks)
+{
+    struct statvfs facts;
+    if (statvfs(path, &facts) != 0)
+        return -1;
+    *ret_blocks = (struct disk_blocks){ .n = facts.f_blocks,
+                                        .n_free = facts.f_bavail,
+                                        .bytes = facts.f_frsize };
+    return 0;
 }

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "base/limits.h"
+#include "platform/durable_internal.h"
 #include "platform/system.h"
 
 static int
@@ -40,7 +41,7 @@ sync_folder_of(const char *path)
     int fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (fd < 0)
         return -1;
-    int failed = fsync(fd);
+    int failed = durable_sync(fd);
     close(fd);
     return failed;
 }
@@ -49,7 +50,7 @@ static int
 write_and_rename(int fd, const char *temporary, const char *path,
                  struct str bytes, struct error *error)
 {
-    int failed = write_all(fd, bytes) != 0 || fsync(fd) != 0 ? errno : 0;
+    int failed = write_all(fd, bytes) != 0 || durable_sync(fd) != 0 ? errno : 0;
     if (close(fd) != 0 && failed == 0)
         failed = errno;
     if (failed == 0 && rename(temporary, path) != 0)

@@ -12,6 +12,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/checked.h"
 #include "base/map.h"
 #include "platform/stat_times_internal.h"
 
@@ -39,7 +40,7 @@ grow(void *array, size_t n, size_t size)
 {
     if (n != 0 && (n < 16 || (n & (n - 1)) != 0))
         return array;
-    return reallocarray(array, n == 0 ? 16 : n * 2, size);
+    return realloc_checked(array, n == 0 ? 16 : n * 2, size);
 }
 
 static int

@@ -2,22 +2,34 @@
 #include "platform/library.h"
 
 #include <dlfcn.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "platform/library_internal.h"
 
-int
-library_load(const char *name, int version, void **ret_library,
-             struct error *error)
+static int
+open_file(const char *file, void **ret_library, struct error *error)
 {
-    char file[LIBRARY_FILE_BYTES];
-    library_file_name(name, version, file);
     *ret_library = dlopen(file, RTLD_NOW | RTLD_LOCAL | RTLD_NODELETE);
     if (*ret_library == NULL)
         return error_set(error, ERR_NOT_IMPLEMENTED,
                          "%s cannot be loaded: install it (%s)", file,
                          dlerror());
     return 0;
+}
+
+int
+library_load(const char *name, int version, void **ret_library,
+             struct error *error)
+{
+    char file[LIBRARY_FILE_BYTES], path[2 * LIBRARY_FILE_BYTES];
+    library_file_name(name, version, file);
+    for (size_t i = 0; library_folders[i] != NULL; i++) {
+        snprintf(path, sizeof path, "%s%s", library_folders[i], file);
+        if (open_file(path, ret_library, i == 0 ? error : NULL) == 0)
+            return 0;
+    }
+    return -1;
 }
 
 int

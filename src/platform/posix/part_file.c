@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "base/limits.h"
+#include "platform/durable_internal.h"
 
 static int
 fail(struct error *error, int errnum, const char *what)
@@ -50,14 +51,12 @@ part_file_reserve(int fd, uint64_t size_bytes, struct error *error)
     struct stat info;
     if (size_bytes == 0)
         return 0;
-    int failed = posix_fallocate(fd, 0, (off_t)size_bytes);
-    if (failed == EOPNOTSUPP || failed == EINVAL || failed == ENOSYS)
-        failed = fstat(fd, &info) != 0 ? errno
-                 : (uint64_t)info.st_size < size_bytes &&
-                         ftruncate(fd, (off_t)size_bytes) != 0
-                     ? errno
-                     : 0;
-    return failed == 0 ? 0 : fail(error, failed, "cannot reserve the room");
+    if (durable_reserve(fd, size_bytes) < 0)
+        return fail(error, errno, "cannot reserve the room");
+    bool is_set =
+        fstat(fd, &info) == 0 && ((uint64_t)info.st_size >= size_bytes ||
+                                  ftruncate(fd, (off_t)size_bytes) == 0);
+    return is_set ? 0 : fail(error, errno, "cannot reserve the room");
 }
 
 int
@@ -97,7 +96,9 @@ part_file_read(int fd, uint64_t offset, void *ret_bytes, size_t n,
 int
 part_file_sync(int fd, struct error *error)
 {
-    return fsync(fd) == 0 ? 0 : fail(error, errno, "cannot bring it to disk");
+    return durable_sync(fd) == 0
+               ? 0
+               : fail(error, errno, "cannot bring it to disk");
 }
 
 static int
@@ -112,7 +113,7 @@ sync_folder_of(const char *path, struct error *error)
     int fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (fd < 0)
         return fail(error, errno, folder);
-    int failed = fsync(fd) == 0 ? 0 : errno;
+    int failed = durable_sync(fd) == 0 ? 0 : errno;
     close(fd);
     return failed == 0 ? 0 : fail(error, failed, folder);
 }

@@ -16,6 +16,7 @@
 
 #include "base/limits.h"
 #include "base/str.h"
+#include "platform/durable_internal.h"
 
 /* A new name survives a crash only once its folder is on disk as well. */
 static int
@@ -29,7 +30,7 @@ sync_folder_of(const char *path)
     int fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (fd < 0)
         return -1;
-    int result = fsync(fd);
+    int result = durable_sync(fd);
     close(fd);
     return result;
 }

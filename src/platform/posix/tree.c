@@ -7,11 +7,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
-#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include "base/limits.h"
 #include "base/str.h"
+#include "platform/durable_internal.h"
 #include "platform/stat_times_internal.h"
 #include "platform/system.h"
 
@@ -130,7 +130,7 @@ copy_open(int from, int to, const struct stat *facts)
     stat_times(facts, times);
     if (copy_bytes(from, to) != 0 || futimens(to, times) != 0)
         return -1;
-    return fsync(to);
+    return durable_sync(to);
 }
 
 static bool
@@ -307,7 +307,7 @@ copy_folder(int from_fd, const char *from, int to_fd, const char *to, int depth)
                 strcmp(entry->d_name, "..") != 0)
                 result = copy_at(below, entry->d_name, target, entry->d_name,
                                  depth + 1);
-        result = result == 0 ? fsync(target) : -1;
+        result = result == 0 ? durable_sync(target) : -1;
     }
     int errnum = errno;
     if (folder != NULL)
@@ -375,7 +375,7 @@ copy_free(int from_fd, const char *from, int to_fd, const char *to)
     hidden_name(part);
     if (copy_at(from_fd, from, to_fd, part, 0) == 0 &&
         rename_free(to_fd, part, to_fd, to) == 0) {
-        if (fsync(to_fd) == 0 && put_away(from_fd, from) == 0)
+        if (durable_sync(to_fd) == 0 && put_away(from_fd, from) == 0)
             return 0;
         is_named = true;
     }
@@ -408,7 +408,7 @@ tree_move(const struct tree_name *from, const struct tree_name *to,
         errnum = result == 0 ? 0 : errno;
     }
     if (result == 0)
-        fsync(to_fd);
+        durable_sync(to_fd);
     close(from_fd);
     close(to_fd);
     return errnum == 0 ? 0 : fail(error, errnum, to);
@@ -424,19 +424,4 @@ tree_remove(const struct tree_name *name, struct error *error)
     int errnum = remove_at(fd, last, 0) == 0 ? 0 : errno;
     close(fd);
     return errnum == 0 ? 0 : fail(error, errnum, name);
-}
-
-int64_t
-tree_free_bytes(const char *path)
-{
-    char at[LIMIT_PATH_BYTES];
-    struct statvfs facts;
-    snprintf(at, sizeof at, "%s", path);
-    while (statvfs(at, &facts) != 0) {
-        char *slash = strrchr(at, '/');
-        if (errno != ENOENT || slash == NULL || slash == at)
-            return -1;
-        *slash = '\0';
-    }
-    return (int64_t)facts.f_bavail * (int64_t)facts.f_frsize;
 }

@@ -14,6 +14,7 @@
 #include <cmocka.h>
 
 #include "core/logs/logs.h"
+#include "io/line_queue.h"
 #include "platform/system.h"
 #include "store/store.h"
 
@@ -164,7 +165,7 @@ test_nobody_waits_for_a_reader(void **state)
     }
     assert_true(n_notes >= 1);
     assert_int_equal(count_lines(fixture->text) - n_notes + n_dropped, LINES);
-    assert_in_range(n_dropped, LINES / 2, LINES - LOGS_QUEUED_MAX);
+    assert_in_range(n_dropped, LINES / 2, LINES - LINE_QUEUE_MAX);
 }
 
 static void

@@ -1,12 +1,8 @@
 /* Lines on their way to a thread: see queue.h. */
-#include "core/logs/queue.h"
+#include "io/line_queue.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 
-#include "base/units.h"
-#include "formats/log_line.h"
-#include "io/loop.h"
 #include "platform/system.h"
 
 enum { FLUSH_MS = 1000 };
@@ -14,7 +10,7 @@ enum { FLUSH_MS = 1000 };
 /* ---- the writer ---- */
 
 bool
-log_queue_may_go_on(struct log_queue *queue)
+line_queue_may_go_on(struct line_queue *queue)
 {
     pthread_mutex_lock(&queue->lock);
     bool may = !queue->is_stopping || system_monotonic_ms() < queue->stop_by_ms;
@@ -23,13 +19,9 @@ log_queue_may_go_on(struct log_queue *queue)
 }
 
 static void
-write_loss(struct log_queue *queue, size_t n_dropped)
+write_loss(struct line_queue *queue, size_t n_dropped)
 {
-    struct log_entry entry = { .at_ms = loop_wall_ms(), .level = LOG_WARN };
-    snprintf(entry.source, sizeof entry.source, "logs");
-    snprintf(entry.message, sizeof entry.message,
-             "%zu lines were dropped: they were not read in time", n_dropped);
-    char *line = log_line(&entry);
+    char *line = queue->tell_loss(n_dropped);
     if (line != NULL)
         queue->write(queue->ctx, str_from(line));
     free(line);
@@ -38,7 +30,7 @@ write_loss(struct log_queue *queue, size_t n_dropped)
 static void *
 writer(void *arg)
 {
-    struct log_queue *queue = arg;
+    struct line_queue *queue = arg;
     pthread_mutex_lock(&queue->lock);
     for (;;) {
         while (queue->n == 0 && !queue->is_stopping)
@@ -47,13 +39,13 @@ writer(void *arg)
             break;
         char *line = queue->lines[queue->first];
         size_t n_dropped = queue->n_dropped;
-        queue->first = (queue->first + 1) % LOGS_QUEUED_MAX;
+        queue->first = (queue->first + 1) % LINE_QUEUE_MAX;
         queue->n--;
         queue->n_dropped = 0;
         pthread_mutex_unlock(&queue->lock);
         if (n_dropped > 0)
             write_loss(queue, n_dropped);
-        if (log_queue_may_go_on(queue))
+        if (line_queue_may_go_on(queue))
             queue->write(queue->ctx, str_from(line));
         free(line);
         pthread_mutex_lock(&queue->lock);
@@ -65,31 +57,33 @@ writer(void *arg)
 /* ---- the loop's side ---- */
 
 void
-log_queue_add(struct log_queue *queue, const char *line)
+line_queue_add(struct line_queue *queue, const char *line)
 {
     char *copy = line == NULL ? NULL : str_dup(str_from(line));
     char *oldest = NULL;
     pthread_mutex_lock(&queue->lock);
-    if (copy == NULL || queue->n == LOGS_QUEUED_MAX)
+    if (copy == NULL || queue->n == LINE_QUEUE_MAX)
         queue->n_dropped++;
-    if (copy != NULL && queue->n == LOGS_QUEUED_MAX) {
+    if (copy != NULL && queue->n == LINE_QUEUE_MAX) {
         oldest = queue->lines[queue->first];
-        queue->first = (queue->first + 1) % LOGS_QUEUED_MAX;
+        queue->first = (queue->first + 1) % LINE_QUEUE_MAX;
         queue->n--;
     }
     if (copy != NULL)
-        queue->lines[(queue->first + queue->n++) % LOGS_QUEUED_MAX] = copy;
+        queue->lines[(queue->first + queue->n++) % LINE_QUEUE_MAX] = copy;
     pthread_cond_signal(&queue->work);
     pthread_mutex_unlock(&queue->lock);
     free(oldest);
 }
 
 int
-log_queue_start(struct log_queue *queue,
-                void (*write)(void *ctx, struct str line), void *ctx,
-                struct error *error)
+line_queue_start(struct line_queue *queue,
+                 void (*write)(void *ctx, struct str line),
+                 char *(*tell_loss)(size_t n_dropped), void *ctx,
+                 struct error *error)
 {
     queue->write = write;
+    queue->tell_loss = tell_loss;
     queue->ctx = ctx;
     pthread_mutex_init(&queue->lock, NULL);
     pthread_cond_init(&queue->work, NULL);
@@ -102,7 +96,7 @@ log_queue_start(struct log_queue *queue,
 }
 
 void
-log_queue_stop(struct log_queue *queue)
+line_queue_stop(struct line_queue *queue)
 {
     pthread_mutex_lock(&queue->lock);
     queue->is_stopping = true;
