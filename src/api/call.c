@@ -118,6 +118,13 @@ is_json_type(struct str content_type)
     return str_eq_nocase(type, STR("application/json"));
 }
 
+static size_t
+body_limit(const struct api_row *row)
+{
+    return (row->flags & ROW_LARGE) != 0 ? LIMIT_CONFIG_BYTES
+                                         : LIMIT_API_BODY_BYTES;
+}
+
 static void
 read_body(struct call *call, const struct http_request *request)
 {
@@ -130,7 +137,7 @@ read_body(struct call *call, const struct http_request *request)
                      type.p == NULL ? "" : type.p);
         return;
     }
-    http_limit_body(call->exchange, LIMIT_API_BODY_BYTES);
+    http_limit_body(call->exchange, body_limit(call->row));
     if (call->exchange != NULL && !http_has_responded(call->exchange))
         http_want_body(call->exchange);
 }
@@ -156,7 +163,7 @@ call_new(struct api *api, const struct api_row *row,
     for (size_t i = 0; i < match->n_params; i++)
         call->params[i] = match->params[i];
     call->arena = *arena;
-    strbuf_init(&call->body, LIMIT_API_BODY_BYTES);
+    strbuf_init(&call->body, body_limit(row));
     list_push_back(&api->calls, &call->node);
     return call;
 }

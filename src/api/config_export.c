@@ -88,13 +88,19 @@ write_profile(struct api *api, const struct profile *profile, bool with_secrets,
     strbuf_release(&text);
 }
 
+/* A file with a mistake in it, put there by hand, could not be imported. */
 static void
-write_presets_map(struct api *api, struct json_writer *w)
+write_presets_map(struct api *api, struct json_writer *w,
+                  struct json_writer *left_out)
 {
     const struct presets *presets = api->options.presets;
     json_object_begin(w);
     for (size_t i = 0; i < presets_count(presets); i++) {
         const struct preset *preset = presets_at(presets, i);
+        if (preset->problems.n > 0) {
+            leave_out(left_out, "presets.%s", preset->name);
+            continue;
+        }
         struct strbuf text = STRBUF_INIT(2 * INI_BYTES_MAX);
         ini_write(preset->ini, &text);
         json_key(w, preset->name);
@@ -137,7 +143,7 @@ config_export(struct call *call)
     }
     json_array_end(w);
     json_key(w, "presets");
-    write_presets_map(api, w);
+    write_presets_map(api, w, &left_out);
     json_array_end(&left_out);
     json_key(w, "left_out");
     json_raw(w, strbuf_view(&names));

@@ -152,8 +152,10 @@ check_preset(struct import *import, struct str name, struct str text,
     else
         presets_check(presets, ini, &found);
     for (size_t i = 0; i < found.n; i++)
-        problem_add(problems, str_from(field), "line %d: %s: %s",
-                    found.at[i].line, found.at[i].key, found.at[i].message);
+        problem_add(problems, str_from(field), "line %d: %s%s%s",
+                    found.at[i].line, found.at[i].key,
+                    found.at[i].key[0] == '\0' ? "" : ": ",
+                    found.at[i].message);
     bool is_good = ini != NULL && found.n == 0;
     ini_free(ini);
     return is_good;

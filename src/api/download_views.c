@@ -113,6 +113,10 @@ follow(struct call *call, bool is_socket)
 {
     struct str id = call->params[0];
     const struct download *d = downloads_find(call->api->options.downloads, id);
+    if (d == NULL && is_socket) {
+        socket_no_task(call, id);
+        return;
+    }
     if (d == NULL) {
         reply_errorf(call, ERR_NOT_FOUND, "there is no download \"%.*s\"",
                      (int)(id.n > 64 ? 64 : id.n), id.p);

@@ -151,14 +151,22 @@ write_default(struct api *api, const char *name, struct json_writer *w)
         json_bool(w, false);
 }
 
+/* `input` is NULL where everything goes back to the beginning. */
+static bool
+wants_attach(const struct profile *profile, const struct json *input)
+{
+    bool attach = input != NULL && is_attached(profile);
+    json_as_bool(json_get(input, "attach"), &attach);
+    return attach;
+}
+
 /* The patch of the profile that `input` comes to; NULL: everything goes back
  * to the beginning. */
 static void
 write_patch(struct api *api, const struct profile *profile,
             const struct json *input, struct json_writer *w)
 {
-    bool attach = input != NULL && is_attached(profile);
-    json_as_bool(json_get(input, "attach"), &attach);
+    bool attach = wants_attach(profile, input);
     struct json_doc *doc = profile_doc(api, profile, true);
     const struct json *before =
         doc == NULL ? NULL : json_get(json_root(doc), "options");
@@ -238,6 +246,33 @@ configure(struct call *call, const struct json *input,
     struct json_writer w;
     struct configuring *configuring =
         arena_alloc(&call->arena, sizeof *configuring);
+    if (!call->who.may_execute &&
+        wants_attach(profile, input) != is_attached(profile)) {
+        error_field(&error, "attach",
+                    "attach decides what is read: a key, the dashboard's "
+                    "session or the unix socket is needed to set it");
+        error.code = ERR_FORBIDDEN;
+        reply_error(call, &error);
+        return;
+    }
+    struct str preset, path;
+    const char *server_path =
+        settings_engine_path(call->api->options.settings, LLAMA_ENGINE);
+    /* Who sends all back that was shown changes nothing by that. */
+    if (json_as_text(json_get(input, "server_path"), &path) &&
+        !str_is(path, server_path == NULL ? "" : server_path)) {
+        error_field(&error, "server_path",
+                    "it is set by engines." LLAMA_ENGINE ".path");
+        reply_error(call, &error);
+        return;
+    }
+    if (json_as_text(json_get(input, "preset"), &preset) && preset.n > 0 &&
+        presets_get(call->api->options.presets, preset) == NULL) {
+        error_field(&error, "preset", "there is no preset \"%.*s\"",
+                    (int)(preset.n < 128 ? preset.n : 128), preset.p);
+        reply_error(call, &error);
+        return;
+    }
     json_writer_init(&w, &text);
     write_patch(call->api, profile, input, &w);
     struct json_doc *doc =
@@ -251,8 +286,9 @@ configure(struct call *call, const struct json *input,
     configuring->then = then;
     int failed =
         profile == NULL
-            ? profiles_create(profiles, json_root(doc), call->who.may_execute,
-                              &problems, on_configured, configuring, &error)
+            ? profiles_create_for(profiles, LLAMA_ENGINE, json_root(doc),
+                                  call->who.may_execute, &problems,
+                                  on_configured, configuring, &error)
             : profiles_update(profiles, str_from(profile->id), json_root(doc),
                               call->who.may_execute, &problems, on_configured,
                               configuring, &error);

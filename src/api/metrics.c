@@ -203,8 +203,10 @@ add_readings(const struct metrics_sample *sample, struct strbuf *out)
         if (isnan(sample->values[i]))
             continue;
         bool is_own = str_starts_with(str_from(reading), STR("hearth_"));
-        snprintf(name, sizeof name, "%s%s", is_own ? "" : "hearth_system_",
-                 reading);
+        /* Prometheus wants units in full. */
+        bool is_rate = str_ends_with(str_from(reading), STR("_per_s"));
+        snprintf(name, sizeof name, "%s%s%s", is_own ? "" : "hearth_system_",
+                 reading, is_rate ? "econd" : "");
         add_help(out, name, "gauge", "As /api/system/metrics has it.");
         strbuf_addf(out, "%s %.15g\n", name, sample->values[i]);
     }

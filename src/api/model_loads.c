@@ -266,8 +266,11 @@ create_profile(struct call *call, const struct model *model,
     json_object_begin(&w);
     member_text(&w, "name", model->name);
     member_text(&w, "model_path", model->path);
+    const char *engine = NULL; /* nobody asked for it */
     if (json_get(call->input, "engine") == NULL && implicit != NULL)
-        member_text(&w, "engine", implicit->engine);
+        engine = implicit->engine;
+    if (engine != NULL)
+        member_text(&w, "engine", engine);
     for (json_iter_init(&iter, call->input); json_iter_next(&iter);)
         if (!str_is(iter.key, "name") && !str_is(iter.key, "model_path")) {
             json_key_str(&w, iter.key);
@@ -275,11 +278,11 @@ create_profile(struct call *call, const struct model *model,
         }
     json_object_end(&w);
     struct json_doc *doc = json_parse(strbuf_view(&text), error);
-    int failed = doc == NULL
-                     ? -1
-                     : profiles_create(call->api->options.profiles,
-                                       json_root(doc), call->who.may_execute,
-                                       problems, on_profile, call, error);
+    int failed =
+        doc == NULL ? -1
+                    : profiles_create_for(call->api->options.profiles, engine,
+                                          json_root(doc), call->who.may_execute,
+                                          problems, on_profile, call, error);
     json_doc_free(doc);
     strbuf_release(&text);
     return failed;

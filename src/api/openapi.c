@@ -14,16 +14,6 @@ static const char *const query_types[] = {
 static const char *const bool_texts[] = { "0", "1", "false", "true", NULL };
 
 static void
-write_choices(const char *const *choices, struct json_writer *out)
-{
-    json_key(out, "enum");
-    json_array_begin(out);
-    for (size_t i = 0; choices[i] != NULL; i++)
-        json_text(out, choices[i]);
-    json_array_end(out);
-}
-
-static void
 write_parameter(const char *name, size_t n, const char *where, bool is_required,
                 struct json_writer *out)
 {
@@ -48,8 +38,8 @@ write_query(const struct query_param *param, struct json_writer *out)
     } else if (param->type == QUERY_TEXT) {
         member_int(out, "maxLength", param->max);
     } else {
-        write_choices(param->type == QUERY_BOOL ? bool_texts : param->choices,
-                      out);
+        schema_print_choices(
+            param->type == QUERY_BOOL ? bool_texts : param->choices, out);
     }
     json_object_end(out);
     json_object_end(out);

@@ -110,6 +110,13 @@ static const struct query_param metrics_query_params[] = {
     { NULL },
 };
 
+static const struct query_param range_query[] = {
+    { "from", QUERY_INT, 0, INT64_MAX, NULL,
+      "Unix time in ms (an hour before `to`)." },
+    { "to", QUERY_INT, 1, INT64_MAX, NULL, "Unix time in ms (now)." },
+    { NULL },
+};
+
 static const char *const order_choices[] = { "asc", "desc", NULL };
 static const struct query_param models_query[] = {
     { "q", QUERY_TEXT, 0, 255, NULL,
@@ -422,6 +429,9 @@ const struct api_row api_rows[] = {
     { "GET", "/api/system/metrics/history", READ, system_metrics_history,
       "What was measured in a range of time, averaged", "200", NULL,
       &schema_metrics_history, metrics_query_params, 0 },
+    { "GET", "/api/system/metrics/servers", READ, system_metrics_servers,
+      "The servers that were measured in a range of time, deleted ones too",
+      "200", NULL, &schema_metrics_servers, range_query, 0 },
     { "GET", "/api/system/parser-options", READ, system_parsers,
       "Parsers that mlx-openai-server knows", "200", NULL, &schema_parsers,
       NULL, 0 },
@@ -467,7 +477,7 @@ const struct api_row api_rows[] = {
       &schema_config, export_query, 0 },
     { "POST", "/api/config/import", CONTROL, config_import,
       "Add and change what such a document has; all or nothing", "200",
-      &schema_config_input, &schema_config_changes, import_query, 0 },
+      &schema_config_input, &schema_config_changes, import_query, ROW_LARGE },
     { "GET", "/api/activity", READ, activity_list,
       "Inference requests that have ended, newest first", "200", NULL,
       &schema_activity_page, activity_query, 0 },

@@ -30,7 +30,8 @@ enum row_flag {
     ROW_UNCHECKED = 1 << 6, /* the handler looks at query and body itself */
     ROW_HEADERS = 1 << 7,   /* looks at the request's headers */
     ROW_DOWNLOAD = 1 << 8,  /* answers piece by piece; bare */
-    ROW_PICTURE = 1 << 9    /* answers with a picture (formats/picture.h) */
+    ROW_PICTURE = 1 << 9,   /* answers with a picture (formats/picture.h) */
+    ROW_LARGE = 1 << 10     /* its body may have LIMIT_CONFIG_BYTES */
 };
 
 struct api_row {

@@ -95,9 +95,7 @@ scan_follow_socket(struct call *call)
     library_progress(call->api->options.library, &progress);
     int64_t number = number_of(id, &progress);
     if (number == 0) {
-        reply_errorf(call, ERR_NOT_FOUND,
-                     "there is no scan \"%.*s\", or there was one since",
-                     (int)(id.n > 64 ? 64 : id.n), id.p);
+        socket_no_task(call, id); /* or there was one since */
         return;
     }
     struct view *view = arena_alloc(&call->arena, sizeof *view);

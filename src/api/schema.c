@@ -30,8 +30,8 @@ static const char *const type_names[] = {
     [SCHEMA_MAP] = "object",
 };
 
-static void
-print_choices(const char *const *choices, struct json_writer *out)
+void
+schema_print_choices(const char *const *choices, struct json_writer *out)
 {
     json_key(out, "enum");
     json_array_begin(out);
@@ -71,7 +71,7 @@ print_record_type(const struct field *field, bool has_bounds,
         json_key(out, "items");
         schema_print(&schema_text, false, out);
     } else if (field->type == FIELD_ENUM) {
-        print_choices(field->choices, out);
+        schema_print_choices(field->choices, out);
     } else if (has_bounds && type != SCHEMA_BOOL && type != SCHEMA_OBJECT) {
         print_bounds(type, field->min, field->max, out);
     }
@@ -124,7 +124,7 @@ print_model_type(const struct model_field *field, struct json_writer *out)
         json_key(out, "items");
         schema_print(&schema_text, false, out);
     } else if (field->type == MODEL_CHOICE) {
-        print_choices(field->choices, out);
+        schema_print_choices(field->choices, out);
     }
     if (field->help != NULL) {
         json_key(out, "description");
@@ -217,7 +217,7 @@ schema_print(const struct schema *schema, bool is_definition,
     }
     print_bounds(schema->type, schema->min, schema->max, out);
     if (schema->choices != NULL)
-        print_choices(schema->choices, out);
+        schema_print_choices(schema->choices, out);
     if (schema->type == SCHEMA_ARRAY) {
         json_key(out, "items");
         schema_print(schema->of, false, out);

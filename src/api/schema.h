@@ -53,6 +53,8 @@ struct schema_field {
     const char *help; /* NULL: its name says it */
 };
 
+/* The member "enum" with the choices, up to a NULL. */
+void schema_print_choices(const char *const *choices, struct json_writer *out);
 /* Writes the schema; named ones as a reference unless `is_definition`. */
 void schema_print(const struct schema *schema, bool is_definition,
                   struct json_writer *out);
@@ -78,6 +80,7 @@ extern const struct schema schema_server, schema_servers, schema_change;
 extern const struct schema schema_health, schema_server_health;
 extern const struct schema schema_info, schema_memory, schema_metrics;
 extern const struct schema schema_sample, schema_metrics_history;
+extern const struct schema schema_metrics_servers;
 extern const struct schema schema_parsers, schema_engines;
 extern const struct schema schema_settings, schema_settings_patch;
 extern const struct schema schema_log_input;

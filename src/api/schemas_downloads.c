@@ -116,6 +116,8 @@ static const struct schema_field download_fields[] = {
     { "created_at_ms", &schema_int, OPT, NULL },
     { "started_at_ms", &schema_int, OPT | NUL, NULL },
     { "completed_at_ms", &schema_int, OPT | NUL, NULL },
+    { "ended_at_ms", &schema_int, OPT | NUL,
+      "When it was completed, failed or was cancelled." },
     { "files", &schema_files, 0, NULL },
 };
 const struct schema schema_download = { "Download", SCHEMA_OBJECT,

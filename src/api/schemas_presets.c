@@ -121,7 +121,8 @@ static const struct schema_field config_fields[] = {
     { "profiles", &schema_profiles_given, 0,
       "Those that are stored, with aliases." },
     { "presets", &schema_texts_by_name, 0, "Text by name." },
-    { "left_out", &schema_texts, 0, "Names of the secrets that there are." },
+    { "left_out", &schema_texts, 0,
+      "Names of the secrets that there are, and of presets with a mistake." },
 };
 const struct schema schema_config = { "Configuration", SCHEMA_OBJECT,
                                       FIELDS(config_fields) };

@@ -45,11 +45,18 @@ health_word(const struct instance_view *view)
     }
 }
 
+/* What was said before this run explains nothing of it. */
+struct tail {
+    uint64_t from;
+    struct json_writer *out;
+};
+
 static void
 write_line(void *ctx, uint64_t seq, struct str line)
 {
-    (void)seq;
-    json_str(ctx, line);
+    const struct tail *tail = ctx;
+    if (seq >= tail->from)
+        json_str(tail->out, line);
 }
 
 void
@@ -63,8 +70,9 @@ cause_write(struct api *api, const struct instance_view *view,
         member_text(out, "field", view->error.field);
     json_key(out, "log_tail");
     json_array_begin(out);
+    struct tail tail = { .from = view->log_from, .out = out };
     instances_log_tail(api->options.instances, view->profile->id,
-                       LOG_TAIL_LINES, write_line, out);
+                       LOG_TAIL_LINES, write_line, &tail);
     json_array_end(out);
 }
 

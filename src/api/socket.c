@@ -1,9 +1,15 @@
 /* WebSocket views: see socket.h. */
 #include "api/socket.h"
 
+#include "api/handlers.h"
 #include "core/digest/digest.h"
 
-enum { HEARTBEAT_MS = 15 * SECOND_MS, GOODBYE_MS = 2 * SECOND_MS };
+enum {
+    HEARTBEAT_MS = 15 * SECOND_MS,
+    GOODBYE_MS = 2 * SECOND_MS,
+    STALL_MS = 10 * SECOND_MS,
+    STRANGER_BYTES = 4 * 1024 /* of a client that asks for no task */
+};
 
 static void
 arm(struct socket *socket)
@@ -14,6 +20,21 @@ arm(struct socket *socket)
                                           : HEARTBEAT_MS);
 }
 
+/* The end, whether or not the client has answered the goodbye; one that takes
+ * nothing of what is left is not waited for. */
+static void
+part(struct socket *socket, struct http_exchange *exchange)
+{
+    size_t n_left = http_pending(exchange);
+    if (socket->n_left > 0 && n_left >= socket->n_left) {
+        http_abort(exchange);
+        return;
+    }
+    socket->n_left = n_left;
+    http_finish(exchange);
+    timer_start(socket->call->api->options.loop, &socket->heartbeat, STALL_MS);
+}
+
 static void
 on_heartbeat(struct timer *timer)
 {
@@ -22,7 +43,7 @@ on_heartbeat(struct timer *timer)
     if (exchange == NULL)
         return;
     if (socket->is_ending) {
-        http_finish(exchange);
+        part(socket, exchange);
         return;
     }
     if (http_pending(exchange) == 0)
@@ -93,6 +114,13 @@ refuse(struct call *call, const char *reason)
     return false;
 }
 
+static bool
+is_handshake(const struct http_request *request)
+{
+    return request->is_upgrade &&
+           http_headers_has_token(request->headers, "upgrade", "websocket");
+}
+
 /* RFC 6455, 4.2.1. The browser rules (Host, Origin) were checked before. */
 static bool
 shake_hands(struct call *call)
@@ -101,8 +129,7 @@ shake_hands(struct call *call)
     struct str key = http_headers_get(request->headers, "sec-websocket-key");
     char accept[WEBSOCKET_ACCEPT_BYTES];
     struct error error = { .code = ERR_OK };
-    if (!request->is_upgrade ||
-        !http_headers_has_token(request->headers, "upgrade", "websocket"))
+    if (!is_handshake(request))
         return refuse(call, "a WebSocket handshake is expected here");
     if (!str_is(http_headers_get(request->headers, "sec-websocket-version"),
                 "13"))
@@ -194,4 +221,54 @@ socket_release(struct socket *socket)
         return; /* at the end of it */
     websocket_free(socket->ws);
     socket->ws = NULL;
+}
+
+/* ---- no such task ---- */
+
+static void
+on_stranger_close(struct call *call)
+{
+    socket_release(call->state);
+    call_unref(call);
+}
+
+/* It has been sent away already. */
+static void
+on_stranger_end(struct call *call)
+{
+    (void)call;
+}
+
+void
+socket_no_task(struct call *call, struct str id)
+{
+    char message[128];
+    if (call->exchange == NULL || !is_handshake(http_request(call->exchange))) {
+        reply_errorf(call, ERR_NOT_FOUND, "there is no task \"%.*s\"",
+                     (int)(id.n > 64 ? 64 : id.n), id.p);
+        return;
+    }
+    struct socket *socket = arena_alloc(&call->arena, sizeof *socket);
+    if (socket == NULL) {
+        reply_errorf(call, ERR_NO_MEMORY, "there is not enough memory");
+        return;
+    }
+    if (!socket_begin(socket, call, STRANGER_BYTES, NULL))
+        return;
+    call->state = socket;
+    call_ref(call);
+    call->on_close = on_stranger_close;
+    call->on_end_stream = on_stranger_end;
+    snprintf(message, sizeof message, "Task not found: %.*s",
+             (int)(id.n > 64 ? 64 : id.n), id.p);
+    struct strbuf data = STRBUF_INIT(1 * KIB);
+    struct json_writer w;
+    json_writer_init(&w, &data);
+    json_object_begin(&w);
+    member_text(&w, "type", "error");
+    member_text(&w, "message", message);
+    json_object_end(&w);
+    socket_send(socket, strbuf_view(&data));
+    strbuf_release(&data);
+    socket_end(socket, WEBSOCKET_NORMAL, "");
 }

@@ -11,6 +11,7 @@
 #define LIMIT_HEADERS_BYTES        (32 * KIB) /* else 431 */
 #define LIMIT_HEADERS_COUNT        128        /* else 431 */
 #define LIMIT_API_BODY_BYTES       (1 * MIB)  /* else 413 */
+#define LIMIT_CONFIG_BYTES         (64 * MIB) /* of one that is imported */
 #define LIMIT_INFERENCE_BODY_BYTES (64 * MIB) /* else 413 */
 #define LIMIT_CONNECTIONS          20000
 #define LIMIT_HEADER_TIMEOUT_MS    (15 * SECOND_MS) /* whole head; else 408 */

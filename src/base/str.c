@@ -90,6 +90,15 @@ str_trim(struct str s)
     return s;
 }
 
+int
+str_hex_digit(char c)
+{
+    if (c >= '0' && c <= '9')
+        return c - '0';
+    c = (char)(c | 0x20);
+    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
 struct str
 str_split(struct str *rest, char separator)
 {

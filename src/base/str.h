@@ -51,6 +51,9 @@ bool str_contains_nocase(struct str s, struct str part); /* ASCII */
 ptrdiff_t str_find(struct str s, char byte);
 struct str str_trim(struct str s); /* spaces and tabs at both ends */
 
+/* The value of a hexadecimal digit, or -1. */
+int str_hex_digit(char c);
+
 /* Cuts `*rest` at the first `separator`: returns the part before it and
  * leaves the part after it. Without one, returns all and leaves n = 0 and
  * p = NULL, which tells the end from an empty last part. */

@@ -20,7 +20,18 @@ print_document(const struct cli *cli, const struct json *document)
         puts(text);
     else if (file_write_atomic(path, str_from(text), 0600, &error) < 0)
         rc = cli_fail_error(&error);
-    size_t n = json_count(json_get(document, "left_out"));
+    size_t n = 0;
+    struct str name;
+    const struct json *left_out = json_get(document, "left_out");
+    for (size_t i = 0; i < json_count(left_out); i++) {
+        if (!json_as_text(json_at(left_out, i), &name))
+            continue;
+        if (!str_starts_with(name, STR("presets.")))
+            n++;
+        else
+            fprintf(stderr, "hearth: %.*s is left out: it has a mistake\n",
+                    STR_ARG(name));
+    }
     if (rc == CLI_OK && n > 0)
         fprintf(stderr,
                 "hearth: %zu secret%s left out; --secrets takes "
@@ -62,7 +73,7 @@ print_changes(const struct cli *cli, const struct json *data)
 static int
 run_import(struct cli *cli)
 {
-    struct strbuf text = STRBUF_INIT(LIMIT_API_BODY_BYTES);
+    struct strbuf text = STRBUF_INIT(LIMIT_CONFIG_BYTES);
     struct error error;
     int rc;
     if (file_read(cli->args[0], &text, &error) < 0)

@@ -3,14 +3,13 @@
 
 #include "records/profile.h"
 
+/* One that can be given a value. */
 static const struct field *
-field_find(struct str name)
+field_of(struct str name)
 {
-    for (size_t i = 0; i < n_profile_fields; i++)
-        if (str_is(name, profile_fields[i].name) &&
-            (profile_fields[i].flags & FIELD_READ_ONLY) == 0)
-            return &profile_fields[i];
-    return NULL;
+    const struct field *field = profile_field_find(name);
+    return field != NULL && (field->flags & FIELD_READ_ONLY) == 0 ? field
+                                                                  : NULL;
 }
 
 static int
@@ -164,7 +163,7 @@ write_word(const char *const *words, size_t n, size_t i,
     struct str name, member, value;
     if (cut(words[i], &name, &member, &value) != CLI_OK)
         return CLI_USAGE;
-    const struct field *field = field_find(name);
+    const struct field *field = field_of(name);
     if (field == NULL || (member.n > 0 && field->type != FIELD_JSON_OBJECT))
         return unknown_field(name);
     enum before before = was_before(words, i, name);

@@ -7,15 +7,6 @@
 
 #define PROFILES_JSON_BYTES (8 * MIB)
 
-static const struct field *
-field_find(struct str name)
-{
-    for (size_t i = 0; i < n_profile_fields; i++)
-        if (str_is(name, profile_fields[i].name))
-            return &profile_fields[i];
-    return NULL;
-}
-
 /* Appends what the field wants to be. */
 static void
 expectation(const struct field *field, struct strbuf *out)
@@ -121,7 +112,7 @@ check_profile(const struct config *config, const struct yaml *profile, size_t i,
     snprintf(place, sizeof place, "profile \"%.*s\"",
              name->text.n > 128 ? 128 : (int)name->text.n, name->text.p);
     for (const struct yaml_item *f = profile->items; f != NULL; f = f->next) {
-        const struct field *field = field_find(f->key);
+        const struct field *field = profile_field_find(f->key);
         if (field != NULL && check_field(config, field, f, place, error) != 0)
             return -1;
     }
@@ -173,7 +164,7 @@ static void
 field_to_json(struct config *config, const struct yaml_item *item,
               struct json_writer *out)
 {
-    const struct field *field = field_find(item->key);
+    const struct field *field = profile_field_find(item->key);
     json_key_str(out, item->key);
     if (str_is(item->key, "model_path")) {
         model_path_to_json(config, item->value, out);

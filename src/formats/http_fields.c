@@ -130,23 +130,14 @@ http_link_next(struct str value)
     return STR("");
 }
 
-static int
-hex_of(char c)
-{
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    c = (char)(c | 0x20);
-    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
 bool
 uri_decode(struct str text, struct strbuf *out)
 {
     for (size_t i = 0; i < text.n; i++) {
         char c = text.p[i];
         if (c == '%') {
-            int high = text.n - i < 3 ? -1 : hex_of(text.p[i + 1]);
-            int low = high < 0 ? -1 : hex_of(text.p[i + 2]);
+            int high = text.n - i < 3 ? -1 : str_hex_digit(text.p[i + 1]);
+            int low = high < 0 ? -1 : str_hex_digit(text.p[i + 2]);
             if (low < 0)
                 return false;
             c = (char)(high << 4 | low);

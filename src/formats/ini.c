@@ -161,6 +161,12 @@ read_pair(struct ini *ini, size_t i, struct str body)
     struct error error;
     ptrdiff_t equals = str_find(body, '=');
     line->kind = INI_BAD;
+    if (str_starts_with(body, STR("\xEF\xBB\xBF"))) {
+        add_problem(ini, i,
+                    "a byte order mark is no part of a preset: save it as "
+                    "plain UTF-8");
+        return;
+    }
     if (equals < 0) {
         add_problem(ini, i, "expected [section], option = value or a comment");
         return;

@@ -1,15 +1,6 @@
 /* Decoding what stands in a path: see paths.h. */
 #include "gateway/paths.h"
 
-static int
-hex_digit(char c)
-{
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    c = (char)(c | 0x20);
-    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
 ptrdiff_t
 path_decode(struct str text, char *buffer, size_t size)
 {
@@ -19,8 +10,8 @@ path_decode(struct str text, char *buffer, size_t size)
         if (c == '%') {
             if (text.n - i < 3)
                 return -1;
-            int high = hex_digit(text.p[i + 1]);
-            int low = hex_digit(text.p[i + 2]);
+            int high = str_hex_digit(text.p[i + 1]);
+            int low = str_hex_digit(text.p[i + 2]);
             if (high < 0 || low < 0)
                 return -1;
             c = (char)(high << 4 | low);

@@ -4,6 +4,7 @@
 #include <math.h>
 #include <stdlib.h>
 
+#include "base/checked.h"
 #include "base/limits.h"
 
 enum { VALUE_BYTES = 4096, EVENT_BYTES = 256 * 1024 };
@@ -30,29 +31,40 @@ take_speed(const struct json *object, const char *key, double *ret)
         *ret = value;
 }
 
+/* Of the prompt all is counted, also what was cached: Anthropic's
+ * `input_tokens` and the `prompt_n` of timings are the rest alone. */
 static void
 take_usage(struct usage *usage, const struct json *object)
 {
+    int64_t rest = -1, created = 0;
     take_count(object, "prompt_tokens", &usage->prompt_tokens);
-    take_count(object, "input_tokens", &usage->prompt_tokens);
     take_count(object, "completion_tokens", &usage->completion_tokens);
     take_count(object, "output_tokens", &usage->completion_tokens);
     take_count(object, "cache_read_input_tokens", &usage->cached_tokens);
+    take_count(object, "cache_creation_input_tokens", &created);
     take_count(json_get(object, "prompt_tokens_details"), "cached_tokens",
                &usage->cached_tokens);
     take_count(json_get(object, "input_tokens_details"), "cached_tokens",
                &usage->cached_tokens);
+    take_count(object, "input_tokens", &rest);
+    if (rest < 0)
+        return;
+    int64_t read = 0;
+    take_count(object, "cache_read_input_tokens", &read);
+    usage->prompt_tokens = i64_add_capped(rest, i64_add_capped(read, created));
 }
 
 static void
 take_timings(struct usage *usage, const struct json *object)
 {
-    if (usage->prompt_tokens < 0)
-        take_count(object, "prompt_n", &usage->prompt_tokens);
-    if (usage->completion_tokens < 0)
-        take_count(object, "predicted_n", &usage->completion_tokens);
-    if (usage->cached_tokens < 0)
-        take_count(object, "cache_n", &usage->cached_tokens);
+    int64_t rest = -1, cached = -1;
+    take_count(object, "prompt_n", &rest);
+    take_count(object, "cache_n", &cached);
+    if (rest >= 0)
+        usage->prompt_tokens = i64_add_capped(rest, cached < 0 ? 0 : cached);
+    if (cached >= 0)
+        usage->cached_tokens = cached;
+    take_count(object, "predicted_n", &usage->completion_tokens);
     take_speed(object, "prompt_per_second", &usage->prompt_per_second);
     take_speed(object, "predicted_per_second", &usage->predicted_per_second);
 }
@@ -60,13 +72,14 @@ take_timings(struct usage *usage, const struct json *object)
 /* Takes what a JSON object says: OpenAI's and Anthropic's `usage`,
  * llama.cpp's `timings`, also inside `message` or `response`. */
 static void
-usage_take(struct usage *usage, const struct json *object)
+reader_take(struct usage_reader *reader, const struct json *object)
 {
     static const char *const wrappers[] = { "message", "response" };
-    take_usage(usage, json_get(object, "usage"));
-    take_timings(usage, json_get(object, "timings"));
+    take_usage(&reader->usage, json_get(object, "usage"));
+    take_timings(&reader->timed, json_get(object, "timings"));
     for (size_t i = 0; i < sizeof wrappers / sizeof *wrappers; i++)
-        take_usage(usage, json_get(json_get(object, wrappers[i]), "usage"));
+        take_usage(&reader->usage,
+                   json_get(json_get(object, wrappers[i]), "usage"));
 }
 
 /* ---- reading ---- */
@@ -91,7 +104,7 @@ on_event(void *ctx, struct str name, struct str data)
     struct json_doc *doc = json_parse(data, NULL);
     if (doc == NULL)
         return;
-    usage_take(&reader->usage, json_root(doc));
+    reader_take(reader, json_root(doc));
     json_doc_free(doc);
 }
 
@@ -107,6 +120,7 @@ usage_reader_init(struct usage_reader *reader, struct str content_type)
 {
     reader->kind = USAGE_NONE;
     usage_init(&reader->usage);
+    usage_init(&reader->timed);
     if (is_type(content_type, "text/event-stream")) {
         reader->kind = USAGE_EVENTS;
         sse_reader_init(&reader->reader.events, EVENT_BYTES, on_event, reader);
@@ -165,7 +179,16 @@ usage_reader_end(struct usage_reader *reader, struct usage *ret_usage)
     if (reader->kind == USAGE_JSON) {
         const struct scanned_member *members = reader->reader.members.members;
         take_member(&reader->usage, &members[0], take_usage);
-        take_member(&reader->usage, &members[1], take_timings);
+        take_member(&reader->timed, &members[1], take_timings);
     }
     *ret_usage = reader->usage;
+    const struct usage *timed = &reader->timed;
+    if (ret_usage->prompt_tokens < 0)
+        ret_usage->prompt_tokens = timed->prompt_tokens;
+    if (ret_usage->completion_tokens < 0)
+        ret_usage->completion_tokens = timed->completion_tokens;
+    if (ret_usage->cached_tokens < 0)
+        ret_usage->cached_tokens = timed->cached_tokens;
+    ret_usage->prompt_per_second = timed->prompt_per_second;
+    ret_usage->predicted_per_second = timed->predicted_per_second;
 }

@@ -10,7 +10,7 @@
 
 /* Unknown counts are -1, unknown speeds NAN. */
 struct usage {
-    int64_t prompt_tokens;
+    int64_t prompt_tokens; /* the cached ones, too */
     int64_t completion_tokens;
     int64_t cached_tokens; /* of the prompt */
     double prompt_per_second;
@@ -24,6 +24,7 @@ enum usage_kind { USAGE_NONE, USAGE_JSON, USAGE_EVENTS };
 struct usage_reader {
     enum usage_kind kind;
     struct usage usage;
+    struct usage timed; /* what the timings say */
     union {
         struct member_scanner members;
         struct sse_reader events;

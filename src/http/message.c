@@ -138,15 +138,6 @@ http_status_reason(int status)
     return "";
 }
 
-static int
-hex_digit(char c)
-{
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    c |= 0x20;
-    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
 ptrdiff_t
 http_percent_decode(struct str from, bool is_plus_space, char *buffer,
                     size_t size)
@@ -155,8 +146,8 @@ http_percent_decode(struct str from, bool is_plus_space, char *buffer,
     for (size_t i = 0; i < from.n; i++) {
         char c = from.p[i];
         if (c == '%') {
-            int high = i + 2 < from.n ? hex_digit(from.p[i + 1]) : -1;
-            int low = high >= 0 ? hex_digit(from.p[i + 2]) : -1;
+            int high = i + 2 < from.n ? str_hex_digit(from.p[i + 1]) : -1;
+            int low = high >= 0 ? str_hex_digit(from.p[i + 2]) : -1;
             if (low < 0)
                 return -1;
             c = (char)(high << 4 | low);

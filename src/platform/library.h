@@ -9,6 +9,9 @@
 
 #include "base/error.h"
 
+/* Instead of a version: one that comes with the system, macOS's "IOKit". */
+enum { LIBRARY_OF_SYSTEM = -1 };
+
 /* By its name and the version of its binary interface: "crypto", 3. 0, or -1
  * with ERR_NOT_IMPLEMENTED that names the file that is missing. */
 int library_load(const char *name, int version, void **ret_library,

@@ -4,7 +4,12 @@
 
 #include "platform/usage.h"
 
+struct disk_blocks {
+    uint64_t n;
+    uint64_t n_free; /* for this user */
+    uint64_t bytes;  /* of each */
+};
 /* Of the disk that holds `path`, which is there: 0, or -1 with errno. */
-int usage_disk_at(const char *path, struct disk_usage *ret_usage);
+int usage_disk_blocks(const char *path, struct disk_blocks *ret_blocks);
 
 #endif

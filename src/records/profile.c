@@ -71,6 +71,15 @@ const struct field profile_fields[] = {
 
 const size_t n_profile_fields = sizeof profile_fields / sizeof *profile_fields;
 
+const struct field *
+profile_field_find(struct str name)
+{
+    for (size_t i = 0; i < n_profile_fields; i++)
+        if (str_is(name, profile_fields[i].name))
+            return &profile_fields[i];
+    return NULL;
+}
+
 const char *
 restart_policy_name(enum restart_policy policy)
 {

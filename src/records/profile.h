@@ -110,5 +110,7 @@ struct field {
 
 extern const struct field profile_fields[];
 extern const size_t n_profile_fields;
+/* NULL: there is none of that name. */
+const struct field *profile_field_find(struct str name);
 
 #endif

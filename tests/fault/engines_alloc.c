@@ -6,52 +6,7 @@
 
 #include "base/units.h"
 #include "engines/engines.h"
-
-static long allocations_left = -1; /* -1: none fails */
-static long n_allocations;
-
-static int
-must_fail(void)
-{
-    n_allocations++;
-    return allocations_left >= 0 && allocations_left-- == 0;
-}
-
-/* The linker's names for the real functions and for those in their place. */
-void *real_malloc(size_t n) __asm__("__real_malloc");
-void *real_calloc(size_t n, size_t size) __asm__("__real_calloc");
-void *real_realloc(void *p, size_t n) __asm__("__real_realloc");
-void *real_reallocarray(void *p, size_t n,
-                        size_t size) __asm__("__real_reallocarray");
-void *our_malloc(size_t n) __asm__("__wrap_malloc");
-void *our_calloc(size_t n, size_t size) __asm__("__wrap_calloc");
-void *our_realloc(void *p, size_t n) __asm__("__wrap_realloc");
-void *our_reallocarray(void *p, size_t n,
-                       size_t size) __asm__("__wrap_reallocarray");
-
-void *
-our_malloc(size_t n)
-{
-    return must_fail() ? NULL : real_malloc(n);
-}
-
-void *
-our_calloc(size_t n, size_t size)
-{
-    return must_fail() ? NULL : real_calloc(n, size);
-}
-
-void *
-our_realloc(void *p, size_t n)
-{
-    return must_fail() ? NULL : real_realloc(p, n);
-}
-
-void *
-our_reallocarray(void *p, size_t n, size_t size)
-{
-    return must_fail() ? NULL : real_reallocarray(p, n, size);
-}
+#include "fail_each.h"
 
 static int
 load(struct error *error)
@@ -91,30 +46,6 @@ build(struct error *error)
     }
     arena_release(&arena);
     return result;
-}
-
-static void
-fail_each(const char *what, int (*run)(struct error *error))
-{
-    struct error error;
-    n_allocations = 0;
-    if (run(&error) < 0) {
-        fprintf(stderr, "%s: %s\n", what, error.message);
-        exit(1);
-    }
-    long n = n_allocations;
-    for (long i = 0; i < n; i++) {
-        error = (struct error){ .code = ERR_OK };
-        allocations_left = i;
-        int result = run(&error);
-        allocations_left = -1;
-        if (result == 0 || error.code == ERR_NO_MEMORY)
-            continue;
-        fprintf(stderr, "%s, allocation %ld: %s (%s)\n", what, i,
-                error_wire(error.code), error.message);
-        exit(1);
-    }
-    printf("%s: %ld allocations failed in turn\n", what, n);
 }
 
 int

@@ -4,54 +4,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "fail_each.h"
 #include "formats/gguf_writer.h"
 #include "formats/sd_model.h"
-
-static long allocations_left = -1; /* -1: none fails */
-static long n_allocations;
-
-static int
-must_fail(void)
-{
-    n_allocations++;
-    return allocations_left >= 0 && allocations_left-- == 0;
-}
-
-/* The linker's names for the real functions and for those in their place. */
-void *real_malloc(size_t n) __asm__("__real_malloc");
-void *real_calloc(size_t n, size_t size) __asm__("__real_calloc");
-void *real_realloc(void *p, size_t n) __asm__("__real_realloc");
-void *real_reallocarray(void *p, size_t n,
-                        size_t size) __asm__("__real_reallocarray");
-void *our_malloc(size_t n) __asm__("__wrap_malloc");
-void *our_calloc(size_t n, size_t size) __asm__("__wrap_calloc");
-void *our_realloc(void *p, size_t n) __asm__("__wrap_realloc");
-void *our_reallocarray(void *p, size_t n,
-                       size_t size) __asm__("__wrap_reallocarray");
-
-void *
-our_malloc(size_t n)
-{
-    return must_fail() ? NULL : real_malloc(n);
-}
-
-void *
-our_calloc(size_t n, size_t size)
-{
-    return must_fail() ? NULL : real_calloc(n, size);
-}
-
-void *
-our_realloc(void *p, size_t n)
-{
-    return must_fail() ? NULL : real_realloc(p, n);
-}
-
-void *
-our_reallocarray(void *p, size_t n, size_t size)
-{
-    return must_fail() ? NULL : real_reallocarray(p, n, size);
-}
 
 /* ---- what is read ---- */
 
@@ -124,24 +79,6 @@ make_files(void)
         strbuf_add_byte(&safetensors_file,
                         (char)((sizeof head - 1) >> (8 * i)));
     strbuf_add(&safetensors_file, head, sizeof head); /* the zero: the data */
-}
-
-static void
-fail_each(const char *name, int (*work)(struct error *error))
-{
-    struct error error;
-    n_allocations = 0;
-    expect(work(&error) == 0, error.message);
-    long n = n_allocations;
-    for (long i = 0; i < n; i++) {
-        error = (struct error){ .code = ERR_OK };
-        allocations_left = i;
-        int rc = work(&error);
-        allocations_left = -1;
-        expect(rc == 0 || error.code == ERR_NO_MEMORY, error.message);
-    }
-    printf("%s: %ld allocations\n", name, n);
-    expect(n > 0, "nothing was allocated");
 }
 
 int

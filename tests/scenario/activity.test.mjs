@@ -92,6 +92,26 @@ test('a request of the real engine is a row with its times, tokens and speed', a
   assert.ok(second.id > row.id);
 });
 
+test('a prompt has as many tokens, however it is asked and whatever of it was cached', async () => {
+  const messages = [{ role: 'user', content: 'the same each time' }];
+  const newest = async () => (await list('?model=red&limit=1')).entries[0];
+  const counts = async (extra, path = '/v1/chat/completions') => {
+    const before = (await newest()).id;
+    const answer = await hearth.request('POST', path, { body: { model: 'red', messages, max_tokens: 3, ...extra } });
+    assert.equal(answer.status, 200, answer.text);
+    const row = await until('its row', async () => { const one = await newest(); return one.id > before && one; });
+    return [row.prompt_tokens, row.completion_tokens, row.cached_tokens > 0];
+  };
+  const [nTokens] = await counts({});
+  const same = [nTokens, 3, true];
+  assert.deepEqual(await counts({}), same);
+  assert.deepEqual(await counts({ stream: true }), same, 'timings alone');
+  assert.deepEqual(await counts({ stream: true, timings_per_token: true }), same, 'timings with each token');
+  assert.deepEqual(await counts({ stream: true, stream_options: { include_usage: true } }), same);
+  for (const stream of [false, true])
+    assert.deepEqual(await counts({ stream }, '/v1/messages'), same, `Anthropic's, ${stream}`);
+});
+
 test('what fails is a row too; what only asks is none', async () => {
   assert.equal((await chat('nobody')).status, 404);
   const [row] = (await list()).entries;

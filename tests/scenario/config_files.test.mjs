@@ -4,7 +4,7 @@ import { execFileSync, spawnSync } from 'node:child_process';
 import fs from 'node:fs';
 import path from 'node:path';
 import { after, before, test } from 'node:test';
-import { Hearth, HEARTH } from './lib/hearth.mjs';
+import { Hearth, HEARTH, until } from './lib/hearth.mjs';
 
 const FAKE = process.env.HEARTH_FAKE_ENGINE;
 let from, to;
@@ -135,4 +135,22 @@ test('the same on the command line', async () => {
   const wrong = spawnSync(HEARTH, ['preset', 'check', ini, '--data-dir', from.data], { encoding: 'utf8' });
   assert.equal(wrong.status, 1);
   assert.match(wrong.stdout + wrong.stderr, /line 2.*ctx-siz.*is it ctx-size/s);
+});
+
+test('a file with a mistake is left out, and a long document goes in', async () => {
+  const presets = path.join(from.data, 'presets');
+  fs.writeFileSync(path.join(presets, 'broken.ini'), 'no preset\n');
+  await until('the broken file', async () => (await from.api('GET', '/api/presets/broken')).status === 200);
+  const text = `; ${'x'.repeat(60000)}\n[*]\nctx-size = 512\n`;
+  for (let i = 0; i < 20; i++) await ask(from, 'PUT', `/api/presets/large-${i}`, { text }, 200);
+  const document = await ask(from, 'GET', '/api/config/export', undefined, 200);
+  assert.ok(document.left_out.includes('presets.broken') && !('broken' in document.presets), JSON.stringify(document.left_out));
+  assert.ok(JSON.stringify(document).length > 1 << 20);
+  const told = spawnSync(HEARTH, ['config', 'export', path.join(from.dir, 'all.json'), '--data-dir', from.data], { encoding: 'utf8' });
+  assert.match(told.stderr, /^hearth: presets\.broken is left out: it has a mistake$/m);
+  const bad = await ask(to, 'POST', '/api/config/import', { ...document, presets: { broken: 'no preset\n' } }, 422);
+  assert.equal(bad.message, 'presets.broken: line 1: expected [section], option = value or a comment');
+  await ask(to, 'POST', '/api/config/import', document, 200);
+  const out = await ask(to, 'GET', '/api/config/export', undefined, 200);
+  assert.deepEqual(out.presets, document.presets);
 });

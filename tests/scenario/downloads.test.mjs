@@ -112,7 +112,9 @@ test('cancel removes what there is', async () => {
   await follow(hearth, task_id, (task) => task.downloaded_bytes > MIB, { file });
   assert.ok(leftovers(file).includes('cancel.bin.part'));
   assert.equal((await hearth.api('DELETE', `/api/models/download/${task_id}`)).status, 200);
-  await follow(hearth, task_id, (task) => task.status === 'cancelled', { file });
+  const task = await follow(hearth, task_id, (row) => row.status === 'cancelled', { file });
+  assert.ok(task.ended_at_ms >= task.started_at_ms, `${task.ended_at_ms}`);
+  assert.equal(task.completed_at_ms, null);
   assert.deepEqual(leftovers(file), []);
   assert.equal((await post(task_id, 'resume')).status, 409);
 });
@@ -213,6 +215,8 @@ test('retry after a failure goes on from what came', async () => {
   const failed = await ended(hearth, task_id, { file });
   assert.equal(failed.status, 'failed');
   assert.match(failed.error.message, /404: gone for now/);
+  assert.ok(failed.ended_at_ms >= failed.started_at_ms, `${failed.ended_at_ms}`);
+  assert.equal(failed.completed_at_ms, null);
   const sent = origin.sent('/retry');
   isWell = true;
   assert.equal((await post(task_id, 'retry')).status, 200);

@@ -145,18 +145,28 @@ test('every end is told: failed, cancelled, and of an earlier run', async () => 
   await follow(hearth, task_id, (task) => task.downloaded_bytes > 0);
   await hearth.api('POST', `/api/models/download/${task_id}/cancel`);
   assert.equal((await view).at(-1).status, 'cancelled');
+  const times = async () => (await hearth.api('GET', '/api/history')).data
+    .filter((row) => [failed.task_id, task_id].includes(row.task_id)).map((row) => row.ended_at_ms);
+  const before = await times();
+  assert.ok(before.length === 2 && before.every((at) => at > 0), JSON.stringify(before));
   await hearth.stop({ keep: true });
   await hearth.spawn();
+  assert.deepEqual(await times(), before);
   for (const [id, status] of [[failed.task_id, 'failed'], [task_id, 'cancelled']]) {
     const seen = await watch(id);
     assert.deepEqual(seen.map((row) => [row.task_id, row.status]), [[id, status]]);
   }
 });
 
-test('a WebSocket of no task is refused', async () => {
-  const socket = new WebSocket(`ws+unix:${hearth.socket}:/ws/download/nobody`, { headers: { Host: 'localhost' } });
-  const [, answer] = await once(socket, 'unexpected-response');
-  assert.equal(answer.statusCode, 404);
+test('a WebSocket of no task is told so and closed', async () => {
+  for (const [target, id] of [['download/nobody', 'nobody'], ['scan/nobody', 'nobody'],
+    ['download/%22%0A', '"\n'], [`download/${'x'.repeat(200)}`, 'x'.repeat(64)]]) {
+    const socket = new WebSocket(`ws+unix:${hearth.socket}:/ws/${target}`, { headers: { Host: 'localhost' } });
+    const told = [];
+    socket.on('message', (text) => told.push(JSON.parse(text)));
+    const [code] = await once(socket, 'close');
+    assert.deepEqual([code, told], [1000, [{ type: 'error', message: `Task not found: ${id}` }]]);
+  }
 });
 
 // ---- other names, the history ----

@@ -126,6 +126,7 @@ test('the Prometheus text is well formed', async () => {
     const type = /^# TYPE (hearth_[a-z0-9_]+) (counter|gauge|histogram)$/.exec(line);
     if (type) {
       assert.ok(!types.has(type[1]), `${type[1]} twice`);
+      assert.doesNotMatch(type[1], /_(s|ms|us|ns|sec|b|kb|mb|gb|tb|m|h|d)(_|$)/, 'units are written in full');
       types.set(type[1], type[2]);
     } else if (!/^# HELP hearth_[a-z0-9_]+ \S.*\.$/.test(line)) {
       const sample = /^(hearth_[a-z0-9_]+)(\{(?:[a-z_]+="(?:[^"\\\n]|\\[\\"n])*",?)+\})? (\S+)$/.exec(line);

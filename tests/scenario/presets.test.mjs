@@ -100,6 +100,22 @@ test('who edits a file is heard', async () => {
   assert.equal(seen.problems[0].line, 2);
   fs.writeFileSync(file('byhand'), '[*]\nthreads = 1\n');
   await until('its correction', async () => (await hearth.api('GET', '/api/presets/byhand')).data.is_valid);
+  fs.writeFileSync(file('byhand'), '\ufeffLLAMA_CONFIG_VERSION = 1\n[*]\nthreads = 1\n');
+  const marked = await until('the byte order mark', async () => (await hearth.api('GET', '/api/presets/byhand')).data.problems[0]);
+  assert.deepEqual(marked, { line: 1, key: null, message: 'a byte order mark is no part of a preset: save it as plain UTF-8' });
+  // What is not taken is told of, once.
+  fs.writeFileSync(file('huge'), '; x\n'.repeat(20000));
+  fs.writeFileSync(file('no name'), '[*]\n');
+  const told = async () => (await hearth.api('GET', '/api/logs?source=presets&level=warn')).data.entries.map((row) => row.message).sort();
+  await until('two warnings', async () => (await told()).length >= 2);
+  fs.writeFileSync(file('byhand'), '[*]\nthreads = 2\n');
+  await until('another change', async () => (await hearth.api('GET', '/api/presets/byhand')).data.is_valid);
+  const warnings = await told();
+  assert.equal(warnings.length, 2, JSON.stringify(warnings));
+  assert.match(warnings[0], /^huge\.ini is left out: .*65536/);
+  assert.match(warnings[1], /^no name\.ini is left out: expected a name of up to 64 letters/);
+  fs.unlinkSync(file('huge'));
+  fs.unlinkSync(file('no name'));
   fs.unlinkSync(file('byhand'));
   await until('its end', async () => (await hearth.api('GET', '/api/presets/byhand')).status === 404);
 });

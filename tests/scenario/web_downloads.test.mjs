@@ -105,6 +105,9 @@ test('by the keyboard alone: ordered, halted, gone on with, cancelled, found', a
   await focused.tabTo(/^Cancel typed\.bin$/);
   await page.keyboard.press('Enter');
   await page.getByRole('row', { name: /typed\.bin.*Cancelled/ }).waitFor();
+  // It ended last, and it is said when.
+  const latest = page.getByRole('row').nth(1);
+  assert.match(await latest.innerText(), /typed\.bin[^]*\d{1,2}:\d{2}/);
   await until('the focus on what is left', async () => (await focused.name()) !== '');
   await page.keyboard.press('/');
   await page.keyboard.type('no such name');

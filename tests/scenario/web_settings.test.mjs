@@ -48,6 +48,34 @@ test('a change is saved, acts, and is seen in the other window', async () => {
   }
 });
 
+test('Ctrl+S while a save is under way saves what was typed since', async () => {
+  const page = await browser.open(hearth.base, { at: '/settings?section=engines' });
+  const field = page.getByRole('textbox', { name: 'Models at once' });
+  let release;
+  const held = new Promise((resolve) => (release = resolve));
+  await page.route('**/api/settings', async (route) => {
+    await held;
+    await route.continue();
+  });
+  const sent = [];
+  page.on('request', (one) => one.method() === 'PUT' && sent.push(one.postDataJSON()));
+  await field.fill('2');
+  await page.keyboard.press('Control+s');
+  await until('the first to be sent', () => sent.length === 1);
+  await field.fill('6');
+  await page.keyboard.press('Control+s');
+  await page.keyboard.press('Control+s');
+  release();
+  await until('the daemon', async () => (await value('models_max')).value === 6);
+  assert.deepEqual(sent, [{ models_max: 2 }, { models_max: 6 }]);
+  await page.getByText('1 change', { exact: true }).waitFor({ state: 'detached' });
+  await page.getByRole('button', { name: 'Back to the default of Models at once' }).click();
+  await page.keyboard.press('Control+s');
+  await until('the default', async () => (await value('models_max')).origin === 'default');
+  page.quiet();
+  await page.context().close();
+});
+
 test('what is wrong or pinned says so in its place', async () => {
   const page = await browser.open(hearth.base, { at: '/settings?section=downloads' });
   await page.getByText(/HEARTH_DOWNLOADS_CONNECTIONS/).waitFor();

@@ -82,6 +82,7 @@ on_drain(struct call *call)
 {
     struct live_connection *connection = call->state;
     connection->n_behind_bytes = 0;
+    connection->n_left = 0;
     if (!connection->is_paused)
         return;
     connection->is_paused = false;
@@ -102,6 +103,22 @@ live_connection_let_go(struct live_connection *connection)
 
 /* ---- the heartbeat ---- */
 
+/* Its pong may wait behind what is not read now; that it takes something tells
+ * as much. */
+static void
+wait_for_reader(struct live_connection *connection)
+{
+    struct http_exchange *exchange = connection->call->exchange;
+    size_t n_left = exchange == NULL ? 0 : http_pending(exchange);
+    if (connection->n_left > 0 && n_left >= connection->n_left) {
+        live_connection_close(connection, WEBSOCKET_POLICY,
+                              "the client does not read");
+        return;
+    }
+    connection->n_left = n_left;
+    arm_beat(connection, connection->live->options.ping_timeout_ms);
+}
+
 static void
 on_beat(struct timer *timer)
 {
@@ -109,7 +126,7 @@ on_beat(struct timer *timer)
         LIST_ENTRY(timer, struct live_connection, beat);
     const struct live_options *options = &connection->live->options;
     if (connection->is_paused) {
-        arm_beat(connection, options->ping_interval_ms);
+        wait_for_reader(connection);
         return;
     }
     if (connection->awaits_pong) {

@@ -24,6 +24,7 @@ struct live_connection {
     bool is_closing;       /* what still comes is not looked at */
     bool is_paused;        /* nothing is read until what was sent is taken */
     size_t n_behind_bytes; /* broadcast while earlier bytes were waiting */
+    size_t n_left;         /* of them, at the last beat while it was paused */
     /* Socket.IO */
     bool is_joined;
     char sid[NONCE_BYTES];
@@ -63,6 +64,7 @@ struct live_lost {
     char pid[NONCE_BYTES];
     enum auth_who who;
     char key_id[ID_BYTES];
+    int64_t metrics_interval_ms; /* what it had subscribed for */
     int64_t until_ms;
 };
 
@@ -216,6 +218,8 @@ void broadcasts_stop(struct live *live);
 /* Of a connection's life. */
 void measured_start(struct live_connection *connection);
 void measured_stop(struct live_connection *connection);
+/* As it was before the client was cut off. */
+void measured_restore(struct live_connection *connection, int64_t interval_ms);
 /* To each client as often as it wants. */
 void measured_tell(struct live *live, const struct metrics_sample *sample);
 /* llama_measured.c: the same of the llama router, while it runs. */
@@ -325,6 +329,7 @@ void shape_preset_checked(const struct shape_input *input,
 void shape_preset_options(const struct shape_input *input,
                           struct json_writer *w);
 bool suits_record(const struct json *request);
+bool suits_router(const struct json *request);
 void body_model(const struct json *request, struct json_writer *w);
 void body_router_config(const struct json *request, struct json_writer *w);
 void body_with_preset(const struct json *request, struct json_writer *w);
@@ -336,6 +341,7 @@ void shape_llama_stopped(const struct shape_input *input,
                          struct json_writer *w);
 void shape_llama_settings(const struct shape_input *input,
                           struct json_writer *w);
+void shape_config(const struct shape_input *input, struct json_writer *w);
 void shape_router_config(const struct shape_input *input,
                          struct json_writer *w);
 void shape_models_dir(const struct shape_input *input, struct json_writer *w);

@@ -123,6 +123,15 @@ measured_start(struct live_connection *connection)
 }
 
 void
+measured_restore(struct live_connection *connection, int64_t interval_ms)
+{
+    struct metrics *metrics = connection->live->api->options.metrics;
+    connection->metrics_interval_ms = interval_ms;
+    if (metrics != NULL && interval_ms > 0 && interval_ms != EVERY_MS)
+        metrics_watch_start(metrics, &connection->watch, interval_ms);
+}
+
+void
 measured_stop(struct live_connection *connection)
 {
     metrics_watch_stop(&connection->watch);

@@ -127,6 +127,7 @@ recovery_remember(struct live_connection *connection)
     memcpy(lost->pid, connection->pid, sizeof lost->pid);
     memcpy(lost->key_id, connection->key_id, sizeof lost->key_id);
     lost->who = connection->who;
+    lost->metrics_interval_ms = connection->metrics_interval_ms;
     lost->until_ms = now_ms(live) + live->options.recovery_ms;
     list_push_back(&live->lost, &lost->node);
     live->n_lost++;
@@ -184,6 +185,7 @@ recovery_resume(struct live_connection *connection, struct str pid,
         return false;
     memcpy(connection->sid, lost->sid, sizeof connection->sid);
     memcpy(connection->pid, lost->pid, sizeof connection->pid);
+    measured_restore(connection, lost->metrics_interval_ms);
     forget_lost(live, lost);
     LIST_FOR(node, &live->log)
     {

@@ -24,6 +24,7 @@ struct request {
     int64_t ack_id;              /* -1: none */
     char *event;                 /* its name */
     char *ask_id;                /* requestId as JSON, or NULL */
+    bool is_id_too_long;         /* to be told back */
     char *input;                 /* the request as JSON */
     char *subject;               /* what it names, or NULL */
     char *part;                  /* and what of that, or NULL */
@@ -475,12 +476,15 @@ request_new(struct live_connection *connection, struct str event,
     const struct json *ask_id = json_get(payload, "requestId");
     if (ask_id != NULL)
         request->ask_id = json_to_text(ask_id);
+    bool has_id = ask_id == NULL || request->ask_id != NULL;
+    if (request->ask_id != NULL && strlen(request->ask_id) > REQUEST_ID_BYTES) {
+        request->is_id_too_long = true;
+        free(request->ask_id);
+        request->ask_id = NULL;
+    }
     if (request->event != NULL)
         request->input = copy_input(payload, request->event);
-    bool is_whole = request->event != NULL && request->input != NULL &&
-                    (ask_id == NULL || request->ask_id != NULL);
-    if (is_whole && (request->ask_id == NULL ||
-                     strlen(request->ask_id) <= REQUEST_ID_BYTES))
+    if (has_id && request->event != NULL && request->input != NULL)
         return request;
     request_free(request);
     return NULL;
@@ -498,13 +502,21 @@ request_begin(struct live_connection *connection, const struct json *data,
     struct request *request =
         request_new(connection, event, json_at(data, 1), id);
     if (request == NULL) {
-        live_connection_close(connection, WEBSOCKET_POLICY,
-                              "a requestId that is too long, or no memory");
+        live_connection_close(connection, WEBSOCKET_INTERNAL,
+                              "there is not enough memory");
         return;
     }
     if (!is_allowed) {
         answer_error(request, error_wire(ERR_TOO_MANY_REQUESTS),
                      "this client asks too often");
+        return;
+    }
+    if (request->is_id_too_long) {
+        char message[80];
+        snprintf(message, sizeof message,
+                 "requestId must be at most %d bytes of JSON",
+                 REQUEST_ID_BYTES);
+        answer_error(request, error_wire(ERR_INVALID), message);
         return;
     }
     struct json_doc *doc = json_parse(str_from(request->input), NULL);

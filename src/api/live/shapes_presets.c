@@ -99,18 +99,6 @@ body_new_preset(const struct json *request, struct json_writer *w)
 /* ---- answers ---- */
 
 static void
-copy_as(const struct json *from, const char *member, const char *name,
-        struct json_writer *w)
-{
-    const struct json *value = json_get(from, member);
-    json_key(w, name);
-    if (value == NULL)
-        json_null(w);
-    else
-        json_value(w, value);
-}
-
-static void
 write_file_name(const struct json *preset, const char *member,
                 struct json_writer *w)
 {
@@ -127,17 +115,17 @@ static void
 write_preset(const struct json *preset, struct json_writer *w)
 {
     json_object_begin(w);
-    copy_as(preset, "name", "name", w);
-    copy_as(preset, "name", "filename", w);
+    copy_member(preset, "name", "name", w);
+    copy_member(preset, "name", "filename", w);
     write_file_name(preset, "path", w);
-    copy_as(preset, "path", "file", w);
-    copy_as(preset, "parameters", "parameters", w);
-    copy_as(preset, "text", "raw", w);
-    copy_as(preset, "is_builtin", "builtin", w);
-    copy_as(preset, "is_valid", "valid", w);
-    copy_as(preset, "problems", "errors", w);
-    copy_as(preset, "size_bytes", "size", w);
-    copy_as(preset, "modified_at_ms", "lastModified", w);
+    copy_member(preset, "path", "file", w);
+    copy_member(preset, "parameters", "parameters", w);
+    copy_member(preset, "text", "raw", w);
+    copy_member(preset, "is_builtin", "builtin", w);
+    copy_member(preset, "is_valid", "valid", w);
+    copy_member(preset, "problems", "errors", w);
+    copy_member(preset, "size_bytes", "size", w);
+    copy_member(preset, "modified_at_ms", "lastModified", w);
     json_object_end(w);
 }
 
@@ -165,7 +153,7 @@ shape_preset(const struct shape_input *input, struct json_writer *w)
     json_object_begin(w);
     json_key(w, "preset");
     write_preset(input->data, w);
-    copy_as(input->data, "name", "filename", w);
+    copy_member(input->data, "name", "filename", w);
     json_object_end(w);
 }
 
@@ -203,7 +191,7 @@ shape_preset_defaults(const struct shape_input *input, struct json_writer *w)
     const struct json *sections = json_get(input->data, "parameters");
     const struct json *defaults = json_get(sections, "*");
     json_object_begin(w);
-    copy_as(input->data, "name", "filename", w);
+    copy_member(input->data, "name", "filename", w);
     json_key(w, "defaults");
     if (defaults != NULL) {
         json_value(w, defaults);
@@ -218,9 +206,9 @@ void
 shape_preset_checked(const struct shape_input *input, struct json_writer *w)
 {
     json_object_begin(w);
-    copy_as(input->data, "is_valid", "valid", w);
-    copy_as(input->data, "problems", "errors", w);
-    copy_as(input->data, "line_count", "lineCount", w);
+    copy_member(input->data, "is_valid", "valid", w);
+    copy_member(input->data, "problems", "errors", w);
+    copy_member(input->data, "line_count", "lineCount", w);
     json_object_end(w);
 }
 

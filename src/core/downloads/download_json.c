@@ -148,8 +148,10 @@ download_write(const struct download *d, struct json_writer *out)
     member_number(out, "created_at_ms", d->created_at_ms);
     member_known(out, "started_at_ms",
                  d->started_at_ms > 0 ? d->started_at_ms : -1);
-    member_known(out, "completed_at_ms",
-                 d->completed_at_ms > 0 ? d->completed_at_ms : -1);
+    int64_t ended_at_ms = d->ended_at_ms > 0 ? d->ended_at_ms : -1;
+    bool is_whole = d->state == DOWNLOAD_COMPLETED;
+    member_known(out, "completed_at_ms", is_whole ? ended_at_ms : -1);
+    member_known(out, "ended_at_ms", ended_at_ms);
     write_files(d, out);
     json_object_end(out);
 }
@@ -166,7 +168,7 @@ download_write_body(const struct download *d, struct json_writer *out)
     json_bool(out, d->is_cache);
     member_number(out, "made_bytes", (int64_t)d->made_bytes);
     member_number(out, "started_at_ms", d->started_at_ms);
-    member_number(out, "completed_at_ms", d->completed_at_ms);
+    member_number(out, "ended_at_ms", d->ended_at_ms);
     write_error(&d->error, out);
     json_key(out, "files");
     json_array_begin(out);
@@ -286,6 +288,16 @@ read_made(const struct json *root, struct download *d)
         d->made_bytes = (size_t)made;
 }
 
+/* Before the end of every task was kept, only a completed one had a time. */
+static bool
+read_ended(const struct json *root, struct download *d)
+{
+    const struct json *at = json_get(root, "ended_at_ms");
+    if (at == NULL)
+        at = json_get(root, "completed_at_ms");
+    return json_as_int(at, &d->ended_at_ms);
+}
+
 static int
 read_all(const struct json *root, struct download *d)
 {
@@ -296,7 +308,7 @@ read_all(const struct json *root, struct download *d)
         !json_as_bool(json_get(root, "is_cache"), &d->is_cache) ||
         read_limit(root, d) < 0 ||
         !json_as_int(json_get(root, "started_at_ms"), &d->started_at_ms) ||
-        !json_as_int(json_get(root, "completed_at_ms"), &d->completed_at_ms))
+        !read_ended(root, d))
         return -1;
     read_error(json_get(root, "error"), &d->error);
     read_made(root, d);

@@ -45,6 +45,14 @@ download_store(struct download *d)
     download_store_then(d, NULL, NULL);
 }
 
+/* Of a run: a failed one may be tried again. */
+static bool
+is_end(enum download_state state)
+{
+    return state == DOWNLOAD_COMPLETED || state == DOWNLOAD_FAILED ||
+           state == DOWNLOAD_CANCELLED;
+}
+
 void
 download_set_state(struct download *d, enum download_state state)
 {
@@ -52,6 +60,7 @@ download_set_state(struct download *d, enum download_state state)
         return;
     assert(state_table_allows(download_state_rows, (int)d->state, (int)state));
     d->state = state;
+    d->ended_at_ms = is_end(state) ? loop_wall_ms() : 0;
     if (state != DOWNLOAD_FAILED)
         d->error = (struct error){ .code = ERR_OK };
     if (state != DOWNLOAD_RESOLVING) /* passes at once */

@@ -68,7 +68,6 @@ static void
 arrive(struct download *d)
 {
     d->is_arriving = false;
-    d->completed_at_ms = loop_wall_ms();
     if (d->wanted == DOWNLOAD_COMPLETED)
         events_log(d->all->options.events, LOG_INFO, "downloads",
                    "%s is complete in %s", d->display_name, d->target);

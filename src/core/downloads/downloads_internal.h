@@ -54,7 +54,8 @@ struct download {
     char id[ID_BYTES];
     enum download_state state;
     int64_t priority;
-    int64_t created_at_ms, started_at_ms, completed_at_ms;
+    int64_t created_at_ms, started_at_ms;
+    int64_t ended_at_ms; /* completed, failed or cancelled; else 0 */
     enum hub_source source;
     char *model_id, *revision, *ref, *variant, *display_name, *kind;
     char *target; /* folder */

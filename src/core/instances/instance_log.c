@@ -3,6 +3,8 @@
 
 #include <stdlib.h>
 
+#include "formats/redact.h"
+
 typedef void line_fn(void *ctx, uint64_t seq, struct str line);
 
 void
@@ -39,7 +41,22 @@ instance_log_begin(struct instance_log *log)
     strbuf_clear(&log->partial);
 }
 
-/* Without memory the line is not kept, but it is told and numbered. */
+/* A copy, NULL without memory. */
+static struct str
+copy_line(const struct instance_log *log, struct str line)
+{
+    char *text = str_dup(line);
+    if (text == NULL)
+        return (struct str){ NULL, 0 };
+    if (log->secret != NULL && log->secret[0] != '\0' &&
+        str_contains(line, str_from(log->secret))) {
+        redact_known(text, log->secret);
+        line.n = strlen(text);
+    }
+    return (struct str){ text, line.n };
+}
+
+/* Without memory the line is numbered and told, but it is empty. */
 static void
 add(struct instance_log *log, struct str line, line_fn *on_line, void *ctx)
 {
@@ -48,14 +65,12 @@ add(struct instance_log *log, struct str line, line_fn *on_line, void *ctx)
     while (log->n_lines > 0 && (log->n_lines == LIMIT_LOG_RING_LINES ||
                                 log->n_bytes + line.n > LOG_RING_BYTES_MAX))
         drop_oldest(log);
-    struct str copy = { str_dup(line), line.n };
-    if (copy.p == NULL)
-        copy.n = 0;
+    struct str copy = copy_line(log, line);
     uint64_t seq = log->next_seq++;
     log->lines[seq % LIMIT_LOG_RING_LINES] = copy;
     log->n_lines++;
     log->n_bytes += copy.n;
-    on_line(ctx, seq, line);
+    on_line(ctx, seq, copy);
 }
 
 static void

@@ -16,6 +16,7 @@ struct instance_log {
     struct strbuf partial; /* the line that is not ended */
     uint64_t expected;     /* the keeper's next position */
     bool is_fresh;         /* nothing has come from this keeper yet */
+    const char *secret;    /* "***" in the lines; lives as long; NULL: none */
 };
 
 void instance_log_init(struct instance_log *log);

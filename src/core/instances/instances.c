@@ -156,6 +156,7 @@ instance_new(struct instances *instances, struct profile *profile)
     instance->cpu_ms = -1;
     instance->state_since_ms = loop_wall_ms();
     instance_log_init(&instance->log);
+    instance->log.secret = instance->api_key;
     list_push_back(&instances->all, &instance->node);
     return instance;
 }
@@ -265,6 +266,7 @@ fill_view(const struct instance *instance, struct instance_view *ret_view)
         .backoff_until_ms = instance->backoff_until_ms,
         .n_restarts = instance->n_restarts,
         .restart_required = instance->restart_required,
+        .log_from = instance->log_from,
     };
     memcpy(ret_view->id, instance->id, sizeof ret_view->id);
     memcpy(ret_view->reason, instance->reason, sizeof ret_view->reason);

@@ -107,6 +107,7 @@ struct instance_view {
     int64_t backoff_until_ms; /* in BACKOFF: Unix time of the next try */
     int n_restarts;
     bool restart_required; /* the profile changed since the exec */
+    uint64_t log_from;     /* the first line of this run's log */
 };
 
 /* 0, or -1 when the profile has no instance (never started). */

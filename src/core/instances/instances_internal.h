@@ -62,6 +62,7 @@ struct instance {
     int64_t started_at_ms;
     int64_t ready_at_ms;
     bool restart_required;
+    uint64_t log_from; /* the first line of this run */
     struct instance_exit exit;
     enum stop_kind stop;
     struct error error;

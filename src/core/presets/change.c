@@ -418,6 +418,7 @@ end_reload(struct preset_job *job)
     struct reload *reload = (struct reload *)job;
     if (job->error.code == ERR_OK && job->presets != NULL) {
         presets_take_files(job->presets, &reload->files);
+        preset_files_tell(job->presets, &reload->files);
     }
     preset_files_release(&reload->files);
     if (job->error.code != ERR_OK && job->presets != NULL)

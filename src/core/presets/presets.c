@@ -156,20 +156,53 @@ struct reading {
     struct error *error;
 };
 
+enum { LEFT_OUT_BYTES = 8 * 1024, LEFT_OUT_ENOUGH = 4 * 1024 };
+
+static void
+leave_out(struct preset_files *files, const struct folder_file *file,
+          const char *why)
+{
+    if (strbuf_view(&files->left_out).n > LEFT_OUT_ENOUGH)
+        return;
+    strbuf_addf(&files->left_out, "%.*s is left out: %s\n", STR_ARG(file->name),
+                why);
+}
+
+void
+preset_files_tell(struct presets *presets, struct preset_files *files)
+{
+    struct strbuf before = presets->left_out;
+    struct str rest = strbuf_view(&files->left_out);
+    while (rest.n > 0) {
+        struct str line = str_split(&rest, '\n');
+        if (!str_contains(strbuf_view(&before), line))
+            events_log(presets->options.events, LOG_WARN, "presets", "%.*s",
+                       STR_ARG(line));
+    }
+    presets->left_out = files->left_out;
+    files->left_out = STRBUF_INIT(LEFT_OUT_BYTES);
+    strbuf_release(&before);
+}
+
 static int
 read_file(void *ctx, const struct folder_file *file)
 {
     struct reading *reading = ctx;
     struct preset_files *files = reading->files;
     struct strbuf text = STRBUF_INIT(INI_BYTES_MAX);
-    if (files->n == PRESETS_MAX)
+    struct error error = { .code = ERR_OK };
+    if (files->n == PRESETS_MAX) {
+        leave_out(files, file, "there are more than can be kept");
         return 1;
-    struct preset_file *to = &files->at[files->n];
-    if (!preset_plain_name(file->name, to->name) ||
-        file_read(file->path, &text, NULL) != 0) {
-        strbuf_release(&text);
-        return 0; /* too large, unreadable, or no preset of ours */
     }
+    struct preset_file *to = &files->at[files->n];
+    if (preset_check_name(file->name, &error) != 0 ||
+        file_read(file->path, &text, &error) != 0) {
+        strbuf_release(&text);
+        leave_out(files, file, error.message);
+        return 0;
+    }
+    preset_plain_name(file->name, to->name);
     to->ini = ini_parse(strbuf_view(&text), reading->error);
     to->modified_at_ms = file->modified_at_ms;
     strbuf_release(&text);
@@ -185,6 +218,7 @@ preset_files_release(struct preset_files *files)
     for (size_t i = 0; i < files->n; i++)
         ini_free(files->at[i].ini);
     files->n = 0;
+    strbuf_release(&files->left_out);
 }
 
 int
@@ -201,6 +235,7 @@ preset_files_read(const char *folder, struct preset_files *files,
         .ctx = &reading,
     };
     files->n = 0;
+    files->left_out = STRBUF_INIT(LEFT_OUT_BYTES);
     int failed = folder_walk(folder, &walk, error);
     if (inner.code != ERR_OK) {
         if (error != NULL)
@@ -224,6 +259,8 @@ read_folder(struct presets *presets, struct error *error)
         else
             ini_free(files->at[i].ini);
     }
+    preset_files_tell(presets, files);
+    strbuf_release(&files->left_out);
     free(files);
     return failed;
 }
@@ -305,6 +342,7 @@ presets_free(struct presets *presets)
     }
     for (size_t i = 0; i < presets->n; i++)
         preset_free(presets->at[i]);
+    strbuf_release(&presets->left_out);
     free(presets->own);
     free(presets);
 }

@@ -21,6 +21,7 @@ struct presets {
     size_t n;
     struct engine_manifest rows; /* of what a section may hold */
     struct engine_option *own;   /* rows.options, owned */
+    struct strbuf left_out;      /* what was told of */
     struct list jobs;            /* struct preset_job, the first runs */
     bool is_running;
     struct watch *watch;
@@ -59,8 +60,11 @@ struct preset_file {
 struct preset_files {
     struct preset_file at[PRESETS_MAX];
     size_t n;
+    struct strbuf left_out; /* why which file is none of them, in lines */
 };
 void preset_files_release(struct preset_files *files);
+/* Warns of what was left out and was not before. */
+void preset_files_tell(struct presets *presets, struct preset_files *files);
 /* Blocking. What cannot be read is left out. */
 int preset_files_read(const char *folder, struct preset_files *files,
                       struct error *error);

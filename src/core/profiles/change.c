@@ -234,10 +234,21 @@ profiles_create(struct profiles *profiles, const struct json *patch,
                 bool may_execute, struct field_problems *problems,
                 profiles_done_fn *on_done, void *ctx, struct error *error)
 {
+    return profiles_create_for(profiles, NULL, patch, may_execute, problems,
+                               on_done, ctx, error);
+}
+
+int
+profiles_create_for(struct profiles *profiles, const char *engine,
+                    const struct json *patch, bool may_execute,
+                    struct field_problems *problems, profiles_done_fn *on_done,
+                    void *ctx, struct error *error)
+{
     assert(loop_is_here(profiles->options.loop));
     struct edit edit = { .profiles = profiles,
                          .patch = patch,
                          .may_execute = may_execute,
+                         .engine = engine,
                          .problems = problems };
     if (count_stored(profiles) >= LIMIT_PROFILES)
         return error_set(error, ERR_CONFLICT,

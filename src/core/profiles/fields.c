@@ -28,15 +28,6 @@ edit_problem(struct edit *edit, const char *field, const char *format, ...)
     va_end(args);
 }
 
-const struct field *
-field_find(struct str name)
-{
-    for (size_t i = 0; i < n_profile_fields; i++)
-        if (str_is(name, profile_fields[i].name))
-            return &profile_fields[i];
-    return NULL;
-}
-
 static const void *
 at_of(const struct profile *profile, const struct field *field)
 {
@@ -390,6 +381,14 @@ check_read_only(struct edit *edit, const struct field *field,
         edit_problem(edit, field->name, "is set by Hearth and cannot be set");
 }
 
+static bool
+is_chosen_engine(const struct edit *edit, const struct field *field)
+{
+    return field->offset == offsetof(struct profile, engine) &&
+           edit->engine != NULL &&
+           strcmp(edit->engine, edit->profile->engine) == 0;
+}
+
 static void
 check_authority(struct edit *edit, const struct field *field)
 {
@@ -497,7 +496,7 @@ put_flat(struct edit *edit, struct option_members *members,
 {
     struct json_iter it;
     for (json_iter_init(&it, edit->patch); json_iter_next(&it);) {
-        if (field_find(it.key) != NULL)
+        if (profile_field_find(it.key) != NULL)
             continue;
         const char *key = engine_canonical_option(edit->manifest, it.key);
         if (key != NULL)
@@ -571,7 +570,7 @@ set_engine(struct edit *edit)
 {
     const struct json *engine = json_get(edit->patch, "engine");
     const struct json *command = json_get(edit->patch, "command");
-    const struct field *field = field_find(STR("engine"));
+    const struct field *field = profile_field_find(STR("engine"));
     int result = 0;
     if (engine != NULL)
         result = set_field(edit, field, engine);
@@ -585,7 +584,7 @@ set_engine(struct edit *edit)
 static int
 apply_member(struct edit *edit, const struct json_iter *it)
 {
-    const struct field *field = field_find(it->key);
+    const struct field *field = profile_field_find(it->key);
     if (field == NULL) {
         char name[ERROR_FIELD_MAX];
         snprintf(name, sizeof name, "%.*s",
@@ -619,7 +618,8 @@ edit_apply(struct edit *edit)
     if (set_options(edit) < 0)
         return -1;
     for (size_t i = 0; i < n_profile_fields && !edit->may_execute; i++)
-        if ((profile_fields[i].flags & FIELD_EXECUTES) != 0)
+        if ((profile_fields[i].flags & FIELD_EXECUTES) != 0 &&
+            !is_chosen_engine(edit, &profile_fields[i]))
             check_authority(edit, &profile_fields[i]);
     return 0;
 }

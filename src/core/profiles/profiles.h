@@ -62,6 +62,13 @@ typedef void profiles_done_fn(void *ctx, struct profile *profile,
 int profiles_create(struct profiles *profiles, const struct json *patch,
                     bool may_execute, struct field_problems *problems,
                     profiles_done_fn *on_done, void *ctx, struct error *error);
+/* The same for a record whose `engine` the client did not ask for: that one
+ * needs no authority. */
+int profiles_create_for(struct profiles *profiles, const char *engine,
+                        const struct json *patch, bool may_execute,
+                        struct field_problems *problems,
+                        profiles_done_fn *on_done, void *ctx,
+                        struct error *error);
 int profiles_update(struct profiles *profiles, struct str id,
                     const struct json *patch, bool may_execute,
                     struct field_problems *problems, profiles_done_fn *on_done,

@@ -51,6 +51,7 @@ struct edit {
     const struct engine_manifest *manifest; /* of profile->engine, or NULL */
     const struct json *patch;
     bool may_execute;
+    const char *engine;  /* that Hearth chose, not the client; or NULL */
     bool may_lack_model; /* the file need not be there yet */
     struct field_problems *problems;
     struct error forbidden; /* code ERR_OK until something was */
@@ -63,7 +64,6 @@ void edit_problem(struct edit *edit, const char *field, const char *format, ...)
 /* fields.c: applies every member of the patch; problems are collected. -1
  * only when out of memory. */
 int edit_apply(struct edit *edit);
-const struct field *field_find(struct str name);
 bool field_equals(const struct field *field, const struct profile *a,
                   const struct profile *b);
 /* All that a client may set is the same. */

@@ -48,7 +48,7 @@ is_model_id(struct str id)
 static bool
 is_changed(const struct edit *edit, const char *name)
 {
-    const struct field *field = field_find(str_from(name));
+    const struct field *field = profile_field_find(str_from(name));
     return edit->before == NULL ||
            !field_equals(field, edit->before, edit->profile);
 }

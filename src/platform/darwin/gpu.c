@@ -8,7 +8,6 @@
 #include "platform/darwin/iokit_internal.h"
 #include "platform/hardware.h"
 #include "platform/library.h"
-#include "platform/library_internal.h"
 #include "platform/system.h"
 
 struct row {
@@ -20,11 +19,8 @@ static int
 load(const char *framework, const struct row *rows, size_t n,
      struct error *error)
 {
-    char file[128];
     void *library;
-    snprintf(file, sizeof file, "/System/Library/Frameworks/%s.framework/%s",
-             framework, framework);
-    if (library_open(file, &library, error) < 0)
+    if (library_load(framework, LIBRARY_OF_SYSTEM, &library, error) < 0)
         return -1;
     for (size_t i = 0; i < n; i++)
         if (library_function(library, rows[i].name, rows[i].function, error) <

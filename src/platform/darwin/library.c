@@ -4,6 +4,8 @@
 #include <stddef.h>
 #include <stdio.h>
 
+#include "platform/library.h"
+
 /* The system does not look where Homebrew (of Apple's processors, of Intel's)
  * and MacPorts put theirs; what the system has of the kind, Homebrew keeps
  * apart. */
@@ -22,5 +24,9 @@ void
 library_file_name(const char *name, int version,
                   char ret_file[LIBRARY_FILE_BYTES])
 {
-    snprintf(ret_file, LIBRARY_FILE_BYTES, "lib%s.%d.dylib", name, version);
+    if (version == LIBRARY_OF_SYSTEM)
+        snprintf(ret_file, LIBRARY_FILE_BYTES,
+                 "/System/Library/Frameworks/%s.framework/%s", name, name);
+    else
+        snprintf(ret_file, LIBRARY_FILE_BYTES, "lib%s.%d.dylib", name, version);
 }

@@ -5,7 +5,6 @@
 #include <mach/mach.h>
 #include <net/if.h>
 #include <net/route.h>
-#include <stdbool.h>
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,7 +13,6 @@
 #include <sys/sysctl.h>
 #include <unistd.h>
 
-#include "base/checked.h"
 #include "platform/darwin/task_internal.h"
 #include "platform/usage_internal.h"
 
@@ -134,20 +132,13 @@ usage_own(struct own_usage *ret_usage, struct error *error)
 
 /* statvfs(3) has 32 bits for the number of blocks: 16 TiB of them. */
 int
-usage_disk_at(const char *path, struct disk_usage *ret_usage)
+usage_disk_blocks(const char *path, struct disk_blocks *ret_blocks)
 {
     struct statfs facts;
     if (statfs(path, &facts) != 0)
         return -1;
-    uint64_t block = facts.f_bsize, total, free;
-    bool is_absurd = u64_mul_overflows(facts.f_blocks, block, &total) ||
-                     u64_mul_overflows(facts.f_bavail, block, &free) ||
-                     total > INT64_MAX || free > INT64_MAX;
-    if (is_absurd) {
-        errno = EOVERFLOW;
-        return -1;
-    }
-    *ret_usage = (struct disk_usage){ .total_bytes = (int64_t)total,
-                                      .free_bytes = (int64_t)free };
+    *ret_blocks = (struct disk_blocks){ .n = facts.f_blocks,
+                                        .n_free = facts.f_bavail,
+                                        .bytes = facts.f_bsize };
     return 0;
 }

@@ -277,6 +277,10 @@ gpu_read(struct gpu_reading *ret_reading, struct error *error)
 {
     *ret_reading = (struct gpu_reading){ .n_gpus = 0 };
     gpu_read_drm("/sys/class/drm", ret_reading);
+    if (ret_reading->n_gpus > 0) {
+        gpu_users_kfd("/sys/class/kfd/kfd/proc", ret_reading);
+        gpu_users_drm("/proc", ret_reading);
+    }
     gpu_read_nvml(ret_reading, error);
 }
 

@@ -3,12 +3,10 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <stdbool.h>
 #include <sys/resource.h>
 #include <sys/statvfs.h>
 #include <unistd.h>
 
-#include "base/checked.h"
 #include "base/units.h"
 #include "platform/linux/proc_texts.h"
 #include "platform/usage_internal.h"
@@ -100,20 +98,13 @@ usage_own(struct own_usage *ret_usage, struct error *error)
 }
 
 int
-usage_disk_at(const char *path, struct disk_usage *ret_usage)
+usage_disk_blocks(const char *path, struct disk_blocks *ret_blocks)
 {
     struct statvfs facts;
     if (statvfs(path, &facts) != 0)
         return -1;
-    uint64_t block = facts.f_frsize, total, free;
-    bool is_absurd = u64_mul_overflows(facts.f_blocks, block, &total) ||
-                     u64_mul_overflows(facts.f_bavail, block, &free) ||
-                     total > INT64_MAX || free > INT64_MAX;
-    if (is_absurd) {
-        errno = EOVERFLOW;
-        return -1;
-    }
-    *ret_usage = (struct disk_usage){ .total_bytes = (int64_t)total,
-                                      .free_bytes = (int64_t)free };
+    *ret_blocks = (struct disk_blocks){ .n = facts.f_blocks,
+                                        .n_free = facts.f_bavail,
+                                        .bytes = facts.f_frsize };
     return 0;
 }

@@ -7,8 +7,8 @@
 
 #include "platform/library_internal.h"
 
-int
-library_open(const char *file, void **ret_library, struct error *error)
+static int
+open_file(const char *file, void **ret_library, struct error *error)
 {
     *ret_library = dlopen(file, RTLD_NOW | RTLD_LOCAL | RTLD_NODELETE);
     if (*ret_library == NULL)
@@ -26,7 +26,7 @@ library_load(const char *name, int version, void **ret_library,
     library_file_name(name, version, file);
     for (size_t i = 0; library_folders[i] != NULL; i++) {
         snprintf(path, sizeof path, "%s%s", library_folders[i], file);
-        if (library_open(path, ret_library, i == 0 ? error : NULL) == 0)
+        if (open_file(path, ret_library, i == 0 ? error : NULL) == 0)
             return 0;
     }
     return -1;

@@ -64,7 +64,7 @@ bind_entry(struct sql *sql, const struct activity_entry *entry)
 {
     sql_bind_int(sql, entry->id);
     sql_bind_int(sql, entry->at_ms);
-    sql_bind_text(sql, activity_outcome_name(entry->outcome));
+    sql_bind_lent(sql, activity_outcome_name(entry->outcome));
     sql_bind_int(sql, entry->status);
     sql_bind_int(sql, entry->is_stream);
     sql_bind_int(sql, entry->duration_ms);
@@ -78,14 +78,14 @@ bind_entry(struct sql *sql, const struct activity_entry *entry)
     sql_bind_int(sql, entry->cached_tokens);
     sql_bind_real(sql, entry->prompt_per_s);
     sql_bind_real(sql, entry->completion_per_s);
-    sql_bind_text(sql, entry->model);
-    sql_bind_text(sql, entry->profile_id);
-    sql_bind_text(sql, entry->method);
-    sql_bind_text(sql, entry->path);
-    sql_bind_text(sql, entry->client);
-    sql_bind_text(sql, entry->key_id);
-    sql_bind_text(sql, entry->caller);
-    sql_bind_text(sql, entry->error);
+    sql_bind_lent(sql, entry->model);
+    sql_bind_lent(sql, entry->profile_id);
+    sql_bind_lent(sql, entry->method);
+    sql_bind_lent(sql, entry->path);
+    sql_bind_lent(sql, entry->client);
+    sql_bind_lent(sql, entry->key_id);
+    sql_bind_lent(sql, entry->caller);
+    sql_bind_lent(sql, entry->error);
 }
 
 static const char columns[] =

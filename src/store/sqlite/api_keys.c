@@ -92,19 +92,14 @@ store_load_api_keys(struct store *store,
                     int (*fn)(void *ctx, const struct api_key *key), void *ctx,
                     struct error *error)
 {
-    bool is_stopped = false;
-    int result = 0;
     struct api_key key;
-    struct sql sql;
-    sql_init(&sql, store_read_begin(store),
-             "SELECT id, name, scope, digest, created_at_ms, revoked_at_ms "
-             "FROM api_keys ORDER BY id");
-    while (result == 0 && !is_stopped && sql_next(&sql)) {
-        result = read_api_key(&sql, &key, error);
-        is_stopped = result == 0 && fn(ctx, &key) != 0;
+    struct rows rows;
+    rows_begin(&rows, store, "api keys",
+               "SELECT id, name, scope, digest, created_at_ms, revoked_at_ms "
+               "FROM api_keys ORDER BY id");
+    while (rows_next(&rows)) {
+        rows.result = read_api_key(&rows.sql, &key, error);
+        rows.is_stopped = rows.result == 0 && fn(ctx, &key) != 0;
     }
-    if (sql_end(&sql, result == 0 ? error : NULL) < 0)
-        result = -1;
-    store_read_end(store);
-    return is_stopped ? store_stopped(error, "api keys") : result;
+    return rows_end(&rows, error);
 }

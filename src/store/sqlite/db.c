@@ -186,6 +186,14 @@ sql_bind_text(struct sql *sql, const char *text)
 }
 
 void
+sql_bind_lent(struct sql *sql, const char *text)
+{
+    if (sql->rc == SQLITE_OK)
+        sql->rc = sqlite3_bind_text64(sql->statement, ++sql->n_bound, text,
+                                      strlen(text), SQLITE_STATIC, SQLITE_UTF8);
+}
+
+void
 sql_bind_bytes(struct sql *sql, const void *bytes, size_t n)
 {
     if (sql->rc == SQLITE_OK)

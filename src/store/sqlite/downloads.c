@@ -95,19 +95,14 @@ store_load_downloads(struct store *store,
                      int (*fn)(void *ctx, const struct download_row *row),
                      void *ctx, struct error *error)
 {
-    bool is_stopped = false;
-    int result = 0;
     struct download_row row;
-    struct sql sql;
-    sql_init(&sql, store_read_begin(store),
-             "SELECT id, state, priority, created_at_ms, body FROM downloads "
-             "ORDER BY created_at_ms, id");
-    while (result == 0 && !is_stopped && sql_next(&sql)) {
-        result = read_download(&sql, &row, error);
-        is_stopped = result == 0 && fn(ctx, &row) != 0;
+    struct rows rows;
+    rows_begin(&rows, store, "downloads",
+               "SELECT id, state, priority, created_at_ms, body FROM downloads "
+               "ORDER BY created_at_ms, id");
+    while (rows_next(&rows)) {
+        rows.result = read_download(&rows.sql, &row, error);
+        rows.is_stopped = rows.result == 0 && fn(ctx, &row) != 0;
     }
-    if (sql_end(&sql, result == 0 ? error : NULL) < 0)
-        result = -1;
-    store_read_end(store);
-    return is_stopped ? store_stopped(error, "downloads") : result;
+    return rows_end(&rows, error);
 }

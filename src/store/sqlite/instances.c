@@ -140,18 +140,13 @@ store_load_instances(struct store *store,
                      int (*fn)(void *ctx, const struct instance_row *row),
                      void *ctx, struct error *error)
 {
-    bool is_stopped = false;
-    int result = 0;
     struct instance_row row;
-    struct sql sql;
-    sql_init(&sql, store_read_begin(store),
-             "SELECT " INSTANCE_COLUMNS " FROM instances ORDER BY id");
-    while (result == 0 && !is_stopped && sql_next(&sql)) {
-        result = read_instance(&sql, &row, error);
-        is_stopped = result == 0 && fn(ctx, &row) != 0;
+    struct rows rows;
+    rows_begin(&rows, store, "instances",
+               "SELECT " INSTANCE_COLUMNS " FROM instances ORDER BY id");
+    while (rows_next(&rows)) {
+        rows.result = read_instance(&rows.sql, &row, error);
+        rows.is_stopped = rows.result == 0 && fn(ctx, &row) != 0;
     }
-    if (sql_end(&sql, result == 0 ? error : NULL) < 0)
-        result = -1;
-    store_read_end(store);
-    return is_stopped ? store_stopped(error, "instances") : result;
+    return rows_end(&rows, error);
 }

@@ -64,18 +64,15 @@ store_load_metadata(struct store *store, const char *prefix,
                     int (*fn)(void *ctx, const char *key, const char *value),
                     void *ctx, struct error *error)
 {
-    bool is_stopped = false;
-    struct sql sql;
-    sql_init(&sql, store_read_begin(store),
-             "SELECT key, value FROM metadata "
-             "WHERE substr(key, 1, length(?)) = ? ORDER BY key");
-    sql_bind_text(&sql, prefix);
-    sql_bind_text(&sql, prefix);
-    while (!is_stopped && sql_next(&sql)) {
-        const char *key = sql_text(&sql).p;
-        is_stopped = fn(ctx, key, sql_text(&sql).p) != 0;
+    struct rows rows;
+    rows_begin(&rows, store, "metadata",
+               "SELECT key, value FROM metadata "
+               "WHERE substr(key, 1, length(?)) = ? ORDER BY key");
+    sql_bind_text(&rows.sql, prefix);
+    sql_bind_text(&rows.sql, prefix);
+    while (rows_next(&rows)) {
+        const char *key = sql_text(&rows.sql).p;
+        rows.is_stopped = fn(ctx, key, sql_text(&rows.sql).p) != 0;
     }
-    int result = sql_end(&sql, error);
-    store_read_end(store);
-    return is_stopped ? store_stopped(error, "metadata") : result;
+    return rows_end(&rows, error);
 }

@@ -250,20 +250,13 @@ store_load_models(struct store *store,
         strbuf_release(&text);
         return error_set(error, ERR_NO_MEMORY, "out of memory");
     }
-    bool is_stopped = false;
-    int result = 0;
-    struct sql sql;
-    sql_init(&sql, store_read_begin(store), strbuf_text(&text));
+    struct rows rows;
+    rows_begin(&rows, store, "models", strbuf_text(&text));
     strbuf_release(&text);
-    while (result == 0 && !is_stopped && sql_next(&sql)) {
-        struct model *model = read_model(&sql, error);
-        if (model == NULL)
-            result = -1;
-        else
-            is_stopped = fn(ctx, model) != 0;
+    while (rows_next(&rows)) {
+        struct model *model = read_model(&rows.sql, error);
+        rows.result = model == NULL ? -1 : 0;
+        rows.is_stopped = model != NULL && fn(ctx, model) != 0;
     }
-    if (sql_end(&sql, result == 0 ? error : NULL) < 0)
-        result = -1;
-    store_read_end(store);
-    return is_stopped ? store_stopped(error, "models") : result;
+    return rows_end(&rows, error);
 }

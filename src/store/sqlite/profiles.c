@@ -306,21 +306,14 @@ store_load_profiles(struct store *store,
         strbuf_release(&text);
         return error_set(error, ERR_NO_MEMORY, "out of memory");
     }
-    bool is_stopped = false;
-    int result = 0;
-    struct sql sql;
-    sql_init(&sql, store_read_begin(store), strbuf_text(&text));
+    struct rows rows;
+    rows_begin(&rows, store, "profiles", strbuf_text(&text));
     strbuf_release(&text);
-    while (result == 0 && !is_stopped && sql_next(&sql)) {
-        struct profile *profile = read_profile(&sql, error);
-        if (profile == NULL)
-            result = -1;
-        else
-            is_stopped = fn(ctx, profile) != 0;
+    while (rows_next(&rows)) {
+        struct profile *profile = read_profile(&rows.sql, error);
+        rows.result = profile == NULL ? -1 : 0;
+        rows.is_stopped = profile != NULL && fn(ctx, profile) != 0;
         profile_unref(profile);
     }
-    if (sql_end(&sql, result == 0 ? error : NULL) < 0)
-        result = -1;
-    store_read_end(store);
-    return is_stopped ? store_stopped(error, "profiles") : result;
+    return rows_end(&rows, error);
 }

@@ -59,15 +59,12 @@ store_load_settings(struct store *store,
                     int (*fn)(void *ctx, const char *key, const char *json),
                     void *ctx, struct error *error)
 {
-    bool is_stopped = false;
-    struct sql sql;
-    sql_init(&sql, store_read_begin(store),
-             "SELECT key, value FROM settings ORDER BY key");
-    while (!is_stopped && sql_next(&sql)) {
-        const char *key = sql_text(&sql).p;
-        is_stopped = fn(ctx, key, sql_text(&sql).p) != 0;
+    struct rows rows;
+    rows_begin(&rows, store, "settings",
+               "SELECT key, value FROM settings ORDER BY key");
+    while (rows_next(&rows)) {
+        const char *key = sql_text(&rows.sql).p;
+        rows.is_stopped = fn(ctx, key, sql_text(&rows.sql).p) != 0;
     }
-    int result = sql_end(&sql, error);
-    store_read_end(store);
-    return is_stopped ? store_stopped(error, "settings") : result;
+    return rows_end(&rows, error);
 }

@@ -69,6 +69,8 @@ void sql_bind_int(struct sql *sql, int64_t value);
 void sql_bind_real(struct sql *sql, double value);
 void sql_bind_text(struct sql *sql, const char *text);
 void sql_bind_str(struct sql *sql, struct str text);
+/* Not copied: it must stay until the row is there (sql_again, sql_end). */
+void sql_bind_lent(struct sql *sql, const char *text);
 void sql_bind_bytes(struct sql *sql, const void *bytes, size_t n);
 bool sql_next(struct sql *sql); /* false: no more rows, or a failure */
 /* The row's columns from left to right; text is valid until the next row,
@@ -116,10 +118,10 @@ struct job {
 void *job_new(size_t n_bytes,
               int (*run)(struct db *db, struct job *job, struct error *error),
               store_done_fn *on_done, void *ctx);
-/* When copying what the job needs found no memory: tells and frees. */
 /* Tells its result and frees it. */
 void job_deliver(struct job *job);
 void job_free(struct job *job);
+/* When copying what the job needs found no memory: tells and frees. */
 void job_fail_no_memory(struct job *job);
 void store_submit(struct store *store, struct job *job);
 
@@ -127,8 +129,29 @@ void store_submit(struct store *store, struct job *job);
  * the connection until store_read_end(). */
 struct db *store_read_begin(struct store *store);
 void store_read_end(struct store *store);
-/* What a load returns when its callback ended the walk. */
-int store_stopped(struct error *error, const char *what);
+
+/* Loading row by row:
+ *
+ *     rows_begin(&rows, store, "settings", "SELECT key, value FROM settings");
+ *     while (rows_next(&rows)) {
+ *         ... sql_text(&rows.sql) ...
+ *     }
+ *     return rows_end(&rows, error);
+ *
+ * Who sets `result` to -1 (with an error) or `is_stopped` ends the walk; the
+ * latter is ERR_CANCELLED. */
+struct rows {
+    struct store *store;
+    struct sql sql;
+    const char *what;
+    int result;
+    bool is_stopped;
+};
+
+void rows_begin(struct rows *rows, struct store *store, const char *what,
+                const char *text);
+bool rows_next(struct rows *rows);
+int rows_end(struct rows *rows, struct error *error);
 
 /* ---- between repositories; SQL thread ---- */
 

@@ -558,8 +558,28 @@ store_read_end(struct store *store)
     pthread_mutex_unlock(&store->db_lock);
 }
 
-int
-store_stopped(struct error *error, const char *what)
+void
+rows_begin(struct rows *rows, struct store *store, const char *what,
+           const char *text)
 {
-    return error_set(error, ERR_CANCELLED, "loading of %s was stopped", what);
+    *rows = (struct rows){ .store = store, .what = what };
+    sql_init(&rows->sql, store_read_begin(store), text);
+}
+
+bool
+rows_next(struct rows *rows)
+{
+    return rows->result == 0 && !rows->is_stopped && sql_next(&rows->sql);
+}
+
+int
+rows_end(struct rows *rows, struct error *error)
+{
+    if (sql_end(&rows->sql, rows->result == 0 ? error : NULL) < 0)
+        rows->result = -1;
+    store_read_end(rows->store);
+    if (!rows->is_stopped)
+        return rows->result;
+    return error_set(error, ERR_CANCELLED, "loading of %s was stopped",
+                     rows->what);
 }

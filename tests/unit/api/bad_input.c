@@ -268,6 +268,8 @@ test_oversize(void **state)
                                      .target = target,
                                      .is_unix = true,
                                      .declared = LIMIT_API_BODY_BYTES + 1 };
+        if ((api_rows[i].flags & ROW_LARGE) != 0)
+            question.declared = LIMIT_CONFIG_BYTES + 1;
         expect(*state, &api_rows[i], &question, 413, NULL);
     }
 }

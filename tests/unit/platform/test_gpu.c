@@ -1,5 +1,6 @@
 /* GPUs by a tree like sysfs's. What a driver says needs one: here only that
  * it is asked, and answers, one way or the other. */
+#include <ftw.h>
 #include <limits.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -110,6 +111,117 @@ amd_at_work(void **state)
     assert_false(reading.knows_users);
 }
 
+/* ---- who has memory of them ---- */
+
+/* Makes the folders of `path` below `folder`, and there a file with `text`, or
+ * a link to `target`. */
+static void
+make(const char *folder, const char *path, const char *text, const char *target)
+{
+    char at[512];
+    snprintf(at, sizeof at, "%s/%s", folder, path);
+    for (char *slash = at + strlen(folder) + 1;
+         (slash = strchr(slash, '/')) != NULL; slash++) {
+        *slash = '\0';
+        mkdir(at, 0700);
+        *slash = '/';
+    }
+    if (target != NULL) {
+        assert_int_equal(symlink(target, at), 0);
+        return;
+    }
+    FILE *file = fopen(at, "we");
+    assert_non_null(file);
+    fputs(text, file);
+    fclose(file);
+}
+
+static int
+remove_one(const char *path, const struct stat *facts, int type,
+           struct FTW *where)
+{
+    return remove(path);
+}
+
+static void
+drop_tree(const char *folder)
+{
+    assert_int_equal(nftw(folder, remove_one, 8, FTW_DEPTH | FTW_PHYS), 0);
+}
+
+static int64_t
+has(const struct gpu_reading *reading, int64_t pid)
+{
+    for (size_t i = 0; i < reading->n_users; i++)
+        if (reading->users[i].pid == pid)
+            return reading->users[i].bytes;
+    return -1;
+}
+
+static void
+amd_users_by_kfd(void **state)
+{
+    char folder[] = "/tmp/hearth-kfd-XXXXXX";
+    static struct gpu_reading reading;
+    reading = (struct gpu_reading){ .n_gpus = 0 };
+    gpu_users_kfd("/no/such/folder", &reading);
+    assert_false(reading.knows_users);
+    assert_non_null(mkdtemp(folder));
+    make(folder, "123/vram_30381", "1610571776\n", NULL);
+    make(folder, "123/vram_4711", "1000\n", NULL);
+    make(folder, "123/sdma_4711", "77\n", NULL);
+    make(folder, "124/vram_30381", "0\n", NULL);
+    make(folder, "125/vram_30381", "words\n", NULL);
+    make(folder, "self/vram_30381", "5\n", NULL);
+    gpu_users_kfd(folder, &reading);
+    drop_tree(folder);
+    assert_true(reading.knows_users);
+    assert_int_equal(reading.n_users, 1);
+    assert_int_equal(has(&reading, 123), 1610571776 + 1000);
+}
+
+static void
+amd_users_by_fdinfo(void **state)
+{
+    static const char amd[] =
+        "pos:\t0\nflags:\t02100002\ndrm-driver:\tamdgpu\n"
+        "drm-pdev:\t0000:03:00.0\ndrm-client-id:\t7\n"
+        "drm-resident-vram:\t544428 KiB\ndrm-memory-gtt: \t22528 KiB\n"
+        "drm-memory-vram:\t544428 KiB\n";
+    static const char other_client[] =
+        "drm-driver:\tamdgpu\ndrm-client-id:\t8\ndrm-memory-vram:\t2 MiB\n";
+    static const char intel[] =
+        "drm-driver:\ti915\ndrm-client-id:\t9\ndrm-memory-vram:\t2 MiB\n";
+    static const char odd[] = "drm-driver:\tamdgpu\ndrm-client-id:\t10\n"
+                              "drm-memory-vram:\t3 parsecs\n";
+    char folder[] = "/tmp/hearth-fdinfo-XXXXXX";
+    static struct gpu_reading reading;
+    reading = (struct gpu_reading){ .users = { { 50, 100 } }, .n_users = 1 };
+    assert_non_null(mkdtemp(folder));
+    make(folder, "50/fd/3", NULL, "/dev/dri/renderD128");
+    make(folder, "50/fdinfo/3", amd, NULL);
+    make(folder, "50/fd/4", NULL, "/dev/dri/renderD128");
+    make(folder, "50/fdinfo/4", amd, NULL); /* the same client */
+    make(folder, "50/fd/5", NULL, "/dev/dri/card0");
+    make(folder, "50/fdinfo/5", other_client, NULL);
+    make(folder, "51/fd/3", NULL, "/dev/dri/renderD129");
+    make(folder, "51/fdinfo/3", intel, NULL);
+    make(folder, "52/fd/3", NULL, "/dev/dri/renderD128");
+    make(folder, "52/fdinfo/3", odd, NULL);
+    make(folder, "53/fd/3", NULL, "/tmp/file");
+    make(folder, "53/fdinfo/3", amd, NULL);
+    make(folder, "54/fd/3", NULL, "/dev/dri/renderD128"); /* just closed */
+    gpu_users_drm(folder, &reading);
+    drop_tree(folder);
+    assert_true(reading.knows_users);
+    assert_int_equal(reading.n_users, 1);
+    assert_int_equal(has(&reading, 50), 544428LL * 1024 + 2 * 1024 * 1024);
+    /* What is less than known already changes nothing. */
+    reading.users[0].bytes = INT64_MAX;
+    gpu_users_drm("/proc", &reading);
+    assert_int_equal(has(&reading, 50), INT64_MAX);
+}
+
 static void
 none_has_a_reason(void **state)
 {
@@ -130,6 +242,8 @@ main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(amd_by_sysfs),
         cmocka_unit_test(amd_at_work),
+        cmocka_unit_test(amd_users_by_kfd),
+        cmocka_unit_test(amd_users_by_fdinfo),
         cmocka_unit_test(none_has_a_reason),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -56,6 +56,32 @@ test_lines_come_whole(void **state)
 }
 
 static void
+test_the_key_is_in_no_line(void **state)
+{
+    (void)state;
+    struct instance_log *log = malloc(sizeof *log);
+    char key[65] = "";
+    struct seen seen = { .n = 0 };
+    instance_log_init(log);
+    log->secret = key;
+    instance_log_feed(log, 0, (struct str){ "a\0b\n", 4 }, on_line, &seen);
+    assert_int_equal(instance_log_tail(log, 1, on_line, &seen), 1);
+    assert_int_equal(log->lines[0].n, 3); /* no key: as it is */
+    memset(key, 'k', 64);
+    instance_log_feed(log, 4,
+                      STR("args: --api-key kkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkk"),
+                      on_line, &seen);
+    instance_log_feed(log, 52,
+                      STR("kkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkk --port 1\n"),
+                      on_line, &seen);
+    assert_string_equal(seen.text, "args: --api-key *** --port 1");
+    instance_log_tail(log, 1, on_line, &seen);
+    assert_string_equal(seen.text, "args: --api-key *** --port 1");
+    instance_log_release(log);
+    free(log);
+}
+
+static void
 test_missing_bytes_are_told(void **state)
 {
     (void)state;
@@ -242,6 +268,7 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_lines_come_whole),
+        cmocka_unit_test(test_the_key_is_in_no_line),
         cmocka_unit_test(test_missing_bytes_are_told),
         cmocka_unit_test(test_ring_is_bounded),
         cmocka_unit_test(test_program_is_asked_once_until_replaced),

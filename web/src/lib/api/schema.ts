@@ -629,6 +629,8 @@ export type Download = {
   created_at_ms?: number;
   started_at_ms?: number | null;
   completed_at_ms?: number | null;
+  /** When it was completed, failed or was cancelled. */
+  ended_at_ms?: number | null;
   files: ({
     path: string;
     place?: string;
@@ -873,6 +875,8 @@ export type LlamaConfigPatch = {
   /** Of one that runs already. */
   api_key?: string | null;
   attach?: boolean;
+  /** As it is: it is a setting. */
+  server_path?: string | null;
 };
 
 export type LlamaStatus = {

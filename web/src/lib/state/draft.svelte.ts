@@ -3,14 +3,17 @@ import { SvelteMap } from 'svelte/reactivity';
 import { Problem } from '$lib/api/problem';
 
 export type DraftValue = string | number | boolean | readonly string[] | null;
+type Changes = Readonly<Record<string, DraftValue>>;
+
 /** What the daemon has, and how it is told. */
 export interface Source {
   readonly all: Readonly<Record<string, { value: DraftValue } | undefined>>;
   /** All of them or none. */
-  save(changes: Readonly<Record<string, DraftValue>>): Promise<void>;
+  save(changes: Changes): Promise<void>;
 }
 
-const same = (a: DraftValue, b: DraftValue): boolean => JSON.stringify(a) === JSON.stringify(b);
+const same = (a: DraftValue | Changes, b: DraftValue | Changes): boolean =>
+  JSON.stringify(a) === JSON.stringify(b);
 
 export class Draft {
   readonly #source: Source;
@@ -20,7 +23,10 @@ export class Draft {
   readonly #before = new SvelteMap<string, DraftValue>();
   readonly #errors = new SvelteMap<string, string>();
   #problem = $state.raw<Problem | null>(null);
-  #isSaving = $state(false);
+  /** What is on its way. */
+  #sent = $state.raw<Changes | null>(null);
+  #saving: Promise<boolean> | null = null;
+  #isWantedAgain = $state(false);
 
   constructor(source: Source) {
     this.#source = source;
@@ -32,8 +38,12 @@ export class Draft {
   get keys(): string[] {
     return [...this.#changes.keys()];
   }
+  /** All that is changed is on its way, or follows what is. */
   get isSaving(): boolean {
-    return this.#isSaving;
+    return this.#sent !== null && (this.#isWantedAgain || same(this.#sent, this.#now));
+  }
+  get #now(): Changes {
+    return Object.fromEntries(this.#changes);
   }
   /** What is wrong with the whole, not with one of its keys. */
   get problem(): Problem | null {
@@ -77,13 +87,31 @@ export class Draft {
     this.#problem = null;
   }
 
-  /** True when all is stored; what is refused stays, with its reason. */
-  async save(): Promise<boolean> {
-    this.#isSaving = true;
+  /**
+   * True when all is stored; what is refused stays, with its reason. One at a time: asked for
+   * meanwhile, what was changed since follows once that has ended.
+   */
+  save(): Promise<boolean> {
+    if (this.#saving) this.#isWantedAgain = true;
+    else this.#saving = this.#saveAll().finally(() => (this.#saving = null));
+    return this.#saving;
+  }
+
+  async #saveAll(): Promise<boolean> {
+    for (;;) {
+      const sent = this.#now;
+      this.#sent = sent;
+      this.#isWantedAgain = false;
+      const isStored = await this.#send(sent);
+      this.#sent = null;
+      if (!this.#isWantedAgain || this.size === 0 || same(sent, this.#now)) return isStored;
+    }
+  }
+
+  async #send(sent: Changes): Promise<boolean> {
     this.#problem = null;
     this.#errors.clear();
     try {
-      const sent = Object.fromEntries(this.#changes);
       await this.#source.save(sent);
       // What was changed once more meanwhile is not saved yet.
       for (const [key, value] of Object.entries(sent))
@@ -95,8 +123,6 @@ export class Draft {
       for (const { field, message } of problem.details) this.#errors.set(field, message);
       if (!problem.details.some(({ field }) => this.#changes.has(field))) this.#problem = problem;
       return false;
-    } finally {
-      this.#isSaving = false;
     }
   }
 }

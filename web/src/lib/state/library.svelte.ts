@@ -130,9 +130,14 @@ export class Library {
     return send<Removal>('DELETE', `${at(id)}?${query}`, undefined, signal);
   }
 
-  move(id: string, category: Category, location: string | null): Promise<Moved> {
+  move(
+    id: string,
+    category: Category,
+    location: string | null,
+    signal?: AbortSignal,
+  ): Promise<Moved> {
     const body = location === null ? { category } : { category, location };
-    return send<Moved>('POST', `${at(id)}/move`, body);
+    return send<Moved>('POST', `${at(id)}/move`, body, signal);
   }
 
   /** Any number of them; the daemon takes so many at once. */

@@ -80,8 +80,8 @@ export class LlamaState implements Source {
   }
 
   /** Back to the beginning. */
-  async reset(): Promise<void> {
-    await send('DELETE', '/api/llama/config');
+  async reset(signal?: AbortSignal): Promise<void> {
+    await send('DELETE', '/api/llama/config', undefined, signal);
     await this.load();
   }
 

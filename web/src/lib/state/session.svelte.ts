@@ -37,6 +37,11 @@ class Session {
   get mayExecute(): boolean {
     return this.#who?.may_execute ?? false;
   }
+  /** `control`: to start, stop and edit; `inference`: to use models. */
+  may(what: 'control' | 'inference'): boolean {
+    const scope = this.who?.scope ?? null;
+    return scope === null || scope === 'admin' || scope === what;
+  }
   get isSession(): boolean {
     return this.#who?.who === 'session';
   }

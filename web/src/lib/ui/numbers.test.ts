@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { bytes, bytesText, count, duration, middle, percent, share } from './numbers';
+import { bytes, bytesText, count, decimal, duration, middle, percent, share } from './numbers';
 
 test.each([
   [0, '0 B'],
@@ -12,6 +12,27 @@ test.each([
 ])('%s bytes are %s', (value, text) => expect(bytesText(value)).toBe(text));
 
 test('a least unit is kept', () => expect(bytes(0, 'GiB')).toEqual({ figure: '0.0', unit: 'GiB' }));
+test('little of a least unit is not nothing', () => {
+  expect(bytes(32 * 1024 ** 2, 'GiB').figure).toBe('0.03');
+  expect(bytes(1, 'GiB').figure).toBe('< 0.01');
+});
+
+test.each([
+  [0, 1, '0.0'],
+  [12.34, 1, '12.3'],
+  [0.1, 1, '0.1'],
+  [0.06, 1, '0.06'],
+  [0.03, 1, '0.03'],
+  [0.01, 1, '0.01'],
+  [0.004, 1, '< 0.01'],
+  [0.004, 2, '0.004'],
+  [0, 2, '0.00'],
+  [-0.03, 1, '-0.03'],
+  [-0.001, 1, '> -0.01'],
+  [null, 1, '–'],
+  [NaN, 1, '–'],
+])('%s with %s digits is %s', (value, digits, text) => expect(decimal(value, digits)).toBe(text));
+
 test('thin spaces in thousands', () => expect(count(16384)).toBe('16\u2009384'));
 test('what is unknown is never 0', () => {
   expect(count(null)).toBe('–');

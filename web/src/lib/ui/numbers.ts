@@ -29,7 +29,7 @@ export function bytes(
     figure /= 1024;
     rank += 1;
   }
-  return { figure: rank === 0 ? String(figure) : figure.toFixed(1), unit: units[rank] ?? '' };
+  return { figure: rank === 0 ? String(figure) : decimal(figure), unit: units[rank] ?? '' };
 }
 
 export function bytesText(value: number | null | undefined): string {
@@ -42,9 +42,14 @@ export function percent(value: number | null | undefined): string {
   return `${Math.round(value)}${THIN}%`;
 }
 
+/** "12.3"; of little one digit more, "0.03", and "< 0.01": what is not nothing is never 0. */
 export function decimal(value: number | null | undefined, digits = 1): string {
   if (value === null || value === undefined || !Number.isFinite(value)) return UNKNOWN;
-  return value.toFixed(digits);
+  const size = Math.abs(value);
+  if (size === 0 || size >= 10 ** -digits) return value.toFixed(digits);
+  const least = 10 ** -(digits + 1);
+  if (size >= least) return value.toFixed(digits + 1);
+  return value > 0 ? `< ${least.toFixed(digits + 1)}` : `> -${least.toFixed(digits + 1)}`;
 }
 
 /** "1 min 35 s", "3 h 12 min", "2 d 6 h". */

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { Download } from '$lib/api/schema';
-import { againOf, averageOf, factsOf, inQueue, orderOf } from './order';
+import { againOf, averageOf, byEnd, factsOf, inQueue, orderOf } from './order';
 
 const download = (more: Partial<Download> = {}): Download => ({
   source: 'huggingface',
@@ -47,6 +47,18 @@ describe('what is shown', () => {
       download({ name: 'first', created_at_ms: 3, priority: 5 }),
     ];
     expect(rows.toSorted(inQueue).map(({ name }) => name)).toEqual(['first', 'a', 'b']);
+  });
+  it('lists what ended last first, cancelled or completed', () => {
+    const rows = [
+      download({ name: 'long ago', created_at_ms: 1, ended_at_ms: null }),
+      download({ name: 'completed', created_at_ms: 2, ended_at_ms: 5, completed_at_ms: 5 }),
+      download({ name: 'cancelled', created_at_ms: 3, ended_at_ms: 9 }),
+    ];
+    expect(rows.toSorted(byEnd).map(({ name }) => name)).toEqual([
+      'cancelled',
+      'completed',
+      'long ago',
+    ]);
   });
   it('averages what has both ends', () => {
     expect(averageOf(download({ started_at_ms: 1000, completed_at_ms: 3000 }))).toBe(1000);

@@ -33,6 +33,10 @@ export function againOf(download: Download): DownloadOrder {
 export const inQueue = (a: Download, b: Download): number =>
   (b.priority ?? 0) - (a.priority ?? 0) || (a.created_at_ms ?? 0) - (b.created_at_ms ?? 0);
 
+/** The one that ended last comes first; of some it is not known any more, so their order counts. */
+export const byEnd = (a: Download, b: Download): number =>
+  (b.ended_at_ms ?? b.created_at_ms ?? 0) - (a.ended_at_ms ?? a.created_at_ms ?? 0);
+
 /** Bytes a second of the whole of it, from its start to its end; null: not known. */
 export function averageOf(download: Download): number | null {
   const { started_at_ms: start, completed_at_ms: end, total_bytes: total } = download;

@@ -108,6 +108,49 @@ describe('what is changed', () => {
     expect(draft.valueOf('logs.console')).toBe(false);
     expect(draft.overtaken).toEqual([]);
   });
+  it('asked for again while it is saved, what was changed since follows, once', async () => {
+    const ends: (() => void)[] = [];
+    save.mockImplementation(
+      (changes: Record<string, SettingValue>) =>
+        new Promise<void>((resolve) =>
+          ends.push(() => {
+            for (const [key, value] of Object.entries(changes))
+              all = { ...all, [key]: setting({ value }) };
+            resolve();
+          }),
+        ),
+    );
+    draft.change('models_max', 2);
+    const first = draft.save();
+    expect(draft.isSaving).toBe(true);
+    draft.change('models_max', 6);
+    expect(draft.isSaving).toBe(false); // there is something to save
+    const again = draft.save();
+    expect(draft.isSaving).toBe(true);
+    draft.change('logs.console', false);
+    void draft.save();
+    expect(save.mock.calls).toEqual([[{ models_max: 2 }]]);
+    ends[0]?.();
+    await vi.waitFor(() => expect(save).toHaveBeenCalledTimes(2));
+    expect(save.mock.calls[1]).toEqual([{ models_max: 6, 'logs.console': false }]);
+    ends[1]?.();
+    expect(await Promise.all([first, again])).toEqual([true, true]);
+    expect(save).toHaveBeenCalledTimes(2);
+    expect([draft.size, draft.isSaving]).toEqual([0, false]);
+  });
+  it('asked for twice with nothing new, it is sent once', async () => {
+    draft.change('models_max', 2);
+    void draft.save();
+    expect(await draft.save()).toBe(true);
+    save.mockRejectedValue(new Problem('forbidden', 'sign in first'));
+    draft.change('models_max', 3);
+    void draft.save();
+    expect(await draft.save()).toBe(false);
+    expect(save).toHaveBeenCalledTimes(2);
+    draft.change('models_max', 4); // refused is not stored: it may be sent again
+    expect(await draft.save()).toBe(false);
+    expect(save).toHaveBeenCalledTimes(3);
+  });
   it('tells what somebody else has changed meanwhile', () => {
     draft.change('models_max', 2);
     expect(draft.overtaken).toEqual([]);
