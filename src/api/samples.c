@@ -194,6 +194,8 @@ system_metrics_history(struct call *call)
     }
     struct metric_query query = { .n_series = 0 };
     query.to_ms = query_int(call, "to", loop_wall_ms() + 1);
+    if (query.to_ms > METRIC_TIME_MAX_MS)
+        query.to_ms = METRIC_TIME_MAX_MS; /* for ever */
     query.from_ms = query_int(
         call, "from", query.to_ms > HOUR_MS ? query.to_ms - HOUR_MS : 0);
     query.points = (int)query_int(call, "points", METRIC_POINTS_MAX);
