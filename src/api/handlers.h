@@ -44,6 +44,7 @@ void system_parsers(struct call *call);
 
 /* samples.c */
 void system_metrics_history(struct call *call);
+void system_metrics_servers(struct call *call);
 void sample_write(const struct metrics_sample *sample, struct json_writer *out);
 
 /* engines.c */

@@ -110,6 +110,13 @@ static const struct query_param metrics_query_params[] = {
     { NULL },
 };
 
+static const struct query_param range_query[] = {
+    { "from", QUERY_INT, 0, INT64_MAX, NULL,
+      "Unix time in ms (an hour before `to`)." },
+    { "to", QUERY_INT, 1, INT64_MAX, NULL, "Unix time in ms (now)." },
+    { NULL },
+};
+
 static const char *const order_choices[] = { "asc", "desc", NULL };
 static const struct query_param models_query[] = {
     { "q", QUERY_TEXT, 0, 255, NULL,
@@ -422,6 +429,9 @@ const struct api_row api_rows[] = {
     { "GET", "/api/system/metrics/history", READ, system_metrics_history,
       "What was measured in a range of time, averaged", "200", NULL,
       &schema_metrics_history, metrics_query_params, 0 },
+    { "GET", "/api/system/metrics/servers", READ, system_metrics_servers,
+      "The servers that were measured in a range of time, deleted ones too",
+      "200", NULL, &schema_metrics_servers, range_query, 0 },
     { "GET", "/api/system/parser-options", READ, system_parsers,
       "Parsers that mlx-openai-server knows", "200", NULL, &schema_parsers,
       NULL, 0 },

@@ -184,21 +184,74 @@ on_history(void *ctx, const struct metric_history *history,
     call_unref(call);
 }
 
+/* NULL: answered. */
+static struct metrics *
+measured(struct call *call)
+{
+    struct metrics *metrics = call->api->options.metrics;
+    if (metrics == NULL)
+        reply_errorf(call, ERR_NOT_IMPLEMENTED, "nothing is measured");
+    return metrics;
+}
+
+static void
+read_range(struct call *call, int64_t *ret_from_ms, int64_t *ret_to_ms)
+{
+    int64_t to_ms = query_int(call, "to", loop_wall_ms() + 1);
+    if (to_ms > METRIC_TIME_MAX_MS)
+        to_ms = METRIC_TIME_MAX_MS; /* for ever */
+    *ret_to_ms = to_ms;
+    *ret_from_ms =
+        query_int(call, "from", to_ms > HOUR_MS ? to_ms - HOUR_MS : 0);
+}
+
 void
 system_metrics_history(struct call *call)
 {
-    struct metrics *metrics = call->api->options.metrics;
-    if (metrics == NULL) {
-        reply_errorf(call, ERR_NOT_IMPLEMENTED, "nothing is measured");
-        return;
-    }
+    struct metrics *metrics = measured(call);
     struct metric_query query = { .n_series = 0 };
-    query.to_ms = query_int(call, "to", loop_wall_ms() + 1);
-    if (query.to_ms > METRIC_TIME_MAX_MS)
-        query.to_ms = METRIC_TIME_MAX_MS; /* for ever */
-    query.from_ms = query_int(
-        call, "from", query.to_ms > HOUR_MS ? query.to_ms - HOUR_MS : 0);
+    if (metrics == NULL)
+        return;
+    read_range(call, &query.from_ms, &query.to_ms);
     query.points = (int)query_int(call, "points", METRIC_POINTS_MAX);
     if (parse_series(call, &query))
         metrics_query(metrics, &query, on_history, call_ref(call));
+}
+
+/* ---- who was measured ---- */
+
+static void
+on_servers(void *ctx, const struct metric_label *found, size_t n,
+           const struct error *error)
+{
+    struct call *call = ctx;
+    if (error != NULL) {
+        reply_error(call, error);
+        call_unref(call);
+        return;
+    }
+    struct json_writer *w = reply_begin(call);
+    json_array_begin(w);
+    for (size_t i = 0; i < n; i++) {
+        json_object_begin(w);
+        json_key(w, "profile_id");
+        json_str(w, metrics_server_of(found[i].series));
+        json_key(w, "profile_name");
+        json_text(w, found[i].label[0] == '\0' ? NULL : found[i].label);
+        json_object_end(w);
+    }
+    json_array_end(w);
+    reply_end(call, 200);
+    call_unref(call);
+}
+
+void
+system_metrics_servers(struct call *call)
+{
+    struct metrics *metrics = measured(call);
+    int64_t from_ms, to_ms;
+    if (metrics == NULL)
+        return;
+    read_range(call, &from_ms, &to_ms);
+    metrics_find_servers(metrics, from_ms, to_ms, on_servers, call_ref(call));
 }

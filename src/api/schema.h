@@ -80,6 +80,7 @@ extern const struct schema schema_server, schema_servers, schema_change;
 extern const struct schema schema_health, schema_server_health;
 extern const struct schema schema_info, schema_memory, schema_metrics;
 extern const struct schema schema_sample, schema_metrics_history;
+extern const struct schema schema_metrics_servers;
 extern const struct schema schema_parsers, schema_engines;
 extern const struct schema schema_settings, schema_settings_patch;
 extern const struct schema schema_log_input;

@@ -82,3 +82,13 @@ static const struct schema_field history_fields[] = {
 };
 const struct schema schema_metrics_history = { "MetricsHistory", SCHEMA_OBJECT,
                                                FIELDS(history_fields) };
+
+static const struct schema_field ran_fields[] = {
+    { "profile_id", &schema_text, 0, NULL },
+    { "profile_name", &schema_text, NUL,
+      "As it was named last; null: not known." },
+};
+static const struct schema schema_ran = { .type = SCHEMA_OBJECT,
+                                          FIELDS(ran_fields) };
+const struct schema schema_metrics_servers = { .type = SCHEMA_ARRAY,
+                                               .of = &schema_ran };

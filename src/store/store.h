@@ -221,5 +221,25 @@ void store_query_metrics(struct store *store, const struct metric_query *query,
                                          const struct metric_history *history,
                                          const struct error *error),
                          void *ctx);
+/* What people call the thing that a series is of; it goes with the series. One
+ * that has no points is passed over. */
+enum { METRIC_LABEL_BYTES = 256 };
+struct metric_label {
+    char series[METRIC_NAME_BYTES];
+    char label[METRIC_LABEL_BYTES]; /* cut off; "": nobody said */
+};
+void store_label_metrics(struct store *store, const struct metric_label *labels,
+                         size_t n, store_done_fn *on_done, void *ctx);
+/* The series whose names match `pattern` (* is any text) and which have a value
+ * in [from, to), by name. `found` is valid during the callback and NULL when
+ * `error` is not. */
+struct metric_search {
+    char pattern[METRIC_NAME_BYTES];
+    int64_t from_ms, to_ms, now_ms; /* as of a query */
+};
+typedef void store_metrics_found_fn(void *ctx, const struct metric_label *found,
+                                    size_t n, const struct error *error);
+void store_find_metrics(struct store *store, const struct metric_search *search,
+                        store_metrics_found_fn *on_done, void *ctx);
 
 #endif

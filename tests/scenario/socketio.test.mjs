@@ -326,10 +326,14 @@ test('keys: in auth, of a scope, wrong, revoked', async () => {
       return true;
     });
   const told = once(reader, 'disconnect');
+  const seen = [];
+  reader.onAny((event) => seen.push(event));
+  const masters = once(master, 'keys:changed');
   await hearth.api('DELETE', `/api/keys/${read.id}`);
-  assert.equal((await ask(reader, 'models:list')).error.code, 'unauthorized');
-  const [reason] = await told;
+  const [reason] = await told; // at once, not at the next heartbeat
   assert.equal(reason, 'io server disconnect');
+  await masters;
+  assert.deepEqual(seen.filter((event) => event === 'keys:changed'), []);
 });
 
 // ---- the wire ----

@@ -202,3 +202,29 @@ test('a server that has stopped keeps its lines', async () => {
   page.quiet();
   await page.context().close();
 });
+
+test('a server that was deleted keeps its lines under the name it had', async () => {
+  const { data: profile } = await hearth.api('POST', '/api/profiles', {
+    name: 'short-lived', engine: 'llama-server', model_path: `${hearth.models}/tiny.gguf` });
+  const page = await browser.open(hearth.base, { at: '/monitoring?every=1' });
+  assert.equal((await hearth.api('POST', `/api/servers/${profile.id}/start?wait=1`)).status, 200);
+  await panel(page, 'Memory by server').getByText('short-lived').waitFor();
+  await until('it to be measured', async () =>
+    (await hearth.api('GET', '/api/system/metrics/servers')).data.some((row) => row.profile_name === 'short-lived'));
+  assert.equal((await hearth.api('DELETE', `/api/profiles/${profile.id}`)).status, 202); // once it is stopped
+  for (const again of [false, true]) {
+    if (again) await page.reload();
+    await panel(page, 'Memory by server').getByText('short-lived (deleted)').waitFor();
+    await until('its figures', async () => /short-lived \(deleted\)[^]*peak \d/.test(await text(page, 'Memory by server')));
+  }
+  await page.getByLabel('Servers').selectOption({ label: 'short-lived (deleted)' });
+  await until('the others to go', async () => !/tiny/.test(await text(page, 'Memory by server')));
+  await page.shot('monitoring-deleted');
+  page.quiet();
+  await page.context().close();
+  // Also after a restart: it is stored.
+  await hearth.stop({ keep: true });
+  await hearth.spawn();
+  assert.deepEqual((await hearth.api('GET', '/api/system/metrics/servers')).data.filter((row) => row.profile_id === profile.id),
+    [{ profile_id: profile.id, profile_name: 'short-lived' }]);
+});

@@ -201,6 +201,31 @@ test('keys with Ctrl go to pages, but not from a field', async () => {
   await close(page);
 });
 
+test('with a key that only reads: what it may not do says so, and is not tried', async () => {
+  // As where something between adds the key.
+  const { data } = await hearth.api('POST', '/api/keys', { name: 'looker', scope: 'read' });
+  const page = await browser.open(hearth.base, { headers: { Authorization: `Bearer ${data.secret}` } });
+  await page.locator('a[href$="/models"]', { hasText: '2' }).first().waitFor({ state: 'attached' });
+  await command(page, 'scan model', 'Shift');
+  const scan = page.getByRole('option', { name: /^Scan model folders\s*needs an admin key$/ });
+  await scan.waitFor();
+  assert.equal(await scan.getAttribute('aria-disabled'), 'true');
+  await page.accessible('a command that is refused');
+  await page.shot('palette-read-only');
+  await press(page, 'Enter');
+  await field(page).waitFor(); // it stays
+  await press(page, 'Escape');
+  await press(page, 'm', 's');
+  await page.getByText('Scan model folders: not done').waitFor();
+  assert.equal(await page.getByText('Folders scanned').count(), 0);
+  await command(page, 'tiny', 'Shift');
+  await chosen(page, /^Open tiny/);
+  await press(page, 'Tab');
+  await page.getByRole('option', { name: /^Load tiny\s*needs an admin key$/ }).waitFor();
+  await page.shot('palette-read-only-actions');
+  await close(page);
+});
+
 test('it is accessible and narrow enough, in both themes', async () => {
   for (const theme of ['light', 'dark'])
     for (const [name, size] of Object.entries({ wide: WIDE, narrow: NARROW })) {

@@ -299,11 +299,14 @@ tell_presets(struct live *live)
     strbuf_release(&text);
 }
 
-/* Nothing of the keys themselves: not everybody here may see them. */
+/* Nothing of the keys themselves: not everybody here may see them. Who came
+ * with one that is revoked now sees no more. */
 static void
 tell_keys(struct live *live)
 {
     struct live_message message;
+    LIST_FOR_SAFE(node, &live->connections)
+    live_connection_let_go(LIST_ENTRY(node, struct live_connection, node));
     struct json_writer *w =
         broadcast_begin(live, &message, "keys:changed", MESSAGE_KEPT);
     json_object_begin(w);

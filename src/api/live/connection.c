@@ -89,6 +89,18 @@ on_drain(struct call *call)
     http_resume_raw(call->exchange);
 }
 
+bool
+live_connection_let_go(struct live_connection *connection)
+{
+    struct error error = { .code = ERR_OK };
+    if (!connection->is_joined || client_may_read(connection, &error))
+        return false;
+    live_connection_send(connection, STR("41"));
+    client_leave(connection);
+    live_connection_close(connection, WEBSOCKET_POLICY, error.message);
+    return true;
+}
+
 /* ---- the heartbeat ---- */
 
 /* Its pong may wait behind what is not read now; that it takes something tells
@@ -113,7 +125,6 @@ on_beat(struct timer *timer)
     struct live_connection *connection =
         LIST_ENTRY(timer, struct live_connection, beat);
     const struct live_options *options = &connection->live->options;
-    struct error error = { .code = ERR_OK };
     if (connection->is_paused) {
         wait_for_reader(connection);
         return;
@@ -123,12 +134,8 @@ on_beat(struct timer *timer)
                               "the client does not answer");
         return;
     }
-    if (connection->is_joined && !client_may_read(connection, &error)) {
-        live_connection_send(connection, STR("41"));
-        client_leave(connection);
-        live_connection_close(connection, WEBSOCKET_POLICY, error.message);
+    if (live_connection_let_go(connection))
         return;
-    }
     connection->awaits_pong = true;
     connection->is_extended = false;
     live_connection_send(connection, STR("2"));

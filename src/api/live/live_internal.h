@@ -112,6 +112,8 @@ void live_connection_tell(struct live_connection *connection, struct str text,
 /* Ends it; a client may come back for what it misses. */
 void live_connection_close(struct live_connection *connection, int code,
                            const char *reason);
+/* Ends it if it may not see any more what happens: true then. */
+bool live_connection_let_go(struct live_connection *connection);
 
 /* ---- client.c ---- */
 

@@ -45,7 +45,10 @@ flush(struct metrics *metrics)
     if (pending->n > 0 && metrics->options.store != NULL)
         store_add_metrics(metrics->options.store, pending->points, pending->n,
                           loop_wall_ms(), NULL, NULL);
-    pending->n = 0;
+    if (pending->n_labels > 0 && metrics->options.store != NULL)
+        store_label_metrics(metrics->options.store, pending->labels,
+                            pending->n_labels, NULL, NULL);
+    pending->n = pending->n_labels = 0;
 }
 
 static void
@@ -76,6 +79,31 @@ metrics_query(struct metrics *metrics, const struct metric_query *query,
     flush(metrics);
     asked.now_ms = loop_wall_ms();
     store_query_metrics(metrics->options.store, &asked, on_done, ctx);
+}
+
+void
+metrics_find_servers(struct metrics *metrics, int64_t from_ms, int64_t to_ms,
+                     store_metrics_found_fn *on_done, void *ctx)
+{
+    struct metric_search search = { .from_ms = from_ms,
+                                    .to_ms = to_ms,
+                                    .now_ms = loop_wall_ms() };
+    struct error error;
+    if (metrics->options.store == NULL) {
+        error_set(&error, ERR_NOT_IMPLEMENTED, "no history is kept");
+        on_done(ctx, NULL, 0, &error);
+        return;
+    }
+    flush(metrics);
+    snprintf(search.pattern, sizeof search.pattern, METRICS_SERVER_SERIES, "*");
+    store_find_metrics(metrics->options.store, &search, on_done, ctx);
+}
+
+struct str
+metrics_server_of(const char *series)
+{
+    const char *id = strchr(series, '.') + 1;
+    return (struct str){ id, (size_t)(strrchr(series, '.') - id) };
 }
 
 /* ---- servers ---- */
@@ -303,6 +331,7 @@ metrics_free(struct metrics *metrics)
         metrics->look->metrics = NULL;
     flush(metrics);
     free(metrics->pending.points);
+    free(metrics->pending.labels);
     free(metrics->servers);
     free(metrics);
 }

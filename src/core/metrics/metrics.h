@@ -187,5 +187,12 @@ typedef void metrics_history_fn(void *ctx, const struct metric_history *history,
 /* As store_query_metrics(), up to the newest sample; `now_ms` is set. */
 void metrics_query(struct metrics *metrics, const struct metric_query *query,
                    metrics_history_fn *on_done, void *ctx);
+/* The servers that ran in [from, to), deleted ones too: one series of each,
+ * whose label is the name that it had last. */
+void metrics_find_servers(struct metrics *metrics, int64_t from_ms,
+                          int64_t to_ms, store_metrics_found_fn *on_done,
+                          void *ctx);
+/* The profile's id in the name of such a series. */
+struct str metrics_server_of(const char *series);
 
 #endif

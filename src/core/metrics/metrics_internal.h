@@ -13,12 +13,18 @@ struct metrics_counters {
     struct metrics_traffic traffic;
 };
 
-/* Points that wait for the store. */
+/* Points that wait for the store, and the names of servers that are among
+ * them. */
 struct metrics_pending {
     struct metric_point *points;
     size_t n, capacity;
+    struct metric_label *labels; /* METRICS_SERVERS_MAX, made at need */
+    size_t n_labels;
     int64_t since_ms; /* Unix time of the first */
 };
+
+/* The series of each server that carries its name. */
+#define METRICS_SERVER_SERIES "server.%s.rss_bytes"
 
 struct metrics_look;
 

@@ -3,6 +3,7 @@
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "core/metrics/metrics_internal.h"
 
@@ -76,6 +77,30 @@ add_gpu(struct metrics_pending *pending, int64_t at_ms, size_t at,
     return failed;
 }
 
+/* Kept with the history: of a profile that is deleted it is all there is. */
+static int
+add_label(struct metrics_pending *pending, const struct metrics_server *server)
+{
+    struct metric_label label;
+    snprintf(label.series, sizeof label.series, METRICS_SERVER_SERIES,
+             server->profile_id);
+    snprintf(label.label, sizeof label.label, "%s", server->name);
+    if (pending->labels == NULL)
+        pending->labels = calloc(METRICS_SERVERS_MAX, sizeof label);
+    if (pending->labels == NULL)
+        return -1;
+    size_t at = 0;
+    while (at < pending->n_labels &&
+           strcmp(pending->labels[at].series, label.series) != 0)
+        at++;
+    if (at == METRICS_SERVERS_MAX)
+        return -1;
+    pending->labels[at] = label;
+    if (at == pending->n_labels)
+        pending->n_labels++;
+    return 0;
+}
+
 static int
 add_server(struct metrics_pending *pending, int64_t at_ms,
            const struct metrics_server *server)
@@ -115,6 +140,7 @@ metrics_add_points(struct metrics_pending *pending,
     for (size_t i = 0; i < sample->n_gpus; i++)
         failed |= add_gpu(pending, sample->at_ms, i, &sample->gpus[i]);
     for (size_t i = 0; i < sample->n_servers; i++)
-        failed |= add_server(pending, sample->at_ms, &sample->servers[i]);
+        failed |= add_server(pending, sample->at_ms, &sample->servers[i]) |
+                  add_label(pending, &sample->servers[i]);
     return failed == 0 ? 0 : -1;
 }

@@ -567,3 +567,154 @@ store_query_metrics(struct store *store, const struct metric_query *query,
     else
         store_submit(store, &call->job);
 }
+
+/* ---- labels, and finding by what they are of ---- */
+
+struct label_job {
+    struct job job;
+    struct metric_label *labels;
+    size_t n;
+};
+
+static int
+label_metrics(struct db *db, struct job *job, struct error *error)
+{
+    const struct label_job *call = (struct label_job *)job;
+    for (size_t i = 0; i < call->n; i++) {
+        struct sql sql;
+        sql_init(&sql, db,
+                 "UPDATE metric_series SET label = ? WHERE name = ? AND "
+                 "label <> ?");
+        sql_bind_text(&sql, call->labels[i].label);
+        sql_bind_text(&sql, call->labels[i].series);
+        sql_bind_text(&sql, call->labels[i].label);
+        if (sql_run(&sql, error) < 0)
+            return -1;
+    }
+    return 0;
+}
+
+static void
+release_labels(struct job *job)
+{
+    free(((struct label_job *)job)->labels);
+}
+
+void
+store_label_metrics(struct store *store, const struct metric_label *labels,
+                    size_t n, store_done_fn *on_done, void *ctx)
+{
+    struct label_job *call = job_new(sizeof *call, label_metrics, on_done, ctx);
+    if (call == NULL)
+        return;
+    call->job.release = release_labels;
+    call->labels = calloc(n + 1, sizeof *labels);
+    if (call->labels == NULL) {
+        job_fail_no_memory(&call->job);
+        return;
+    }
+    memcpy(call->labels, labels, n * sizeof *labels);
+    call->n = n;
+    store_submit(store, &call->job);
+}
+
+/* A query of one step, of each series in turn. */
+struct find_job {
+    struct query_job step;
+    struct metric_label *found;
+    int64_t *ids;
+    size_t n;
+    double sum;
+    uint32_t count;
+    store_metrics_found_fn *on_done;
+};
+
+static int
+find_matching(struct db *db, struct find_job *call, struct error *error)
+{
+    struct sql sql;
+    sql_init(&sql, db,
+             "SELECT id, name, label FROM metric_series WHERE name GLOB ? "
+             "ORDER BY name LIMIT ?");
+    sql_bind_text(&sql, call->step.query.series[0]);
+    sql_bind_int(&sql, METRIC_SERIES_MAX);
+    while (sql_next(&sql) && call->n < METRIC_SERIES_MAX) {
+        struct metric_label *one = &call->found[call->n];
+        call->ids[call->n++] = sql_int(&sql);
+        struct str name = sql_text(&sql), label = sql_text(&sql);
+        snprintf(one->series, sizeof one->series, "%.*s", STR_ARG(name));
+        snprintf(one->label, sizeof one->label, "%.*s", STR_ARG(label));
+    }
+    return sql_end(&sql, error);
+}
+
+static int
+find_metrics(struct db *db, struct job *job, struct error *error)
+{
+    struct find_job *call = (struct find_job *)job;
+    size_t n = 0;
+    if (find_matching(db, call, error) < 0)
+        return -1;
+    for (size_t i = 0; i < call->n; i++) {
+        call->count = 0;
+        if (read_range(db, &call->step, call->ids[i], error) < 0)
+            return -1;
+        if (call->count > 0)
+            call->found[n++] = call->found[i];
+    }
+    call->n = n;
+    return 0;
+}
+
+static void
+deliver_found(struct job *job, const struct error *error)
+{
+    const struct find_job *call = (struct find_job *)job;
+    if (error == NULL)
+        call->on_done(job->ctx, call->found, call->n, NULL);
+    else
+        call->on_done(job->ctx, NULL, 0, error);
+}
+
+static void
+release_found(struct job *job)
+{
+    free(((struct find_job *)job)->found);
+    free(((struct find_job *)job)->ids);
+}
+
+void
+store_find_metrics(struct store *store, const struct metric_search *search,
+                   store_metrics_found_fn *on_done, void *ctx)
+{
+    struct error error;
+    struct metric_query query = { .n_series = 1,
+                                  .from_ms = search->from_ms,
+                                  .to_ms = search->to_ms,
+                                  .points = 1,
+                                  .now_ms = search->now_ms };
+    snprintf(query.series[0], sizeof query.series[0], "%s", search->pattern);
+    if (check_query(&query, &error) < 0) {
+        on_done(ctx, NULL, 0, &error);
+        return;
+    }
+    struct find_job *call = job_new(sizeof *call, find_metrics, NULL, ctx);
+    if (call == NULL) {
+        error_set(&error, ERR_NO_MEMORY, "out of memory");
+        on_done(ctx, NULL, 0, &error);
+        return;
+    }
+    call->step.job.deliver = deliver_found;
+    call->step.job.release = release_found;
+    call->on_done = on_done;
+    call->step.query = query;
+    plan_steps(&call->step);
+    call->step.sums = &call->sum;
+    call->step.counts = &call->count;
+    call->found = calloc(METRIC_SERIES_MAX, sizeof *call->found);
+    call->ids = calloc(METRIC_SERIES_MAX, sizeof *call->ids);
+    if (call->found == NULL || call->ids == NULL)
+        job_fail_no_memory(&call->step.job);
+    else
+        store_submit(store, &call->step.job);
+}

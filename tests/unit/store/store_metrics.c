@@ -256,6 +256,81 @@ test_series_without_rows_go(void **state)
     assert_int_equal(count(fixture, "SELECT count(*) FROM metric_minutes"), 1);
 }
 
+struct named {
+    int n_calls;
+    size_t n;
+    struct error error;
+    struct metric_label rows[4];
+};
+
+static void
+on_named(void *ctx, const struct metric_label *found, size_t n,
+         const struct error *error)
+{
+    struct named *named = ctx;
+    named->n_calls++;
+    named->n = n;
+    assert_int_equal(found == NULL, error != NULL);
+    if (error != NULL)
+        named->error = *error;
+    for (size_t i = 0; i < n && i < 4; i++)
+        named->rows[i] = found[i];
+}
+
+static struct named
+seek(struct fixture *fixture, const char *pattern, int64_t from_ms,
+     int64_t to_ms)
+{
+    struct named named = { .n_calls = 0 };
+    struct metric_search search = { .from_ms = from_ms,
+                                    .to_ms = to_ms,
+                                    .now_ms = T0 + DAY };
+    snprintf(search.pattern, sizeof search.pattern, "%s", pattern);
+    store_find_metrics(fixture->store, &search, on_named, &named);
+    assert_int_equal(store_wait(fixture->store, NULL), 0);
+    assert_int_equal(named.n_calls, 1);
+    return named;
+}
+
+static void
+label_one(struct fixture *fixture, const char *series, const char *text)
+{
+    struct metric_label one;
+    snprintf(one.series, sizeof one.series, "%s", series);
+    snprintf(one.label, sizeof one.label, "%s", text);
+    store_label_metrics(fixture->store, &one, 1, NULL, NULL);
+    assert_int_equal(store_wait(fixture->store, NULL), 0);
+}
+
+static void
+test_series_are_found_with_their_labels(void **state)
+{
+    struct fixture *fixture = *state;
+    add_one(fixture, "server.b.rss_bytes", T0, 1);
+    add_one(fixture, "server.a.rss_bytes", T0 + HOUR_MS, 1);
+    add_one(fixture, "server.a.threads", T0, 1);
+    add_one(fixture, "cpu_percent", T0, 1);
+    label_one(fixture, "server.b.rss_bytes", "coder");
+    label_one(fixture, "server.b.rss_bytes", "coder it is");
+    label_one(fixture, "server.c.rss_bytes", "never measured");
+    struct named named =
+        seek(fixture, "server.*.rss_bytes", T0, T0 + 2 * HOUR_MS);
+    assert_int_equal(named.n, 2);
+    assert_string_equal(named.rows[0].series, "server.a.rss_bytes");
+    assert_string_equal(named.rows[0].label, "");
+    assert_string_equal(named.rows[1].series, "server.b.rss_bytes");
+    assert_string_equal(named.rows[1].label, "coder it is");
+    /* To the minute: the other one has its values later. */
+    named = seek(fixture, "server.*.rss_bytes", T0, T0 + HOUR_MS);
+    assert_int_equal(named.n, 1);
+    assert_string_equal(named.rows[0].series, "server.b.rss_bytes");
+    named = seek(fixture, "server.*.rss_bytes", T0 + 3 * MINUTE_MS,
+                 T0 + 5 * MINUTE_MS);
+    assert_int_equal(named.n, 0);
+    named = seek(fixture, "server.*.rss_bytes", T0, T0);
+    assert_string_equal(named.error.field, "from");
+}
+
 static void
 test_series_have_a_ceiling(void **state)
 {
@@ -385,6 +460,7 @@ main(void)
         FIXTURE_TEST(test_series_share_their_steps),
         FIXTURE_TEST(test_old_samples_leave_their_minutes),
         FIXTURE_TEST(test_series_without_rows_go),
+        FIXTURE_TEST(test_series_are_found_with_their_labels),
         FIXTURE_TEST(test_series_have_a_ceiling),
         FIXTURE_TEST(test_strange_points_are_left_out),
         FIXTURE_TEST(test_bad_queries_are_refused),

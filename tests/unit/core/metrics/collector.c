@@ -109,6 +109,7 @@ test_only_known_values_become_points(void **state)
     struct metrics_pending pending = { .n = 0 };
     struct metrics_sample sample = { .at_ms = 77, .n_gpus = 1 };
     struct metrics_server server = { .profile_id = "p1",
+                                     .name = "coder",
                                      .rss_bytes = 5,
                                      .cpu_percent = 50,
                                      .n_threads = -1,
@@ -134,7 +135,14 @@ test_only_known_values_become_points(void **state)
     assert_float_equal(find(&pending, "server.p1.cpu_percent")->value, 50, 0);
     assert_float_equal(find(&pending, "server.p1.requests_waiting")->value, 3,
                        0);
+    /* Each server is named once, as it was last. */
+    snprintf(server.name, sizeof server.name, "renamed");
+    assert_int_equal(metrics_add_points(&pending, &sample), 0);
+    assert_int_equal(pending.n_labels, 1);
+    assert_string_equal(pending.labels[0].series, "server.p1.rss_bytes");
+    assert_string_equal(pending.labels[0].label, "renamed");
     free(pending.points);
+    free(pending.labels);
 }
 
 static void

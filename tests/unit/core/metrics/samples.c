@@ -92,7 +92,7 @@ open_metrics(struct world *world, struct store *store, int64_t interval_ms)
                                              .instances = world->instances,
                                              .store = store,
                                              .models_dir = world->folder,
-                                             .data_dir = "/nonexistent/a/b",
+                                             .data_dir = "/dev/null/a",
                                              .read_traffic = read_traffic,
                                              .ctx = world,
                                              .interval_ms = interval_ms };
@@ -140,7 +140,7 @@ test_samples_come(void **state)
     assert_true(world->last.values[METRICS_MODELS_TOTAL] > 0);
     assert_true(isnan(world->last.values[METRICS_DATA_TOTAL]));
     assert_non_null(
-        strstr(world->last.why[HARDWARE_DATA_DISK].message, "/nonexistent"));
+        strstr(world->last.why[HARDWARE_DATA_DISK].message, "/dev/null/a"));
     assert_true(isnan(world->last.values[METRICS_REQUESTS]));
     wait_samples(world, 1);
     assert_true(world->last.interval_ms >= 20);

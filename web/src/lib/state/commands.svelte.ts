@@ -17,6 +17,10 @@ export interface Command {
   state?: string;
   /** It ends or takes away something: never the first to be offered. */
   isDestructive?: boolean;
+  /** What not every key may. */
+  needs?: 'control' | 'inference';
+  /** Why it may not be run. */
+  refused?: string;
   /** All that can be done with the thing, this included: asked for when wanted. */
   more?: () => readonly Command[];
   /** It needs one of these, which is what then runs: by itself it opens the palette for them. */

@@ -1,7 +1,7 @@
 /** What was measured over a range of time: asked for once, then drawn on with each sample. */
-import { SvelteSet } from 'svelte/reactivity';
+import { SvelteMap } from 'svelte/reactivity';
 import { Problem } from '$lib/api/problem';
-import type { MetricsHistory, Sample } from '$lib/api/schema';
+import type { MetricsHistory } from '$lib/api/schema';
 import { appended, binsOf, valuesOf, type Bin, type Range } from './points';
 import { live } from './live.svelte';
 import { read } from './rest';
@@ -30,7 +30,7 @@ export class History {
   #isLoaded = $state(false);
   #problem = $state.raw<Problem | null>(null);
   #range: Range;
-  readonly #seen = new SvelteSet<string>();
+  readonly #ran = new SvelteMap<string, string | null>();
   #stepMs = $state(10_000);
 
   constructor(range: Range) {
@@ -50,30 +50,21 @@ export class History {
     return this.#stepMs;
   }
 
-  /** The profiles whose engines are known to have run within the range. */
-  get serversSeen(): ReadonlySet<string> {
-    return this.#seen;
+  /** The profiles whose engines are known to have run within the range, with the names they had. */
+  get ran(): ReadonlyMap<string, string | null> {
+    return this.#ran;
   }
 
-  /** Finds out which of the profiles have run within the range, besides those that do now. */
-  async seek(
-    profileIds: readonly string[],
-    running: Sample['servers'],
-    signal: AbortSignal,
-  ): Promise<void> {
-    for (const { profile_id } of running) this.#seen.add(profile_id);
-    const names = profileIds
-      .filter((id) => !this.#seen.has(id))
-      .map((id) => `server.${id}.cpu_percent`);
+  /** Finds out who has run within the range, deleted ones too. */
+  async seek(signal: AbortSignal): Promise<void> {
     const to = Math.floor(Date.now() + live.skewMs);
     try {
-      const found = await Promise.all(
-        parted(names).map((part) => ask(part, to - this.#range.ms, to, 1, signal)),
+      const found = await read<{ profile_id: string; profile_name: string | null }[]>(
+        `/api/system/metrics/servers?from=${to - this.#range.ms}&to=${to}`,
+        signal,
       );
-      for (const { series } of found)
-        for (const [name, values] of Object.entries(series))
-          if (values.some((value) => value !== null))
-            this.#seen.add(name.slice('server.'.length, -'.cpu_percent'.length));
+      for (const { profile_id: id, profile_name: name } of found)
+        this.#ran.set(id, name ?? this.#ran.get(id) ?? null);
     } catch {
       // What cannot be had here cannot be had by load() either, which tells why.
     }
@@ -98,7 +89,7 @@ export class History {
   /** Draws on with what comes; returns how to stop that. */
   follow(): () => void {
     return live.on('metrics:update', ({ metrics: { sample } }) => {
-      for (const { profile_id } of sample.servers) this.#seen.add(profile_id);
+      for (const { profile_id: id, profile_name: name } of sample.servers) this.#ran.set(id, name);
       if (!this.#isLoaded) return;
       this.#bins = appended(
         this.#bins,

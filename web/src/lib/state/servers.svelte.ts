@@ -1,5 +1,5 @@
 /** The servers, as the daemon tells them; starting and stopping is shown at once and taken back. */
-import { SvelteMap } from 'svelte/reactivity';
+import { SvelteMap, SvelteSet } from 'svelte/reactivity';
 import type { Server } from '$lib/api/schema';
 import { Problem } from '$lib/api/problem';
 import { live, type Live } from './live.svelte';
@@ -26,6 +26,8 @@ export class Servers {
   #live: Live;
   #rows = new SvelteMap<string, Server>();
   #asked = new SvelteMap<string, ServerState>();
+  /** Profiles that are no more; what still runs of one is told of until it has stopped. */
+  readonly #deleted = new SvelteSet<string>();
   #isLoaded = $state(false);
   #problem = $state<Problem | null>(null);
   #isStarted = false;
@@ -45,12 +47,19 @@ export class Servers {
   start(): void {
     if (this.#isStarted) return;
     this.#isStarted = true;
-    this.#live.on('servers:status', ({ server }) => this.#put(server));
-    this.#live.on('profiles:created', ({ profileId }) => void this.#fetch(profileId));
+    this.#live.on('servers:status', ({ server }) => {
+      const isAtRest = ['stopped', 'failed'].includes(server.state);
+      if (isAtRest && this.#deleted.has(server.profile_id)) this.#forget(server.profile_id);
+      else this.#put(server);
+    });
+    this.#live.on('profiles:created', ({ profileId }) => {
+      this.#deleted.delete(profileId);
+      void this.#fetch(profileId);
+    });
     this.#live.on('profiles:updated', ({ profileId }) => void this.#fetch(profileId));
     this.#live.on('profiles:deleted', ({ profileId }) => {
-      this.#rows.delete(profileId);
-      this.#asked.delete(profileId);
+      this.#deleted.add(profileId);
+      this.#forget(profileId);
     });
     this.#live.feed(() => void this.load());
   }
@@ -104,6 +113,11 @@ export class Servers {
     } catch (error) {
       this.#problem = Problem.of(error);
     }
+  }
+
+  #forget(id: string): void {
+    this.#rows.delete(id);
+    this.#asked.delete(id);
   }
 
   #put(server: Server): void {

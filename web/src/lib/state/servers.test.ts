@@ -59,6 +59,20 @@ test('events change rows, and a new profile has one', async () => {
   expect(servers.get('p1')).toBeUndefined();
 });
 
+test('one that is deleted while it runs is there until it has stopped, and does not come back', async () => {
+  const { servers, tell } = open([server({ state: 'ready', running: true })]);
+  await vi.waitFor(() => expect(servers.isLoaded).toBe(true));
+  tell('profiles:deleted', { profileId: 'p1' });
+  tell('servers:status', { server: server({ state: 'stopping', running: true }) });
+  expect(servers.get('p1')?.state).toBe('stopping');
+  tell('servers:status', { server: server({ state: 'stopped' }) });
+  expect(servers.get('p1')).toBeUndefined();
+  // Found in a folder again, it is what it was.
+  tell('profiles:created', { profileId: 'p1' });
+  tell('servers:status', { server: server({ state: 'failed' }) });
+  expect(servers.get('p1')?.state).toBe('failed');
+});
+
 test('a picture that cannot be had is a problem', async () => {
   const { servers, request } = open([]);
   request.mockRejectedValueOnce(new Problem('timeout', 'no answer'));

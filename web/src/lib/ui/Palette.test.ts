@@ -65,6 +65,17 @@ test('a row for each thing; what ends something comes last', () => {
   expect(screen.getByText('Stopped')).toBeTruthy();
 });
 
+test('what may not be run says why, and Enter or a click do not run it', async () => {
+  const scan = entry('Scan folders', { refused: 'needs an admin key', keys: ['m s'] });
+  show({ entries: [scan] });
+  const row = screen.getByRole('option', { name: /^Scan folders\s+needs an admin key$/ });
+  expect(row.getAttribute('aria-disabled')).toBe('true');
+  await press('Enter');
+  await fireEvent.click(row);
+  expect(run).not.toHaveBeenCalled();
+  expect(onclose).not.toHaveBeenCalled();
+});
+
 test('the row does what was typed', async () => {
   show();
   await type('chat with coder');

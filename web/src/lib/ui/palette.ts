@@ -11,6 +11,8 @@ export interface Entry {
   words?: string;
   state?: string;
   isDestructive?: boolean;
+  /** Why it cannot be run. */
+  refused?: string;
   more?: () => readonly Entry[];
   choices?: { prepare?: () => void; list: () => readonly Entry[]; none: () => string };
   run: () => void;

@@ -78,14 +78,39 @@ describe('servers that have charts', () => {
   const named = (name: string) => ({ id: `of-${name}`, name });
   const run = (name: string) => ({ profile_id: `of-${name}`, profile_name: name });
   const known = ['a', 'b', 'c', 'd', 'e', 'f'].map(named);
-  const seen = (...names: string[]) => new Set(names.map((name) => `of-${name}`));
+  const ran = (...names: string[]) => new Map(names.map((name) => [`of-${name}`, name]));
   it('are those that run, and those that ran within the range', () => {
-    expect(measuredOf([run('c')], known, seen('a'))).toEqual([named('a'), named('c')]);
-    expect(measuredOf([], known, seen('gone'))).toEqual([]);
-    expect(measuredOf([], known, seen('b', 'c'))).toEqual(measuredOf([run('c')], known, seen('b')));
+    expect(measuredOf([run('c')], known, ran('a'))).toEqual([named('a'), named('c')]);
+    expect(measuredOf([], known, ran())).toEqual([]);
+    expect(measuredOf([], known, ran('b', 'c'))).toEqual(measuredOf([run('c')], known, ran('b')));
   });
   it('are first those that run, where there are many', () => {
-    const all = measuredOf([run('f')], known, seen('a', 'b', 'c', 'd', 'f'));
+    const all = measuredOf([run('f')], known, ran('a', 'b', 'c', 'd', 'f'));
     expect(all.map(({ name }) => name)).toEqual(['f', 'a', 'b', 'c', 'd']);
+  });
+  it('are also those that are deleted, by the names they had, last where there are many', () => {
+    expect(measuredOf([run('c')], known, ran('gone', 'a'))).toEqual([
+      named('a'),
+      named('c'),
+      { id: 'of-gone', name: 'gone (deleted)' },
+    ]);
+    const many = measuredOf([run('f')], known, ran('0', 'a', 'b', 'c'));
+    expect(many.map(({ name }) => name)).toEqual(['f', 'a', 'b', 'c', '0 (deleted)']);
+    const nameless = new Map([['profile_0123', null]]);
+    expect(measuredOf([], known, nameless)[0]?.name).toBe('profile_0123 (deleted)');
+  });
+  it('are called so that each can be told from the others', () => {
+    const twice = new Map([
+      ['id-000001', 'coder'],
+      ['id-000002', 'coder'],
+      ['of-a', 'a'],
+    ]);
+    expect(measuredOf([], known, twice).map(({ name }) => name)).toEqual([
+      'a',
+      'coder (deleted) 000001',
+      'coder (deleted) 000002',
+    ]);
+    // A renamed one has the name it has now.
+    expect(measuredOf([], known, new Map([['of-a', 'as it was']]))).toEqual([named('a')]);
   });
 });

@@ -66,20 +66,36 @@ export interface ServerName {
   name: string;
 }
 
+const byName = (a: ServerName, b: ServerName) => a.name.localeCompare(b.name, undefined);
+
+/** Lines are told apart by their names: of several deleted ones with one name the ids are shown. */
+function distinct(all: readonly ServerName[]): ServerName[] {
+  const names = all.map(({ name }) => name);
+  return all.map(({ id, name }) => ({
+    id,
+    name: names.indexOf(name) === names.lastIndexOf(name) ? name : `${name} ${id.slice(-6)}`,
+  }));
+}
+
 /**
- * The servers that have charts: those that run, then those that are known to have run. In the order
- * of their names while all can be told apart, so that none changes its colour when it stops.
+ * The servers that have charts: those that run, then those that ran, the deleted ones last. In the
+ * order of their names while all can be told apart, so that none changes its colour when it stops.
+ * `ran` has the names they had.
  */
 export function measuredOf(
   running: readonly { profile_id: string; profile_name: string }[],
   known: readonly ServerName[],
-  seen: ReadonlySet<string>,
+  ran: ReadonlyMap<string, string | null>,
 ): ServerName[] {
   const now = running.map(({ profile_id: id, profile_name: name }) => ({ id, name }));
-  const rest = known.filter(({ id }) => seen.has(id) && !now.some((one) => one.id === id));
-  const byName = (a: ServerName, b: ServerName) => a.name.localeCompare(b.name, undefined);
-  if (now.length + rest.length <= LINES_MAX) return [...now, ...rest].toSorted(byName);
-  return [...now.toSorted(byName), ...rest.toSorted(byName)];
+  const others = [...ran].filter(([id]) => !now.some((one) => one.id === id));
+  const rest = known.filter(({ id }) => others.some(([other]) => other === id));
+  const deleted = others
+    .filter(([id]) => !rest.some((one) => one.id === id))
+    .map(([id, name]) => ({ id, name: `${name ?? id} (deleted)` }));
+  const groups = [now, rest, deleted].map((group) => group.toSorted(byName));
+  const all = distinct(groups.flat());
+  return all.length <= LINES_MAX ? all.toSorted(byName) : all;
 }
 
 function machine({ readings, unknown }: Sample): Panel[] {

@@ -7,6 +7,7 @@ import { live } from '$lib/state/live.svelte';
 import { models } from '$lib/state/models.svelte';
 import { presets } from '$lib/state/presets.svelte';
 import { servers } from '$lib/state/servers.svelte';
+import { session } from '$lib/state/session.svelte';
 import { toasts } from '$lib/state/toasts.svelte';
 import { model } from '$tests/model';
 import { server } from '$tests/server';
@@ -15,6 +16,7 @@ import { logCommands } from './commands_logs';
 import { loadCommands, modelCommands, serverCommands } from './commands_models';
 import { pageCommands } from './commands_pages';
 import { routerCommands } from './commands_router';
+import { allowed } from './rights';
 import UnloadAll from './UnloadAll.svelte';
 
 vi.mock('$app/navigation', () => ({ goto: vi.fn() }));
@@ -150,6 +152,48 @@ test('what does not talk is not talked with', async () => {
   expect(titles()).not.toContain('Chat with coder');
   await give([server({ profile_id: 'm1', source: 'library', state: 'ready', running: true })]);
   expect(titles().slice(0, 2)).toEqual(['Open coder', 'Show the log of coder']);
+});
+
+test('what a key may not do says so, and is not tried', async () => {
+  const who = vi.spyOn(session, 'who', 'get');
+  const may = (scope: 'admin' | 'inference' | 'read' | null) => {
+    who.mockReturnValue({ who: 'key', scope, may_execute: false });
+    return allowed([...all(), ...serverCommands(servers.all), ...modelCommands(models.all)]);
+  };
+  models.replace([model()]);
+  await give([server({ profile_id: 'p1', profile_name: 'mine' })]);
+  for (const scope of ['admin', null] as const)
+    expect(may(scope).filter(({ refused }) => refused)).toEqual([]);
+  const rows = may('read');
+  expect(rows.filter(({ refused }) => refused).map(({ title }) => title)).toEqual([
+    'New server',
+    'Load…',
+    'Scan model folders',
+    'Unload all',
+    'Start the llama router',
+    'Restart the llama router',
+    'Stop the llama router',
+    'Start the llama router with preset…',
+  ]);
+  const scan = rows.find(({ keys }) => keys?.includes('m s'));
+  expect(scan?.refused).toBe('needs an admin key');
+  scan?.run();
+  expect(wire).not.toHaveBeenCalled();
+  expect(told()?.title).toBe('Scan model folders: not done');
+  expect(told()?.text).toContain('the scope of this one is read');
+  expect(rows.find(({ id }) => id === 'load')?.choices).toBeUndefined();
+  // A thing's row is what may be done with it; the rest is there with its reason.
+  const mine = rows.find(({ name }) => name === 'mine');
+  expect([mine?.title, mine?.refused]).toEqual(['Edit mine', undefined]);
+  expect(mine?.more?.().map(({ title, refused }) => [title, refused])).toEqual([
+    ['Start mine', 'needs an admin key'],
+    ['Chat with mine', 'needs a key that uses models'],
+    ['Edit mine', undefined],
+    ['Show the log of mine', undefined],
+    ['Copy the name of mine', undefined],
+  ]);
+  expect(may('inference').find(({ name }) => name === 'mine')?.title).toBe('Chat with mine');
+  who.mockRestore();
 });
 
 test('Load… offers what is at rest', async () => {

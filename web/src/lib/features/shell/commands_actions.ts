@@ -54,6 +54,7 @@ export const libraryCommands = (ask: Ask): Command[] =>
       title: 'New server',
       icon: 'plus',
       words: 'profile add make',
+      needs: 'control',
       run: () => visit(resolve('/servers/new')),
     },
     {
@@ -69,6 +70,7 @@ export const libraryCommands = (ask: Ask): Command[] =>
       icon: 'start',
       keys: ['m l'],
       words: 'load a model start a server',
+      needs: 'control',
       choices: {
         list: loadCommands,
         none: () =>
@@ -84,6 +86,7 @@ export const libraryCommands = (ask: Ask): Command[] =>
       icon: 'scan',
       // On the page of models, as pages that save have it.
       keys: ['m s', ...(page.route.id === '/models' ? ['Ctrl S'] : [])],
+      needs: 'control',
       run: () => void scan(),
     },
     {
@@ -101,6 +104,7 @@ export const libraryCommands = (ask: Ask): Command[] =>
       keys: ['m u'],
       words: 'stop every server model',
       isDestructive: true,
+      needs: 'control',
       run: () => unloadAll(ask),
     },
   ]);

@@ -27,6 +27,7 @@ function one(action: 'start' | 'stop' | 'restart', id: string, name: string, ver
     title: `${verb} ${name}`,
     icon: action,
     isDestructive: action !== 'start',
+    needs: 'control',
     run: () =>
       void attempt(`${name} was not ${participles[action]}`, () => servers.change(action, id)),
   };
@@ -41,6 +42,7 @@ const ends = (id: string, name: string, verb: 'Stop' | 'Unload'): Action[] => [
 const chat = (name: string): Action => ({
   title: `Chat with ${name}`,
   icon: 'chat',
+  needs: 'inference',
   run: () => visit(resolve('/chat'), { model: name }),
 });
 const log = (id: string, name: string): Action => ({
@@ -108,6 +110,7 @@ function actionsOf(model: Model, isRunning: boolean): [Action, ...Action[]] {
     {
       title: `${model.is_favourite ? 'Remove' : 'Add'} ${name} ${model.is_favourite ? 'from' : 'to'} favourites`,
       icon: model.is_favourite ? 'starred' : 'star',
+      needs: 'control',
       run: () => void attempt(`${name} could not be marked`, () => library.favour(model)),
     },
     copied(name, 'the name', name),
@@ -117,6 +120,7 @@ function actionsOf(model: Model, isRunning: boolean): [Action, ...Action[]] {
   const another: Action = {
     title: `New server with ${name}`,
     icon: 'plus',
+    needs: 'control',
     run: () => visit(resolve('/servers/new'), { model: id }),
   };
   const talk = model.kind === 'llm' || model.kind === 'vision' ? [chat(name)] : [];

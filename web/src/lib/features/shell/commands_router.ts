@@ -70,6 +70,7 @@ export const routerCommands = (): Command[] => [
     keys: [keys],
     words: 'llama.cpp llama',
     isDestructive: action !== 'start',
+    needs: 'control',
     run: () => void attempt(`The router could not ${action}`, () => llama.change(action)),
   })),
   {
@@ -78,6 +79,7 @@ export const routerCommands = (): Command[] => [
     title: 'Start the llama router with preset…',
     icon: 'presets',
     words: 'llama.cpp',
+    needs: 'control',
     choices: {
       prepare: () => [presets, llama].forEach((store) => store.start()),
       list: presetChoices,
