@@ -255,7 +255,17 @@ configure(struct call *call, const struct json *input,
         reply_error(call, &error);
         return;
     }
-    struct str preset;
+    struct str preset, path;
+    const char *server_path =
+        settings_engine_path(call->api->options.settings, LLAMA_ENGINE);
+    /* Who sends all back that was shown changes nothing by that. */
+    if (json_as_text(json_get(input, "server_path"), &path) &&
+        !str_is(path, server_path == NULL ? "" : server_path)) {
+        error_field(&error, "server_path",
+                    "it is set by engines." LLAMA_ENGINE ".path");
+        reply_error(call, &error);
+        return;
+    }
     if (json_as_text(json_get(input, "preset"), &preset) && preset.n > 0 &&
         presets_get(call->api->options.presets, preset) == NULL) {
         error_field(&error, "preset", "there is no preset \"%.*s\"",

@@ -154,6 +154,23 @@ on_end_stream(struct call *call)
     end_follower(call->state, "hearth is stopping");
 }
 
+static bool
+note_newest(void *ctx, const struct log_entry *entry)
+{
+    int64_t *newest_id = ctx;
+    *newest_id = entry->id;
+    return true;
+}
+
+/* One that is still to come is of another log. */
+static bool
+is_of_this_log(const struct logs *logs, int64_t id)
+{
+    int64_t newest_id = INT64_MAX; /* none in memory: who knows */
+    logs_each_after(logs, 0, note_newest, &newest_id);
+    return id <= newest_id;
+}
+
 /* After Last-Event-ID, else `lines` before the end. */
 static void
 set_position(struct follower *follower, struct call *call)
@@ -161,7 +178,8 @@ set_position(struct follower *follower, struct call *call)
     struct str last = http_headers_get(http_request(call->exchange)->headers,
                                        "last-event-id");
     int64_t id;
-    if (last.n > 0 && str_to_i64(last, &id) == 0 && id > 0) {
+    if (last.n > 0 && str_to_i64(last, &id) == 0 && id > 0 &&
+        is_of_this_log(call->api->options.logs, id)) {
         follower->last_id = id;
         return;
     }

@@ -46,6 +46,7 @@ const struct schema schema_llama_config = { "LlamaConfig", SCHEMA_OBJECT,
 static const struct schema_field llama_input_fields[] = {
     MEMBERS(BOTH),
     { "attach", &schema_bool, OPT, NULL },
+    { "server_path", &schema_text, BOTH, "As it is: it is a setting." },
 };
 const struct schema schema_llama_input = { "LlamaConfigPatch", SCHEMA_OBJECT,
                                            FIELDS(llama_input_fields) };

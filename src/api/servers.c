@@ -7,10 +7,11 @@
 #include <string.h>
 
 #include "api/handlers.h"
+#include "core/llama/llama.h"
 #include "http/client.h"
 #include "io/timer.h"
 
-enum { WAIT_SLACK_S = 30, PROBE_TIMEOUT_MS = 5 * SECOND_MS };
+enum { WAIT_SLACK_S = 30, LIST_WAIT_S = 5, PROBE_TIMEOUT_MS = 5 * SECOND_MS };
 
 /* ---- lists ---- */
 
@@ -79,6 +80,7 @@ struct change {
     struct subscription subscription;
     struct timer deadline;
     bool is_stop;
+    bool is_listing;  /* it is ready, and its models are not known yet */
     bool has_started; /* the new process: a stop from here on is not
                               * the one that a restart begins with */
 };
@@ -150,12 +152,38 @@ change_end(struct change *change, bool has_succeeded)
     change_release(change);
 }
 
+/* Whoever started a router goes on to ask for its models: they are known when
+ * it has told them, or take too long. */
+static void
+end_when_listed(struct change *change)
+{
+    struct api *api = change->call->api;
+    struct instance_view view;
+    server_view(api, change->profile, &view);
+    if (view.manifest == NULL || !view.manifest->is_router ||
+        api->options.llama == NULL ||
+        llama_is_known(api->options.llama, change->profile->id)) {
+        change_end(change, true);
+        return;
+    }
+    change->is_listing = true;
+    timer_start(api->options.loop, &change->deadline, LIST_WAIT_S * SECOND_MS);
+}
+
 static void
 on_event(struct subscription *subscription, const struct event *event)
 {
     struct change *change =
         LIST_ENTRY(subscription, struct change, subscription);
     const struct instance_change *state = event->payload;
+    if (event->type == EVENT_LLAMA_MODELS) {
+        const struct llama *llama = change->call->api->options.llama;
+        if (change->is_listing &&
+            strcmp(event->subject, change->profile->id) == 0 &&
+            llama_is_known(llama, change->profile->id))
+            change_end(change, true);
+        return;
+    }
     if (event->type == EVENT_PROFILE_DELETED) {
         if (strcmp(event->subject, change->profile->id) == 0)
             change_end(change, change->is_stop);
@@ -167,7 +195,7 @@ on_event(struct subscription *subscription, const struct event *event)
     case INSTANCE_STARTING: change->has_started = true; break;
     case INSTANCE_READY:
         if (!change->is_stop)
-            change_end(change, true);
+            end_when_listed(change);
         break;
     case INSTANCE_STOPPED:
         if (change->is_stop || change->has_started)
@@ -182,6 +210,10 @@ static void
 on_deadline(struct timer *timer)
 {
     struct change *change = LIST_ENTRY(timer, struct change, deadline);
+    if (change->is_listing) {
+        change_end(change, true);
+        return;
+    }
     reply_change(change->call, change->profile, 202); /* still under way */
     change_release(change);
 }
@@ -212,7 +244,8 @@ change_new(struct call *call, struct profile *profile, bool is_stop)
     call->state = change;
     call->on_close = on_client_gone;
     events_subscribe(call->api->options.events, &change->subscription,
-                     EVENT_BIT(INSTANCE_STATE) | EVENT_BIT(PROFILE_DELETED),
+                     EVENT_BIT(INSTANCE_STATE) | EVENT_BIT(PROFILE_DELETED) |
+                         EVENT_BIT(LLAMA_MODELS),
                      on_event);
     return change;
 }

@@ -7,6 +7,7 @@
 enum {
     HEARTBEAT_MS = 15 * SECOND_MS,
     GOODBYE_MS = 2 * SECOND_MS,
+    STALL_MS = 10 * SECOND_MS,
     STRANGER_BYTES = 4 * 1024 /* of a client that asks for no task */
 };
 
@@ -19,6 +20,21 @@ arm(struct socket *socket)
                                           : HEARTBEAT_MS);
 }
 
+/* The end, whether or not the client has answered the goodbye; one that takes
+ * nothing of what is left is not waited for. */
+static void
+part(struct socket *socket, struct http_exchange *exchange)
+{
+    size_t n_left = http_pending(exchange);
+    if (socket->n_left > 0 && n_left >= socket->n_left) {
+        http_abort(exchange);
+        return;
+    }
+    socket->n_left = n_left;
+    http_finish(exchange);
+    timer_start(socket->call->api->options.loop, &socket->heartbeat, STALL_MS);
+}
+
 static void
 on_heartbeat(struct timer *timer)
 {
@@ -27,7 +43,7 @@ on_heartbeat(struct timer *timer)
     if (exchange == NULL)
         return;
     if (socket->is_ending) {
-        http_finish(exchange);
+        part(socket, exchange);
         return;
     }
     if (http_pending(exchange) == 0)

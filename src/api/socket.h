@@ -21,6 +21,7 @@ struct socket {
     bool is_feeding;
     bool is_ending; /* a goodbye was said; the timer ends the wait */
     bool is_released;
+    size_t n_left; /* that the client had not taken at the last look */
     void (*on_message)(struct socket *socket, bool is_text, struct str message);
 };
 
@@ -36,7 +37,7 @@ void socket_stop_heartbeat(struct socket *socket);
 void socket_send(struct socket *socket, struct str text);
 bool socket_is_behind(const struct socket *socket);
 /* Says goodbye (enum websocket_close); the connection ends when the client
- * has answered, or soon. */
+ * has answered, or soon; at once if it takes nothing more. */
 void socket_end(struct socket *socket, int code, const char *reason);
 /* From the owner's on_close. */
 void socket_release(struct socket *socket);

@@ -1,7 +1,7 @@
 /* Server-sent events: see sse.h. */
 #include "api/sse.h"
 
-enum { HEARTBEAT_MS = 15 * SECOND_MS };
+enum { HEARTBEAT_MS = 15 * SECOND_MS, STALL_MS = 10 * SECOND_MS };
 
 static void
 arm(struct sse *sse)
@@ -12,6 +12,19 @@ arm(struct sse *sse)
                                           : HEARTBEAT_MS);
 }
 
+/* After the end: who takes nothing of what is left is not waited for. */
+static void
+part(struct sse *sse, struct http_exchange *exchange)
+{
+    size_t n_left = http_pending(exchange);
+    if (sse->n_left > 0 && n_left >= sse->n_left) {
+        http_abort(exchange);
+        return;
+    }
+    sse->n_left = n_left;
+    timer_start(sse->call->api->options.loop, &sse->heartbeat, STALL_MS);
+}
+
 static void
 on_heartbeat(struct timer *timer)
 {
@@ -19,6 +32,10 @@ on_heartbeat(struct timer *timer)
     struct http_exchange *exchange = sse->call->exchange;
     if (exchange == NULL)
         return;
+    if (sse->is_ending) {
+        part(sse, exchange);
+        return;
+    }
     if (http_pending(exchange) == 0)
         http_write(exchange, STR(":\n\n"));
     arm(sse);
@@ -28,6 +45,8 @@ bool
 sse_begin(struct sse *sse, struct call *call)
 {
     sse->call = call;
+    sse->is_ending = false;
+    sse->n_left = 0;
     timer_init(&sse->heartbeat, on_heartbeat);
     if (call->exchange == NULL)
         return false;
@@ -90,8 +109,12 @@ void
 sse_end(struct sse *sse)
 {
     timer_stop(&sse->heartbeat);
-    if (sse->call->exchange != NULL)
-        http_finish(sse->call->exchange);
+    if (sse->call->exchange == NULL)
+        return;
+    sse->is_ending = true;
+    http_finish(sse->call->exchange);
+    if (http_pending(sse->call->exchange) > 0)
+        part(sse, sse->call->exchange);
 }
 
 void

@@ -17,6 +17,8 @@ struct sse {
     /* What the owner sent at once, as it had to, and the client has not taken
      * yet: on top of the reader's bound. Back to 0 in on_drain. */
     size_t picture_bytes;
+    bool is_ending;
+    size_t n_left; /* that the client had not taken at the last look */
 };
 
 /* False when the stream has ended before it began (HEAD, client gone). */

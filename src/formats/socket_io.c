@@ -2,6 +2,9 @@
 #include "formats/socket_io.h"
 
 #include <inttypes.h>
+#include <string.h>
+
+enum { ESCAPE_BYTES = 6 }; /* of \uXXXX */
 
 static bool
 is_binary(enum socket_io_type type)
@@ -148,12 +151,71 @@ are_placeholders_valid(const struct json *value, size_t n_attachments)
     return true;
 }
 
+/* The UTF-16 unit of an escape at `at`; -1: none is there. */
+static int
+escaped_unit(struct str text, size_t at)
+{
+    int unit = 0;
+    if (text.n < ESCAPE_BYTES || at > text.n - ESCAPE_BYTES ||
+        text.p[at] != '\\' || text.p[at + 1] != 'u')
+        return -1;
+    for (size_t i = at + 2; i < at + ESCAPE_BYTES; i++) {
+        int digit = str_hex_digit(text.p[i]);
+        if (digit < 0)
+            return -1;
+        unit = unit * 16 + digit;
+    }
+    return unit;
+}
+
+/* JavaScript cuts a text between the halves of a character and sends the
+ * half as an escape: it becomes U+FFFD, which is as long. True if there was
+ * one. */
+static bool
+mend_halves(struct strbuf *text)
+{
+    bool has_mended = false;
+    for (size_t i = 0; i < text->n;) {
+        int unit = escaped_unit(strbuf_view(text), i);
+        bool is_high = unit >= 0xD800 && unit < 0xDC00;
+        int next =
+            is_high ? escaped_unit(strbuf_view(text), i + ESCAPE_BYTES) : -1;
+        if (is_high && next >= 0xDC00 && next < 0xE000) {
+            i += 2 * ESCAPE_BYTES;
+            continue;
+        }
+        if (unit >= 0xD800 && unit < 0xE000) {
+            memcpy(text->p + i, "\\uFFFD", ESCAPE_BYTES);
+            has_mended = true;
+        }
+        if (unit >= 0)
+            i += ESCAPE_BYTES;
+        else
+            i += text->p[i] == '\\' ? 2 : 1;
+    }
+    return has_mended;
+}
+
+static struct json_doc *
+parse_payload(struct str text, struct error *error)
+{
+    struct json_doc *doc = json_parse(text, error);
+    struct strbuf copy = STRBUF_INIT(SIZE_MAX / 2);
+    if (doc != NULL || !str_contains_nocase(text, STR("\\ud")))
+        return doc;
+    strbuf_add_str(&copy, text);
+    if (!strbuf_failed(&copy) && mend_halves(&copy))
+        doc = json_parse(strbuf_view(&copy), error);
+    strbuf_release(&copy);
+    return doc;
+}
+
 static int
 read_payload(struct str rest, struct socket_io_packet *packet,
              struct error *error)
 {
     if (rest.n > 0) {
-        packet->doc = json_parse(rest, error);
+        packet->doc = parse_payload(rest, error);
         if (packet->doc == NULL)
             return -1;
         packet->data = json_root(packet->doc);

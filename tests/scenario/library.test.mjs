@@ -552,6 +552,21 @@ test('a reader that has not taken a large picture yet still hears what happens',
   assert.equal(JSON.parse(picture).models.length, 12001);
 });
 
+test('what is left out of a scan is told once for as long as it is the same', async () => {
+  const hearth = await start({ models: { a: { say: 'ash' } } });
+  const told = async () => (await hearth.api('GET', '/api/logs?source=library&level=warn')).data.entries.map(({ message }) => message);
+  const scan = async () => assert.equal((await hearth.api('POST', '/api/models/scan')).status, 200);
+  fs.writeFileSync(Buffer.concat([Buffer.from(`${hearth.models}/`), Buffer.from([0xff]), Buffer.from('.gguf')]), 'x');
+  for (let i = 0; i < 5; i++) await scan();
+  const first = await until('a warning', async () => { const all = await told(); return all.length && all; });
+  assert.deepEqual(first, ['1 left out of the scan; the first: a name that is no plain UTF-8']);
+  fs.writeFileSync(path.join(hearth.models, 'b\nc.gguf'), 'x');
+  await scan();
+  const second = await until('another', async () => { const all = await told(); return all.length > 1 && all; });
+  assert.equal(second.length, 2, JSON.stringify(second));
+  assert.match(second[0], /^2 left out/);
+});
+
 test('what changes in a folder is seen without asking', async () => {
   const hearth = await start({ models: { a: { say: 'ash adder' } } });
   fs.mkdirSync(path.join(hearth.models, 'new'));

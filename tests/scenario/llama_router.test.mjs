@@ -266,14 +266,35 @@ test('on this machine no key is needed to run it, but to read another', async ()
     assert.deepEqual([none.error.code, none.error.details[0].field, none.error.message],
                      ['invalid', 'preset', 'there is no preset "none"']);
     await good('llama:config', { settings: { maxModelsLoaded: 1, ctxSize: 512 } });
+    // The dashboard's older names for the same, all of it sent back as it came.
+    const { config } = await good('config:get');
+    assert.deepEqual(config, { serverPath: null, host: '127.0.0.1', port: 0, baseModelsPath: fresh.models, ctx_size: 512,
+                               batch_size: null, threads: null });
+    assert.deepEqual((await good('config:update', { config: { ...config, batch_size: 64, threads: 1 } })).config,
+                     { ...config, batch_size: 64, threads: 1 });
+    assert.equal((await good('settings:update', { settings: { maxModelsLoaded: 2, parallelSlots: 1, gpuLayers: 0, autoLoadModels: true } }))
+      .settings.maxModelsLoaded, 2);
+    assert.equal((await good('config:update', { config: { models_max: 3 } })).config.models_max.value, 3, "and Hearth's own");
+    const elsewhere = await call('config:update', { config: { serverPath: '/bin/true' } });
+    assert.deepEqual([elsewhere.error.code, elsewhere.error.message], ['invalid', 'server_path: it is set by engines.llama-server-router.path']);
+    await good('routerConfig:update', { config: (await good('routerConfig:get')).config });
     assert.equal((await good('llama:start')).mode, 'router');
     assert.equal((await good('models:load', { modelName: 'tiny-a' })).status, 'loaded');
     assert.equal((await good('models:unload', { modelName: 'tiny-a' })).status, 'unloaded');
+    const { models } = await good('models:list', { q: 'tiny-a' });
+    const statuses = told.filter(({ event }) => event === 'models:status').map(({ data }) => data);
+    assert.ok(statuses.length > 0 && statuses.every(({ modelName, modelId }) => modelName === 'tiny-a' && modelId === models[0].id),
+              JSON.stringify(statuses));
     told.length = 0;
     assert.equal((await good('llama:restart')).status, 'running');
     for (const { data } of told.filter(({ event }) => event === 'llama:status'))
       if (data.status === 'starting' && data.pid === null)
         assert.deepEqual([data.port, data.url, data.processRunning], [null, null, false], 'the one before is gone');
+    // Once it is said to run, it is what loads.
+    for (let i = 0; i < 5; i++) {
+      assert.equal((await good('llama:restart')).status, 'running');
+      assert.deepEqual((await good('models:load', { modelName: 'tiny-b' })).server.model, 'tiny-b');
+    }
     await good('llama:stop');
     // One that went away meanwhile fails the start, and no line of the run before is said to explain it.
     await good('presets:create', { filename: 'brief' });
@@ -281,7 +302,11 @@ test('on this machine no key is needed to run it, but to read another', async ()
     await good('llama:stop');
     await good('presets:delete', { filename: 'brief' });
     const gone = await call('llama:start');
-    assert.deepEqual([gone.error.message, gone.error.log_tail], ['there is no preset "brief"', []]);
+    assert.deepEqual([gone.error.message, gone.error.log_tail, gone.error.exit_code], ['there is no preset "brief"', [], null]);
+    fs.writeFileSync(path.join(fresh.data, 'presets', 'byhand.ini'), 'no preset\n');
+    await until('the file', async () => (await call('presets:read', { filename: 'byhand' })).success);
+    const broken = await call('llama:start-with-preset', { presetName: 'byhand' });
+    assert.equal(broken.error.message, 'the preset "byhand" cannot be used, line 1: expected [section], option = value or a comment');
   } finally {
     socket.disconnect();
     await fresh.stop();

@@ -91,6 +91,10 @@ test('followed: the newest first, then each as it comes, and on from a number', 
   await until('its end', () => rest.ended);
   assert.equal(entriesOf(rest.text)[0].id, ids[2] ?? ids[1] + 1);
   assert.match(rest.text, /^event: end$/m);
+  // A number that is still to come is of another log: it says nothing.
+  const strange = follow('/api/logs/follow?follow=0&lines=2', { 'Last-Event-ID': String(ids[1] + 1000000) });
+  await until('its end', () => strange.ended);
+  assert.equal(entriesOf(strange.text).length, 2);
   const none = follow(`/api/logs/follow?follow=0&q=${word}&level=error&source=nobody`);
   await until('its end', () => none.ended);
   assert.equal(entriesOf(none.text).length, 0);

@@ -3,6 +3,7 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import fs from 'node:fs';
+import http from 'node:http';
 import net from 'node:net';
 import { after, before, test } from 'node:test';
 import { io } from 'socket.io-client';
@@ -126,13 +127,19 @@ test('a requestId that is too long is told', async () => {
   assert.equal((await ask(socket, 'models:list')).success, true);
 });
 
+test('a text that was cut within a character is taken', async () => {
+  const socket = await join();
+  const answer = await ask(socket, 'models:get', { modelId: 'x😀'.slice(0, 2) });
+  assert.equal(answer.error.message, 'there is no model "x\ufffd" in the library');
+});
+
 test('every listing answers as its route does', async () => {
   const socket = await join();
   for (const [event, member, target] of [
     ['profiles:list', 'profiles', '/api/profiles'], ['downloads:list', 'downloads', '/api/models/downloads'],
     ['downloads:active', 'downloads', '/api/models/downloads/active'],
     ['servers:list', 'servers', '/api/servers'], ['settings:get', 'settings', '/api/settings'],
-    ['config:get', 'config', '/api/settings'], ['system:engines', 'engines', '/api/system/engines'],
+    ['system:engines', 'engines', '/api/system/engines'],
     ['models:duplicates', 'groups', '/api/models/duplicates'],
   ]) {
     const answer = await ask(socket, event);
@@ -306,7 +313,7 @@ test('keys: in auth, of a scope, wrong, revoked', async () => {
   const reader = await join({ auth: { key: read.secret } });
   assert.equal((await ask(reader, 'models:list')).success, true);
   assert.equal((await ask(reader, 'models:scan')).error.code, 'forbidden');
-  const master = await join({ auth: { token: admin.secret } });
+  const master = await join({ auth: { token: `Bearer ${admin.secret}` } });
   assert.equal((await ask(master, 'settings:update', { settings: { 'civitai.token': 'x' } })).success, true);
   for (const [key, code] of [['hk_wrong', 'unauthorized'], [inference.secret, 'forbidden'],
     ['x'.repeat(5000), 'unauthorized']])
@@ -315,10 +322,14 @@ test('keys: in auth, of a scope, wrong, revoked', async () => {
       return true;
     });
   const told = once(reader, 'disconnect');
+  const seen = [];
+  reader.onAny((event) => seen.push(event));
+  const masters = once(master, 'keys:changed');
   await hearth.api('DELETE', `/api/keys/${read.id}`);
-  assert.equal((await ask(reader, 'models:list')).error.code, 'unauthorized');
-  const [reason] = await told;
+  const [reason] = await told; // at once, not at the next heartbeat
   assert.equal(reason, 'io server disconnect');
+  await masters;
+  assert.deepEqual(seen.filter((event) => event === 'keys:changed'), []);
 });
 
 // ---- the wire ----
@@ -562,12 +573,20 @@ test('a client that reads late gets all its answers, in order', async () => {
   wire.ws.close();
 });
 
+// Whether the daemon's side of a connection is there, as the system has it.
+function isConnected(port) {
+  const hex = (number) => number.toString(16).toUpperCase().padStart(4, '0');
+  const row = new RegExp(`^ *\\d+: [0-9A-F]+:${hex(hearth.port)} [0-9A-F]+:${hex(port)} `, 'm');
+  return row.test(fs.readFileSync('/proc/net/tcp', 'utf8'));
+}
+
 test('a client that never reads is cut off, and nobody waits for it', async () => {
-  const [deaf, gone] = [await Wire.open(), await Wire.open()];
+  const [deaf, deafer, gone] = [await Wire.open(), await Wire.open(), await Wire.open()];
   const { pid } = JSON.parse(gone.got.find((text) => text.startsWith('40{')).slice(2));
   const offset = JSON.parse(gone.got.find((text) => text.startsWith('42')).slice(2)).at(-1);
   gone.ws.terminate();
   deaf.ws._socket.pause();
+  deafer.ws._socket.pause();
   const socket = await join();
   // More than the system's buffers take on the way, and then some.
   let nBytes = 0;
@@ -582,10 +601,30 @@ test('a client that never reads is cut off, and nobody waits for it', async () =
   assert.ok(socket.connected);
   deaf.ws._socket.resume();
   assert.equal(await deaf.closed, 1008);
+  // One that is asleep cannot say goodbye.
+  await until('the end of the other', () => !isConnected(deafer.ws._socket.localPort), 40000);
+  deafer.ws.terminate();
   // So much is not kept for who was away.
   const back = await Wire.open({ join: false });
   back.send(`40${JSON.stringify({ pid, offset })}`);
   assert.notEqual(JSON.parse((await back.until((text) => text.startsWith('40{'))).slice(2)).pid, pid);
   assert.equal(back.got.filter((text) => text.includes('settings:updated')).length, 0);
   back.ws.close();
+});
+
+test('a reader of server-sent events that sleeps is not waited for', async () => {
+  const asking = http.get(`${hearth.base}/api/events`, { agent: false });
+  const [stream] = await once(asking, 'response');
+  asking.on('error', () => {});
+  stream.on('error', () => {});
+  stream.pause();
+  const long = 'x'.repeat(900000);
+  const { data } = await hearth.api('POST', '/api/profiles', { name: 'long', engine: 'command', command: ['/bin/true', '0'] });
+  for (let i = 1; i <= 20; i++) { // more than the system's buffers take
+    const answer = await hearth.api('PUT', `/api/profiles/${data.id}`, { command: ['/bin/true', `${i}${long}`] });
+    assert.equal(answer.status, 200, JSON.stringify(answer).slice(0, 300));
+  }
+  await until('the end of the connection', () => !isConnected(stream.socket.localPort), 40000);
+  asking.destroy();
+  await hearth.api('DELETE', `/api/profiles/${data.id}`);
 });

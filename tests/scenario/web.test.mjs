@@ -212,6 +212,19 @@ test('where a key is needed the page says so, refuses a wrong one, takes the rig
     await page.getByRole('heading', { name: 'Servers', level: 1 }).waitFor();
     await live(page);
     page.quiet();
+
+    // Its cookie is gone: the next answer says so.
+    await page.context().clearCookies();
+    await page.getByRole('link', { name: 'Activity' }).click();
+    await page.getByRole('heading', { name: 'Sign in' }).waitFor();
+    await page.getByLabel('Admin key').fill(data.secret);
+    await page.getByRole('button', { name: 'Sign in' }).click();
+    await page.getByRole('heading', { name: 'Activity', level: 1 }).waitFor();
+    await page.getByText('No request yet').waitFor();
+
+    // Its key is revoked: at once, whatever the page shows.
+    await guarded.api('DELETE', `/api/keys/${data.id}`);
+    await page.getByRole('heading', { name: 'Sign in' }).waitFor();
     await page.context().close();
   } finally {
     await guarded.stop();

@@ -26,8 +26,8 @@ tell_model_status(struct live *live, const struct instance_change *change,
 {
     const char *status = status_of(change->to);
     struct live_message message;
-    if (status == NULL)
-        return;
+    if (status == NULL || (view->manifest != NULL && view->manifest->is_router))
+        return; /* a router is no model: those that it has are told of */
     struct json_writer *w =
         broadcast_begin(live, &message, "models:status", MESSAGE_KEPT);
     json_object_begin(w);
@@ -68,11 +68,15 @@ tell_llama_model(struct live *live, const struct llama_change *change)
 {
     struct live_message message;
     const struct llama_model *model = change->model;
+    const struct model *file =
+        model->path[0] == '\0'
+            ? NULL
+            : library_find_path(live->api->options.library, model->path);
     struct json_writer *w =
         broadcast_begin(live, &message, "models:status", MESSAGE_KEPT);
     json_object_begin(w);
     member_text(w, "modelName", model->name);
-    member_text(w, "modelId", NULL);
+    member_text(w, "modelId", file == NULL ? NULL : file->id);
     member_text(w, "status", llama_state_name(model->state));
     member_text(w, "profileId", change->profile_id);
     if (model->progress >= 0) {
@@ -295,11 +299,14 @@ tell_presets(struct live *live)
     strbuf_release(&text);
 }
 
-/* Nothing of the keys themselves: not everybody here may see them. */
+/* Nothing of the keys themselves: not everybody here may see them. Who came
+ * with one that is revoked now sees no more. */
 static void
 tell_keys(struct live *live)
 {
     struct live_message message;
+    LIST_FOR_SAFE(node, &live->connections)
+    live_connection_let_go(LIST_ENTRY(node, struct live_connection, node));
     struct json_writer *w =
         broadcast_begin(live, &message, "keys:changed", MESSAGE_KEPT);
     json_object_begin(w);

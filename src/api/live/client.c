@@ -45,6 +45,9 @@ take_key(struct live_connection *connection, const struct json *auth)
     struct str key = STR("");
     for (size_t i = 0; key.n == 0 && i < sizeof names / sizeof *names; i++)
         json_as_text(json_get(auth, names[i]), &key);
+    key = str_trim(key);
+    if (key.n > 7 && str_same_nocase(key.p, "Bearer ", 7))
+        key = str_trim((struct str){ key.p + 7, key.n - 7 });
     if (key.n >= sizeof connection->key || memchr(key.p, 0, key.n) != NULL)
         key = STR("hk_too_long_for_a_key");
     snprintf(connection->key, sizeof connection->key, "%.*s", STR_ARG(key));

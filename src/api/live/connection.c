@@ -82,13 +82,42 @@ on_drain(struct call *call)
 {
     struct live_connection *connection = call->state;
     connection->n_behind_bytes = 0;
+    connection->n_left = 0;
     if (!connection->is_paused)
         return;
     connection->is_paused = false;
     http_resume_raw(call->exchange);
 }
 
+bool
+live_connection_let_go(struct live_connection *connection)
+{
+    struct error error = { .code = ERR_OK };
+    if (!connection->is_joined || client_may_read(connection, &error))
+        return false;
+    live_connection_send(connection, STR("41"));
+    client_leave(connection);
+    live_connection_close(connection, WEBSOCKET_POLICY, error.message);
+    return true;
+}
+
 /* ---- the heartbeat ---- */
+
+/* Its pong may wait behind what is not read now; that it takes something tells
+ * as much. */
+static void
+wait_for_reader(struct live_connection *connection)
+{
+    struct http_exchange *exchange = connection->call->exchange;
+    size_t n_left = exchange == NULL ? 0 : http_pending(exchange);
+    if (connection->n_left > 0 && n_left >= connection->n_left) {
+        live_connection_close(connection, WEBSOCKET_POLICY,
+                              "the client does not read");
+        return;
+    }
+    connection->n_left = n_left;
+    arm_beat(connection, connection->live->options.ping_timeout_ms);
+}
 
 static void
 on_beat(struct timer *timer)
@@ -96,9 +125,8 @@ on_beat(struct timer *timer)
     struct live_connection *connection =
         LIST_ENTRY(timer, struct live_connection, beat);
     const struct live_options *options = &connection->live->options;
-    struct error error = { .code = ERR_OK };
     if (connection->is_paused) {
-        arm_beat(connection, options->ping_interval_ms);
+        wait_for_reader(connection);
         return;
     }
     if (connection->awaits_pong) {
@@ -106,12 +134,8 @@ on_beat(struct timer *timer)
                               "the client does not answer");
         return;
     }
-    if (connection->is_joined && !client_may_read(connection, &error)) {
-        live_connection_send(connection, STR("41"));
-        client_leave(connection);
-        live_connection_close(connection, WEBSOCKET_POLICY, error.message);
+    if (live_connection_let_go(connection))
         return;
-    }
     connection->awaits_pong = true;
     connection->is_extended = false;
     live_connection_send(connection, STR("2"));

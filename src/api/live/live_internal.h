@@ -24,6 +24,7 @@ struct live_connection {
     bool is_closing;       /* what still comes is not looked at */
     bool is_paused;        /* nothing is read until what was sent is taken */
     size_t n_behind_bytes; /* broadcast while earlier bytes were waiting */
+    size_t n_left;         /* of them, at the last beat while it was paused */
     /* Socket.IO */
     bool is_joined;
     char sid[NONCE_BYTES];
@@ -111,6 +112,8 @@ void live_connection_tell(struct live_connection *connection, struct str text,
 /* Ends it; a client may come back for what it misses. */
 void live_connection_close(struct live_connection *connection, int code,
                            const char *reason);
+/* Ends it if it may not see any more what happens: true then. */
+bool live_connection_let_go(struct live_connection *connection);
 
 /* ---- client.c ---- */
 
@@ -326,6 +329,7 @@ void shape_preset_checked(const struct shape_input *input,
 void shape_preset_options(const struct shape_input *input,
                           struct json_writer *w);
 bool suits_record(const struct json *request);
+bool suits_router(const struct json *request);
 void body_model(const struct json *request, struct json_writer *w);
 void body_router_config(const struct json *request, struct json_writer *w);
 void body_with_preset(const struct json *request, struct json_writer *w);
@@ -337,6 +341,7 @@ void shape_llama_stopped(const struct shape_input *input,
                          struct json_writer *w);
 void shape_llama_settings(const struct shape_input *input,
                           struct json_writer *w);
+void shape_config(const struct shape_input *input, struct json_writer *w);
 void shape_router_config(const struct shape_input *input,
                          struct json_writer *w);
 void shape_models_dir(const struct shape_input *input, struct json_writer *w);

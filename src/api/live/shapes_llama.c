@@ -70,9 +70,21 @@ body_model(const struct json *request, struct json_writer *w)
     json_object_end(w);
 }
 
+/* Further names, of the dashboard's older `config` and `settings`. */
+static const struct {
+    const char *live, *rest;
+} older_names[] = {
+    { "serverPath", "server_path" }, { "baseModelsPath", "models_dir" },
+    { "ctx_size", "ctx_size" },      { "batch_size", "batch_size" },
+    { "autoLoadModels", NULL }, /* it always does */
+};
+
 static const char *
 rest_name(struct str key)
 {
+    for (size_t i = 0; i < sizeof older_names / sizeof *older_names; i++)
+        if (str_is(key, older_names[i].live))
+            return older_names[i].rest;
     for (size_t i = 0; i < N_NAMES; i++)
         if (str_is(key, names[i].live))
             return names[i].rest;
@@ -86,9 +98,10 @@ write_router_patch(const struct json *config, struct json_writer *w)
     json_object_begin(w);
     for (json_iter_init(&iter, config); json_iter_next(&iter);) {
         const char *name = rest_name(iter.key);
-        /* Only shown here; setting it to what it is changes nothing. */
-        if (str_is(iter.key, "serverPath") &&
-            json_type(iter.value) == JSON_NULL)
+        bool is_on;
+        if (str_is(iter.key, "autoLoadModels") &&
+            (json_type(iter.value) == JSON_NULL ||
+             (json_as_bool(iter.value, &is_on) && is_on)))
             continue;
         if (name != NULL)
             json_key(w, name);
@@ -99,13 +112,35 @@ write_router_patch(const struct json *config, struct json_writer *w)
     json_object_end(w);
 }
 
-void
-body_router_config(const struct json *request, struct json_writer *w)
+static const struct json *
+router_members(const struct json *request)
 {
     const struct json *config = json_get(request, "config");
     if (json_type(config) != JSON_OBJECT)
         config = json_get(request, "settings");
-    write_router_patch(json_type(config) == JSON_OBJECT ? config : request, w);
+    return json_type(config) == JSON_OBJECT ? config : request;
+}
+
+void
+body_router_config(const struct json *request, struct json_writer *w)
+{
+    write_router_patch(router_members(request), w);
+}
+
+/* Whether `config` and `settings` are those of that dashboard: about what
+ * the router is started with. host and port alone are Hearth's. */
+bool
+suits_router(const struct json *request)
+{
+    struct json_iter iter;
+    size_t n_own = 0;
+    for (json_iter_init(&iter, router_members(request));
+         json_iter_next(&iter);) {
+        if (rest_name(iter.key) == NULL && !str_is(iter.key, "autoLoadModels"))
+            return false;
+        n_own += !str_is(iter.key, "host") && !str_is(iter.key, "port");
+    }
+    return n_own > 0;
 }
 
 void
@@ -214,6 +249,28 @@ shape_llama_settings(const struct shape_input *input, struct json_writer *w)
     json_object_begin(w);
     json_key(w, "settings");
     write_config_members(input->data, w);
+    json_object_end(w);
+}
+
+/* The older `config`. */
+void
+shape_config(const struct shape_input *input, struct json_writer *w)
+{
+    static const char *const members[][2] = {
+        { "server_path", "serverPath" },
+        { "host", "host" },
+        { "port", "port" },
+        { "models_dir", "baseModelsPath" },
+        { "ctx_size", "ctx_size" },
+        { "batch_size", "batch_size" },
+        { "threads", "threads" },
+    };
+    json_object_begin(w);
+    json_key(w, "config");
+    json_object_begin(w);
+    for (size_t i = 0; i < sizeof members / sizeof *members; i++)
+        copy_member(input->data, members[i][0], members[i][1], w);
+    json_object_end(w);
     json_object_end(w);
 }
 

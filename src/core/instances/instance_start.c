@@ -462,6 +462,7 @@ instance_start(struct instance *instance, struct profile *profile,
     take_profile(instance, profile, manifest);
     instance_set_address(instance, 0);
     instance->log_from = instance->log.next_seq;
+    instance->exit = (struct instance_exit){ .exit_code = -1 };
     if (manifest->is_external)
         return keep_ready_path(instance, error) != 0
                    ? -1

@@ -220,6 +220,8 @@ struct library {
     bool has_hashes;
     int64_t rescan_s;
     uint64_t roots_version;
+    size_t n_left_out; /* of the last scan, and why the first: told of once */
+    char problem[SCAN_PROBLEM_BYTES];
     struct catalog catalog; /* of those that are there */
     struct list gone;       /* struct gone: records without a file */
     size_t n_gone;

@@ -3,6 +3,7 @@
  * what differs is stored and told. */
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "core/library/library_internal.h"
 #include "platform/system.h"
@@ -320,7 +321,11 @@ takeover_apply(struct library *library, struct scan *scan)
                             "known are kept");
         return;
     }
-    if (scan->n_left_out > 0)
+    bool is_told = scan->n_left_out == library->n_left_out &&
+                   strcmp(scan->problem, library->problem) == 0;
+    library->n_left_out = scan->n_left_out;
+    memcpy(library->problem, scan->problem, sizeof library->problem);
+    if (scan->n_left_out > 0 && !is_told)
         events_log(library->events, LOG_WARN, "library",
                    "%zu left out of the scan; the first: %s", scan->n_left_out,
                    scan->problem);

@@ -134,9 +134,11 @@ read_preset(const struct llama *llama, const struct profile *profile,
         error_field(error, "options.preset", "there is no preset \"%s\"", name);
     else if (preset != NULL && preset->problems.n > 0)
         error_field(error, "options.preset",
-                    "the preset \"%s\" cannot be used, line %d: %s: %s",
+                    "the preset \"%s\" cannot be used, line %d: %s%s%s",
                     preset->name, preset->problems.at[0].line,
-                    preset->problems.at[0].key, preset->problems.at[0].message);
+                    preset->problems.at[0].key,
+                    preset->problems.at[0].key[0] == '\0' ? "" : ": ",
+                    preset->problems.at[0].message);
     else if (preset != NULL)
         ini_write(preset->ini, &text);
     if (name[0] == '\0' || (preset != NULL && preset->problems.n == 0))

@@ -4,6 +4,17 @@ import { Problem } from './problem';
 /** The address of a path of this server, below its base path. */
 export const url = (path: string): string => `${base}${path}`;
 
+/** Called when an answer says that nobody is signed in any more. */
+let onunauthorized = (): void => undefined;
+export function whenUnauthorized(how: () => void): void {
+  onunauthorized = how;
+}
+/** Of an answer that has come otherwise than through `call`. */
+export function noteRefusal(problem: Problem): Problem {
+  if (problem.needsSignIn) onunauthorized();
+  return problem;
+}
+
 interface Envelope {
   success: boolean;
   data?: unknown;
@@ -43,6 +54,6 @@ export async function call<T>(
   }
   const envelope = value as Envelope;
   if (!answer.ok || envelope.success === false)
-    throw Problem.fromEnvelope(envelope.error, answer.status);
+    throw noteRefusal(Problem.fromEnvelope(envelope.error, answer.status));
   return (typeof envelope.success === 'boolean' ? envelope.data : value) as T;
 }

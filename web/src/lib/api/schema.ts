@@ -875,6 +875,8 @@ export type LlamaConfigPatch = {
   /** Of one that runs already. */
   api_key?: string | null;
   attach?: boolean;
+  /** As it is: it is a setting. */
+  server_path?: string | null;
 };
 
 export type LlamaStatus = {

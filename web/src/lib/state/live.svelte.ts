@@ -7,7 +7,7 @@
  * key is kept here: signing in leaves a cookie, which no script can read and this connection sends.
  */
 import { io, type Socket } from 'socket.io-client';
-import { url } from '$lib/api/http';
+import { noteRefusal, url } from '$lib/api/http';
 import type { Broadcasts, Requests } from '$lib/api/events';
 import { Problem } from '$lib/api/problem';
 
@@ -250,7 +250,7 @@ export class Live {
       if (!this.#underWay.has(refuse)) return;
       this.#heard(answer.timestamp);
       if (!answer.success) {
-        refuse(Problem.fromEnvelope(answer.error));
+        refuse(noteRefusal(Problem.fromEnvelope(answer.error)));
         return;
       }
       clearTimeout(timer);

@@ -1,5 +1,5 @@
 /** Who we are to the daemon: a key or a one-time link is traded for a cookie. */
-import { call } from '$lib/api/http';
+import { call, whenUnauthorized } from '$lib/api/http';
 import { Problem } from '$lib/api/problem';
 import { live } from './live.svelte';
 
@@ -12,6 +12,12 @@ interface Who {
 class Session {
   #who = $state<Who | null>(null);
   #problem = $state<Problem | null>(null);
+  #isAsking = false;
+
+  constructor() {
+    // A key was revoked, or a session has ended, while the page was open.
+    whenUnauthorized(() => void this.load());
+  }
 
   /** null: not known yet. */
   get who(): Who | null {
@@ -41,11 +47,17 @@ class Session {
   }
 
   async load(): Promise<void> {
+    if (this.#isAsking) return;
+    this.#isAsking = true;
     try {
       this.#who = await call<Who>('GET', '/api/session');
       this.#problem = null;
     } catch (error) {
       this.#problem = Problem.of(error);
+      if (this.#problem.code === 'unreachable')
+        void live.whenBack().then((isBack) => (isBack ? this.load() : undefined));
+    } finally {
+      this.#isAsking = false;
     }
   }
 

@@ -56,6 +56,8 @@ test('stopped, cut at the limit, and empty', () => {
   expect(screen.getByText('Stopped.')).toBeTruthy();
   show({ state: 'done', text: 'half', finish: 'length' });
   expect(screen.getByText(/limit of tokens/)).toBeTruthy();
-  show({ state: 'done' });
+  show({ state: 'done', text: ' \n' });
   expect(screen.getByText('The answer is empty.')).toBeTruthy();
+  show({ state: 'done', thinking: 'hm' });
+  expect(screen.getByText(/no answer came/)).toBeTruthy();
 });

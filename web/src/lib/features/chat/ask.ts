@@ -1,5 +1,5 @@
 /** One answer over the daemon's own gateway: the stream's pieces go into `answer`. */
-import { url } from '$lib/api/http';
+import { noteRefusal, url } from '$lib/api/http';
 import { Problem } from '$lib/api/problem';
 import { live } from '$lib/state/live.svelte';
 import { EventParser } from './sse';
@@ -173,7 +173,7 @@ export async function ask(
     });
     if (!reply.ok || !reply.body) {
       const said = (await reply.json().catch(() => null)) as { error?: unknown } | null;
-      answering.end(Problem.fromEnvelope(said?.error, reply.status));
+      answering.end(noteRefusal(Problem.fromEnvelope(said?.error, reply.status)));
       return;
     }
     const reader = reply.body.getReader();

@@ -30,9 +30,9 @@ export class Chat {
   readonly #ask: Ask;
   #draft = $state<Conversation>(fresh([''], noParameters()));
   #id = $state('');
-  /** By "turn pane". */
+  /** By the answer, which may move to the other pane. */
   // eslint-disable-next-line svelte/prefer-svelte-reactivity -- the states of answers are drawn
-  #stops = new Map<string, AbortController>();
+  #stops = new Map<Answer, AbortController>();
 
   constructor(kept: Conversations, how: Ask = ask) {
     this.#kept = kept;
@@ -74,7 +74,7 @@ export class Chat {
   removePane(pane: number): void {
     const { models, turns } = this.current;
     if (models.length < 2) return;
-    for (const { id } of turns) for (const at of [0, 1]) if (at === pane) this.#stop(id, at);
+    this.stop(pane);
     // Answers of the pane that stays take the first place.
     models.splice(pane, 1);
     for (const turn of turns) turn.answers.splice(pane, 1);
@@ -111,12 +111,12 @@ export class Chat {
   again(pane: number): void {
     const turn = this.current.turns.at(-1);
     if (!turn) return;
-    this.#stop(turn.id, pane);
+    this.#stop(turn.answers[pane]);
     void this.#answer(pane);
   }
 
   stop(pane: number): void {
-    for (const { id } of this.current.turns) this.#stop(id, pane);
+    for (const { answers } of this.current.turns) this.#stop(answers[pane]);
   }
   stopAll(): void {
     for (const pane of [0, 1]) this.stop(pane);
@@ -126,8 +126,8 @@ export class Chat {
     for (const stop of this.#stops.values()) stop.abort();
   }
 
-  #stop(turnId: string, pane: number): void {
-    this.#stops.get(`${turnId} ${pane}`)?.abort();
+  #stop(answer: Answer | null | undefined): void {
+    if (answer) this.#stops.get(answer)?.abort();
   }
 
   #keep(): void {
@@ -151,11 +151,10 @@ export class Chat {
     if (!answer) return;
     conversation.changed_at = Date.now();
     this.#kept.save(conversation.id);
-    const key = `${turn.id} ${pane}`;
     const stop = new AbortController();
-    this.#stops.set(key, stop);
+    this.#stops.set(answer, stop);
     await this.#ask(answer, bodyOf($state.snapshot(conversation), pane, at), stop.signal);
-    if (this.#stops.get(key) === stop) this.#stops.delete(key);
+    this.#stops.delete(answer);
     this.#kept.save(conversation.id);
   }
 }

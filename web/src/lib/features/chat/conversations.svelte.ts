@@ -36,12 +36,21 @@ export function conversationOf(value: unknown): Conversation | null {
   };
 }
 
+function storageOfBrowser(): Storage | null {
+  try {
+    return localStorage;
+  } catch {
+    return null;
+  }
+}
+
 export class Conversations {
   #all = $state<Conversation[]>([]);
   #problem = $state<Problem | null>(null);
-  readonly #storage: Storage;
+  /** null: the browser denies it. */
+  readonly #storage: Storage | null;
 
-  constructor(storage: Storage = localStorage) {
+  constructor(storage: Storage | null = storageOfBrowser()) {
     this.#storage = storage;
     this.load();
   }
@@ -59,6 +68,7 @@ export class Conversations {
   }
 
   load(): void {
+    if (!this.#storage) return;
     const found: Conversation[] = [];
     for (let i = 0; i < this.#storage.length; i += 1) {
       const key = this.#storage.key(i);
@@ -98,6 +108,14 @@ export class Conversations {
   save(id: string): void {
     const one = this.get(id);
     if (!one) return;
+    if (!this.#storage) {
+      this.#problem = new Problem(
+        'storage_denied',
+        'The browser lets this page store nothing: this conversation is not kept when the page is left.',
+        { advice: 'Allow site data for this address, or export the conversation.' },
+      );
+      return;
+    }
     try {
       this.#storage.setItem(PREFIX + id, JSON.stringify(one));
       this.#problem = null;
@@ -119,7 +137,7 @@ export class Conversations {
 
   delete(id: string): void {
     this.#all = this.#all.filter((one) => one.id !== id);
-    this.#storage.removeItem(PREFIX + id);
+    this.#storage?.removeItem(PREFIX + id);
     this.#problem = null;
   }
 

@@ -37,6 +37,38 @@ test('an edited message forgets what followed; the other pane goes with its answ
   expect([chat.current.models, chat.last(0)?.model]).toEqual([['n'], 'n']);
 });
 
+test('an answer that moved to the place of the other pane can still be stopped', async () => {
+  const signals: Record<string, AbortSignal> = {};
+  const chat = new Chat(new Conversations(), (answer, _body, signal) => {
+    signals[answer.model] = signal;
+    return new Promise(() => undefined);
+  });
+  chat.setModel(0, 'm');
+  chat.setPanes(2);
+  chat.setModel(1, 'n');
+  chat.send('one', []);
+  await vi.waitFor(() => expect(Object.keys(signals)).toEqual(['m', 'n']));
+  chat.removePane(0);
+  expect([signals.m?.aborted, signals.n?.aborted]).toEqual([true, false]);
+  chat.stop(0);
+  expect(signals.n?.aborted).toBe(true);
+});
+
+test('where the browser denies its storage, a chat works and says that it is not kept', async () => {
+  const denied = vi.spyOn(globalThis, 'localStorage', 'get').mockImplementation(() => {
+    throw new DOMException('denied', 'SecurityError');
+  });
+  const kept = new Conversations();
+  denied.mockRestore();
+  const chat = new Chat(kept, done);
+  chat.setModel(0, 'm');
+  chat.send('Hello', []);
+  await vi.waitFor(() => expect(chat.last(0)?.text).toBe('ok'));
+  expect(kept.problem?.message).toMatch(/store nothing/);
+  kept.delete(chat.current.id);
+  expect(kept.all).toEqual([]);
+});
+
 test('what was under way when the page was left has stopped', () => {
   const kept = new Conversations();
   const chat = new Chat(kept, () => new Promise(() => undefined));

@@ -3,6 +3,7 @@ import { Problem } from '$lib/api/problem';
 import type { Download, Fit, HubFiles, Model } from '$lib/api/schema';
 import {
   choicesOf,
+  fresh,
   fullest,
   isHere,
   isOf,
@@ -13,6 +14,7 @@ import {
   suggestedOf,
   taskOf,
   verdictOf,
+  type Found,
 } from './hub';
 
 const file = (path: string, size = 10) => ({ path, size, sha256: null });
@@ -169,4 +171,10 @@ it('says where to go, and how many', () => {
     '88\u2009K',
     '1.2\u2009M',
   ]);
+});
+
+it('shows a row once, though the hub tells it on two pages or twice on one', () => {
+  const row = (model_id: string) => ({ model_id }) as Found;
+  expect(fresh([row('b'), row('c'), row('c')], [row('a'), row('b')])).toEqual([row('c')]);
+  expect(fresh([row(''), row('')])).toEqual([row('')]);
 });

@@ -233,3 +233,13 @@ export function many(n: number | null | undefined): string {
   if (n >= 1e4) return `${Math.round(n / 1e3)}\u2009K`;
   return String(n);
 }
+
+/** Those of `models` that are not in `known`, each once: a hub moves rows while pages are turned. */
+export function fresh(models: readonly Found[], known: readonly Found[] = []): Found[] {
+  const seen = new Set(known.map(({ model_id }) => model_id));
+  return models.filter(({ model_id }) => {
+    const isNew = !seen.has(model_id);
+    seen.add(model_id);
+    return isNew;
+  });
+}
