@@ -198,6 +198,8 @@ static void
 read_range(struct call *call, int64_t *ret_from_ms, int64_t *ret_to_ms)
 {
     int64_t to_ms = query_int(call, "to", loop_wall_ms() + 1);
+    if (to_ms > METRIC_TIME_MAX_MS)
+        to_ms = METRIC_TIME_MAX_MS; /* for ever */
     *ret_to_ms = to_ms;
     *ret_from_ms =
         query_int(call, "from", to_ms > HOUR_MS ? to_ms - HOUR_MS : 0);

@@ -186,6 +186,9 @@ enum {
     METRIC_POINTS_MAX = 600,      /* in an answer, of each series */
     METRIC_QUERY_SERIES_MAX = 16, /* in a query */
 };
+/* The last Unix time in ms that a query may name. */
+#define METRIC_TIME_MAX_MS (INT64_C(1) << 51)
+
 struct metric_point {
     char series[METRIC_NAME_BYTES];
     int64_t at_ms; /* Unix time, >= 0 */

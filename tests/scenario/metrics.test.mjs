@@ -161,6 +161,10 @@ test('the history outlives a restart and is bounded', async () => {
   const [first] = later.series.memory_total_bytes;
   near(first, (await now()).memory.total_bytes, 'memory');
   assert.ok((await history('from=0&points=3')).at_ms.length <= 3);
+  for (const range of ['from=0&to=9223372036854775807', 'from=0&points=600', `to=${Date.now() + 1e9}&from=0`]) {
+    const { at_ms, series } = await history(`${range}&series=memory_total_bytes`);
+    assert.ok(at_ms.length > 0 && at_ms.length <= 600 && series.memory_total_bytes.length === at_ms.length, range);
+  }
   for (const bad of ['points=601', 'points=0', 'from=9&to=8', `series=${'x'.repeat(200)}`, 'series=a,a',
     `series=${Array.from({ length: 17 }, (_, i) => `s${i}`)}`]) {
     const answer = await hearth.api('GET', `/api/system/metrics/history?${bad}`);

@@ -202,7 +202,11 @@ test('what is measured: now, as often as one wants, and before', async () => {
     return data.history.length && data;
   });
   assert.ok(history.at(-1).memory.used > 0 && history.at(-1).timestamp > 1e12, JSON.stringify(history));
-  assert.equal((await ask(socket, 'metrics:history', { limit: 0 })).error.code, 'invalid');
+  for (const limit of [0, -1, '5', 1.5, []])
+    assert.equal((await ask(socket, 'metrics:history', { limit })).error?.code, 'invalid', `limit ${limit}`);
+  for (const range of [{ limit: 1000 }, { limit: 1e6 }, { limit: 1e15 }, { from: 0 }, { limit: null, from: null }])
+    assert.ok((await ask(socket, 'metrics:history', range)).data.history.length > 0, JSON.stringify(range));
+  assert.equal((await ask(socket, 'metrics:history', { from: 'now' })).error?.code, 'invalid');
 });
 
 test('a model is deleted, and a scan finds another', async () => {

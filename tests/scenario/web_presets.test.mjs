@@ -49,6 +49,27 @@ test('a preset is made, put right, saved, seen elsewhere and deleted', async () 
   await until('the saved file', () => fs.readFileSync(file('mine'), 'utf8') === '[*]\nctx-size = 4096\n');
   await until('the other window', async () => (await other.getByLabel('Text of mine').inputValue()).includes('4096'));
 
+  // Asked for again while one is under way: what was typed since follows it.
+  let release;
+  const held = new Promise((resolve) => (release = resolve));
+  await page.route('**/api/presets/mine', async (route) => {
+    await held;
+    await route.continue();
+  });
+  const sent = [];
+  page.on('request', (one) => one.method() === 'PUT' && sent.push(one.postDataJSON().text));
+  await text.fill('[*]\nctx-size = 2048\n');
+  await page.keyboard.press('Control+s');
+  await until('the first to be sent', () => sent.length === 1);
+  await text.fill('[*]\nctx-size = 4096\n');
+  await page.keyboard.press('Control+s');
+  release();
+  await until('both', () => sent.length === 2);
+  assert.match(sent[1], /4096/);
+  await until('the newer text', () => fs.readFileSync(file('mine'), 'utf8').includes('4096'));
+  await page.getByText('not saved', { exact: true }).waitFor({ state: 'detached' });
+  await page.unroute('**/api/presets/mine');
+
   // What is not saved stays, whoever saves meanwhile.
   await text.fill('[*]\nctx-size = 512\n');
   fs.writeFileSync(file('mine'), '[*]\nctx-size = 1024\n');

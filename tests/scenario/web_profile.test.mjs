@@ -115,6 +115,27 @@ test('what is saved in one window is seen in the other; the same field twice is 
     await hearth.untilState('coder', 'ready');
   }
 
+  // Asked for again while one is under way: what was typed since follows it.
+  let release;
+  const held = new Promise((resolve) => (release = resolve));
+  await page.route(`**/api/profiles/${id}`, async (route) => {
+    await held;
+    await route.continue();
+  });
+  const sent = [];
+  page.on('request', (one) => one.method() === 'PUT' && sent.push(one.postDataJSON().options.ctx_size));
+  await context(page).fill('832');
+  await page.keyboard.press('Control+s');
+  await until('the first to be sent', () => sent.length === 1);
+  await context(page).fill('896');
+  await page.keyboard.press('Control+s');
+  release();
+  await until('both', () => sent.length === 2);
+  await until('the other window', async () => await context(other).inputValue() === '896');
+  await page.getByText('Saved', { exact: true }).waitFor();
+  assert.deepEqual(sent, [832, 896]);
+  await page.unroute(`**/api/profiles/${id}`);
+
   // Different fields are both kept.
   await other.getByLabel('Aliases').fill('gpt-4o');
   await other.getByLabel('Aliases').press('Enter');

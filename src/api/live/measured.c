@@ -8,7 +8,8 @@
 enum {
     EVERY_MS = 10 * SECOND_MS,
     SLACK_MS = 500, /* the collector is not on time to the millisecond */
-    HISTORY_DEFAULT = 100
+    HISTORY_DEFAULT = 100,
+    HISTORY_MOST = 10 * 1000 * 1000 /* three years */
 };
 
 /* ---- one sample ---- */
@@ -204,16 +205,32 @@ local_unsubscribe(struct live_connection *connection,
 
 /* ---- the history ---- */
 
+/* A member that is none, or null, leaves *ret as it is; what is no number is
+ * passed on for REST to say so. */
+static bool
+take_number(const struct json *request, const char *name, const char *rest_name,
+            int64_t *ret, struct strbuf *out)
+{
+    const struct json *value = json_get(request, name);
+    if (value == NULL || json_type(value) == JSON_NULL ||
+        json_as_int(value, ret))
+        return true;
+    strbuf_addf(out, "%s=?", rest_name);
+    return false;
+}
+
 /* The newest `limit` points; a range may be given as in REST. */
 void
 query_history(const struct json *request, struct strbuf *out)
 {
-    int64_t limit = HISTORY_DEFAULT, to_ms = loop_wall_ms() + 1, from_ms;
-    json_as_int(json_get(request, "limit"), &limit);
-    json_as_int(json_get(request, "to"), &to_ms);
-    int64_t span_ms = limit > 0 && limit < 100000 ? limit * EVERY_MS : 1;
-    if (!json_as_int(json_get(request, "from"), &from_ms))
-        from_ms = to_ms > span_ms ? to_ms - span_ms : 0;
+    int64_t limit = HISTORY_DEFAULT, to_ms = loop_wall_ms() + 1;
+    if (!take_number(request, "limit", "points", &limit, out) ||
+        !take_number(request, "to", "to", &to_ms, out))
+        return;
+    int64_t span_ms = (limit < HISTORY_MOST ? limit : HISTORY_MOST) * EVERY_MS;
+    int64_t from_ms = to_ms > span_ms && span_ms > 0 ? to_ms - span_ms : 0;
+    if (!take_number(request, "from", "from", &from_ms, out))
+        return;
     strbuf_addf(
         out,
         "points=%lld&from=%lld&to=%lld&series=cpu_percent,"

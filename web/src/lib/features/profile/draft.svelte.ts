@@ -155,7 +155,10 @@ export class Draft {
   }
   /** Stored: what was typed since is still the user's. */
   settle(sent: ReturnType<Draft['snapshot']>): void {
-    for (const [field, value] of sent) if (same(this.#edits.get(field), value)) this.#forget(field);
+    const base = this.#base();
+    for (const [field, value] of sent)
+      if (same(this.#edits.get(field), value)) this.#forget(field);
+      else if (this.#edits.has(field)) this.#seen.set(field, base[field]); // by us, not by others
     this.#refused.clear();
   }
 

@@ -120,6 +120,7 @@ describe('saving', () => {
     base = { ...stored, port: 1, name: 'a' };
     draft.settle(sent);
     expect([draft.changed, draft.get('name')]).toEqual([['name'], 'ab']);
+    expect(draft.conflicts).toEqual([]); // the value there is what was sent
   });
   test('a refusal stands at its field until that is touched', () => {
     const draft = new Draft(() => stored);

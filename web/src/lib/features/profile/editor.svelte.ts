@@ -94,6 +94,9 @@ export class Editor {
   get failure(): Problem | null {
     return this.#failure;
   }
+  get isSaving(): boolean {
+    return this.#isSaving;
+  }
   get isSaved(): boolean {
     return this.#isSaved;
   }
