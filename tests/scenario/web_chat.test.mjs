@@ -15,7 +15,7 @@ before(async () => {
     command: [FAKE, '--port', '${port}', ...args] });
   const rows = [
     engine('long', '--chunks', '2000', '--chunk-delay-ms', '20'),
-    engine('thinker', '--load-ms', '600', '--words', '<think> so it is </think> The **answer** is:\\n\\n```c\\nint a;\\n```\\n'),
+    engine('thinker', '--load-ms', '600', '--words', '<think> so it is </think> The **answer** is:\\n\\n```c\\nint a;\\n```\\nSo $a^2$.\\n'),
     engine('broken', '--cut-after-chunks', '3'),
   ];
   hearth = await Hearth.start({ models: { tiny: { say: 'Hello out there' } },
@@ -96,6 +96,8 @@ test('waiting for a load, then thinking, then markdown', async () => {
   await until('the answer', async () => (await answer.getAttribute('data-state')) === 'done');
   assert.equal(await answer.locator('strong').innerText(), 'answer');
   assert.equal(await answer.locator('pre').innerText(), 'int a;');
+  await until('colours', async () => (await answer.locator('pre .hljs-type').allInnerTexts()).join() === 'int');
+  await until('a formula', async () => (await answer.locator('math msup').count()) === 1);
   await answer.getByRole('button', { name: /Thought for/ }).click();
   await answer.getByText('so it is').waitFor();
   await close(page);
