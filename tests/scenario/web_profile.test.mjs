@@ -182,6 +182,106 @@ test('what is not saved is asked about, then left', async () => {
   await close(page);
 });
 
+test('what is typed outlives its server, and makes it anew with all of it', async () => {
+  const options = { ctx_size: 512, parallel: 2, seed: 5, temp: 0.5, jinja: true };
+  const more = { model_path: path.join(hearth.models, 'tiny.gguf'), aliases: ['gpt-4o-gone'], description: 'For tests',
+    ttl_s: 77, pinned: true, restart_policy: 'never', queue_size: 9, port: 0 };
+  const make = async () => (await ask('POST', '/api/profiles', { name: 'gone', options, ...more })).id;
+  const remove = (id) => ask('DELETE', `/api/profiles/${id}?wait=true`);
+  const notice = (of) => of.getByText('gone was deleted elsewhere meanwhile');
+  const context = (of) => of.getByLabel('Context size', { exact: true });
+  let id = await make();
+  const [page, other] = [await open(`/servers/${id}/edit`), await open(`/servers/${id}/edit`)];
+  await context(page).fill('768');
+  await title(other, 'Edit gone');
+  await context(other).waitFor();
+  await remove(id);
+  await notice(page).waitFor();
+  await other.getByText('There is no such server').waitFor(); // nothing was typed there
+  other.forgetNoise(); // the 404
+  assert.equal(await context(page).inputValue(), '768');
+  for (const name of ['Duplicate gone', 'Delete gone'])
+    assert.match(await button(page, name).getAttribute('title'), /It was deleted elsewhere/);
+  await button(page, 'Save and start').waitFor();
+  await command(page).getByText('--ctx-size 768').waitFor();
+  await page.accessible('deleted elsewhere');
+  await page.shot('profile-gone');
+  page.once('dialog', (dialog) => dialog.dismiss());
+  await page.getByRole('link', { name: 'Dashboard' }).first().click();
+  await button(page, 'Save').click();
+  await title(page, 'Servers');
+  await other.goto(`${hearth.base}/servers`);
+  await other.getByRole('article').filter({ hasText: 'gone' }).waitFor();
+  const anew = await profile('gone');
+  assert.notEqual(anew.id, id);
+  assert.deepEqual(anew.options, { ...options, ctx_size: 768 });
+  assert.deepEqual(Object.fromEntries(Object.keys(more).map((key) => [key, anew[key]])), more);
+
+  // Another made it again under its name: that is told, and another name is good.
+  ({ id } = anew);
+  await page.goto(`${hearth.base}/servers/${id}/edit`);
+  await context(page).fill('832');
+  await remove(id);
+  await notice(page).waitFor();
+  id = await make();
+  await button(page, 'Save').click();
+  await until('the refusal', async () => await page.getByLabel('Name', { exact: true }).getAttribute('aria-invalid') === 'true');
+  page.forgetNoise(); // the 422
+  await page.getByLabel('Name', { exact: true }).fill('gone-2');
+  await page.getByRole('button', { name: 'Remove alias gpt-4o-gone' }).click();
+  await button(page, 'Save').click();
+  await title(page, 'Servers');
+  assert.deepEqual((await profile('gone-2')).options, { ...options, ctx_size: 832 });
+  assert.equal((await profile('gone')).id, id);
+
+  // Deleted while a change of it is on its way.
+  await page.goto(`${hearth.base}/servers/${id}/edit`);
+  let release;
+  const held = new Promise((resolve) => (release = resolve));
+  await page.route(`**/api/profiles/${id}`, async (route) => {
+    await held;
+    await route.continue();
+  });
+  const put = page.waitForRequest((request) => request.method() === 'PUT');
+  await context(page).fill('896');
+  await button(page, 'Save').click();
+  await put;
+  await remove(id);
+  release();
+  await notice(page).waitFor();
+  await until('the answer', async () => await button(page, 'Save').isEnabled());
+  page.forgetNoise(); // the 404
+  assert.equal(await context(page).inputValue(), '896');
+  await button(page, 'Save').click();
+  await title(page, 'Servers');
+  const last = await profile('gone');
+  assert.equal(last.options.ctx_size, 896);
+
+  // Let go, it is as one that is not there; deleted from here, nothing is said of it.
+  await page.goto(`${hearth.base}/servers/${last.id}/edit`);
+  await context(page).fill('1024');
+  await remove(last.id);
+  await notice(page).waitFor();
+  await button(page, 'Undo all').click();
+  await page.getByText('There is no such server').waitFor();
+  page.forgetNoise(); // the 404
+  id = (await profile('gone-2')).id;
+  await page.goto(`${hearth.base}/servers/${id}/edit`);
+  await context(page).fill('1024');
+  await page.evaluate(() => {
+    window.seen = [];
+    new MutationObserver(() => {
+      for (const text of ['was deleted elsewhere', 'There is no such server'])
+        if (document.body.textContent.includes(text)) window.seen.push(text);
+    }).observe(document.body, { childList: true, subtree: true, characterData: true });
+  });
+  await button(page, 'Delete gone-2').click();
+  await page.getByRole('dialog').getByRole('button', { name: 'Delete it' }).click();
+  await title(page, 'Servers');
+  assert.deepEqual(await page.evaluate(() => window.seen), []);
+  await close(page, other);
+});
+
 test('by the keyboard alone: palette, model, option found by its flag, saved', async () => {
   const page = await open('/');
   await page.getByText(/^Live · Hearth/).first().waitFor();
