@@ -282,6 +282,65 @@ test('what is typed outlives its server, and makes it anew with all of it', asyn
   await close(page, other);
 });
 
+test('what is typed on while a new server is saved is not left behind', async () => {
+  const page = await open('/servers/new');
+  const context = page.getByLabel('Context size', { exact: true });
+  const sent = [];
+  page.on('request', (one) => one.url().includes('/api/profiles') && ['POST', 'PUT'].includes(one.method()) && !one.url().endsWith('preview') && sent.push(one.method()));
+  // Holds the next POST that makes one, until it is let go.
+  const hold = async () => {
+    let release;
+    const held = new Promise((resolve) => (release = resolve));
+    await page.route('**/api/profiles', async (route) => {
+      await held;
+      await route.continue();
+    }, { times: 1 });
+    return release;
+  };
+  const fill = async (name) => {
+    await page.getByText('next free').waitFor();
+    await page.getByRole('combobox', { name: 'Model', exact: true }).fill('other');
+    await page.getByRole('option', { name: /other/ }).click();
+    await page.getByLabel('Name', { exact: true }).fill(name);
+    await context.fill('512');
+  };
+
+  // Saved once: the form goes on with what was made, and says what is not saved.
+  await fill('quick');
+  let release = await hold();
+  await page.keyboard.press('Control+s');
+  await until('the POST', () => sent.length === 1);
+  await context.fill('640');
+  release();
+  await title(page, 'Edit quick');
+  await page.getByText('quick was saved').waitFor();
+  await page.getByText('Not saved', { exact: true }).waitFor();
+  const { id, options } = await profile('quick');
+  assert.deepEqual([options, await context.inputValue()], [{ ctx_size: 512 }, '640']);
+  assert.equal(new URL(page.url()).pathname, `/servers/${id}/edit`);
+  page.once('dialog', (dialog) => dialog.dismiss());
+  await page.getByRole('link', { name: 'Dashboard' }).first().click();
+  await button(page, 'Save').click();
+  await title(page, 'Servers');
+  assert.deepEqual([sent, (await profile('quick')).options], [['POST', 'PUT'], { ctx_size: 640 }]);
+
+  // Saved twice: the second follows the first, then it is left.
+  sent.length = 0;
+  await page.getByRole('link', { name: 'New server' }).click();
+  await title(page, 'New server');
+  await fill('quicker');
+  release = await hold();
+  await page.keyboard.press('Control+s');
+  await until('the POST', () => sent.length === 1);
+  await context.fill('704');
+  await page.keyboard.press('Control+s');
+  release();
+  await title(page, 'Servers');
+  assert.deepEqual([sent, (await profile('quicker')).options], [['POST', 'PUT'], { ctx_size: 704 }]);
+  for (const name of ['quick', 'quicker']) await ask('DELETE', `/api/profiles/${name}?wait=true`);
+  await close(page);
+});
+
 test('by the keyboard alone: palette, model, option found by its flag, saved', async () => {
   const page = await open('/');
   await page.getByText(/^Live · Hearth/).first().waitFor();
