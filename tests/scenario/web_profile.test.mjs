@@ -265,20 +265,23 @@ test('what is typed outlives its server, and makes it anew with all of it', asyn
   await button(page, 'Undo all').click();
   await page.getByText('There is no such server').waitFor();
   page.forgetNoise(); // the 404
-  id = (await profile('gone-2')).id;
-  await page.goto(`${hearth.base}/servers/${id}/edit`);
-  await context(page).fill('1024');
-  await page.evaluate(() => {
-    window.seen = [];
-    new MutationObserver(() => {
-      for (const text of ['was deleted elsewhere', 'There is no such server'])
-        if (document.body.textContent.includes(text)) window.seen.push(text);
-    }).observe(document.body, { childList: true, subtree: true, characterData: true });
-  });
-  await button(page, 'Delete gone-2').click();
-  await page.getByRole('dialog').getByRole('button', { name: 'Delete it' }).click();
-  await title(page, 'Servers');
-  assert.deepEqual(await page.evaluate(() => window.seen), []);
+  await make();
+  for (const [name, isTyped] of [['gone', false], ['gone-2', true]]) {
+    await page.goto(`${hearth.base}/servers/${(await profile(name)).id}/edit`);
+    await context(page).waitFor();
+    if (isTyped) await context(page).fill('1024');
+    await page.evaluate(() => {
+      window.seen = [];
+      new MutationObserver(() => {
+        for (const text of ['was deleted elsewhere', 'There is no such server'])
+          if (document.body.textContent.includes(text)) window.seen.push(text);
+      }).observe(document.body, { childList: true, subtree: true, characterData: true });
+    });
+    await button(page, `Delete ${name}`).click();
+    await page.getByRole('dialog').getByRole('button', { name: 'Delete it' }).click();
+    await title(page, 'Servers');
+    assert.deepEqual(await page.evaluate(() => window.seen), []);
+  }
   await close(page, other);
 });
 
@@ -409,6 +412,9 @@ test('a model of the library gets a profile of its own; ?model= begins with one'
   await page.getByRole('dialog').getByRole('button', { name: 'Delete it' }).click();
   await title(page, 'Servers');
   assert.equal(await profile('copy'), undefined);
+  await page.goto(`${hearth.base}/servers/other/edit`); // by its name
+  await page.waitForURL(`**/servers/${stored.id}/edit`);
+  await title(page, 'Edit other');
   await page.goto(`${hearth.base}/servers/copy/edit`);
   await page.getByText('There is no such server').waitFor();
   page.forgetNoise(); // the 404

@@ -180,12 +180,16 @@ export class Draft {
   whole(): Record<string, unknown> {
     return this.#body(this.fields);
   }
-  /** The body that changes one: only what differs; options are sent together. */
+  /** The body that changes one: only what differs, or was detected; options are sent together. */
   patch(): Record<string, unknown> {
     const base = this.#base();
     const options = Object.keys(base).filter((field) => field.startsWith(PREFIX));
-    const touchesOptions = this.changed.some((field) => field.startsWith(PREFIX));
-    return this.#body([...(touchesOptions ? options : []), ...this.changed]);
+    const news = [
+      ...this.changed,
+      ...[...this.#detected.keys()].filter((field) => this.isDetected(field)),
+    ];
+    const touchesOptions = news.some((field) => field.startsWith(PREFIX));
+    return this.#body([...(touchesOptions ? options : []), ...news]);
   }
 
   #body(fields: readonly string[]): Record<string, unknown> {

@@ -69,6 +69,13 @@ describe('detection', () => {
     draft.detect({ 'options.ctx_size': 1, 'options.embeddings': true });
     expect(draft.get('options.ctx_size')).toBe(4096);
     expect(draft.get('options.embeddings')).toBe(true);
+    draft.set('model_path', '/m/b.gguf'); // what is shown with it is saved with it
+    expect(draft.patch()).toEqual({
+      model_path: '/m/b.gguf',
+      options: { ctx_size: 4096, parallel: 2, embeddings: true },
+    });
+    draft.set('options.embeddings', null);
+    expect(draft.patch()).toEqual({ model_path: '/m/b.gguf' });
   });
 });
 
