@@ -49,6 +49,8 @@ const elsewhere = {
   // of a server, below its form
   'duplicate coder': 'duplicate', 'delete coder': 'delete',
 };
+for (const name of ['reset', 'system prompt', 'temperature', 'top p', 'min p', 'top k', 'max tokens', 'seed', 'stop at, one a line'])
+  elsewhere[name] = 'parameters'; // of a chat: a dialog
 // Behind More of the bar below; in the drawer of a model, which is one of the pages.
 const apart = /^(search or run a command|favourite (other|tiny))$/;
 
@@ -56,7 +58,7 @@ const pages = () => [['dashboard', '/'], ['monitoring', '/monitoring'], ['activi
   ['request', `/activity?request=${ids.request}`], ['logs', '/logs'], ['models', '/models'],
   ['model', `/models?model=${ids.model}`], ['grid', '/models?view=grid'], ['discover', '/discover'],
   ['downloads', '/downloads'], ['servers', '/servers'], ['edit', `/servers/${ids.server}/edit`],
-  ['new', '/servers/new'], ['presets', '/presets?name=mine'], ['configuration', '/configuration'],
+  ['new', '/servers/new'], ['presets', '/presets?name=mine'], ['chat', '/chat?model=tiny'], ['configuration', '/configuration'],
   ['settings', '/settings']];
 
 test('every page: what can be done where it is wide can be done on a phone', async () => {
