@@ -2,7 +2,9 @@
 // it was opened with has ended: on every surface, at once.
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
+import fs from 'node:fs';
 import http from 'node:http';
+import path from 'node:path';
 import { after, before, test } from 'node:test';
 import { io } from 'socket.io-client';
 import { WebSocket } from 'ws';
@@ -16,7 +18,8 @@ before(async () => {
   silent = http.createServer(() => {}).listen(0, '127.0.0.1');
   await once(silent, 'listening');
   const place = `127.0.0.1:${silent.address().port}`;
-  hearth = await Hearth.start({ config: `trusted_proxies: [127.0.0.1]\ndownloads.allow_http: ["${place}"]\n` });
+  hearth = await Hearth.start({ config: `trusted_proxies: [127.0.0.1]\ndownloads.allow_http: ["${place}"]\n` +
+    'cors_origins: ["https://ui.example", "https://more.example"]\n' });
   const { data, error } = await hearth.api('POST', '/api/models/download', { url: `http://${place}/never.gguf`, filename: 'never.gguf' });
   assert.ok(data, JSON.stringify(error));
   task = data.task_id;
@@ -92,6 +95,19 @@ test('signing out ends what other tabs of the session look at, and nobody else',
   assert.equal((await hearth.request('GET', '/api/models', { headers: mine })).status, 401);
   await assert.rejects(live(mine));
   others.forEach((view) => view.close());
+});
+
+test('an origin that is let in no longer looks at nothing more', { timeout: 60000 }, async () => {
+  const from = (Origin) => everything({ Origin });
+  const [gone, stays] = [await from('https://ui.example'), await from('https://more.example')];
+  const file = path.join(hearth.dir, 'hearth.yaml');
+  fs.writeFileSync(file, fs.readFileSync(file, 'utf8').replace('https://ui.example', 'https://new.example'));
+  process.kill(hearth.pid, 'SIGHUP');
+  await isEverythingOver(gone);
+  await Promise.all(gone.map((view) => view.end));
+  assert.equal((await stays[0].greets()).success, true);
+  assert.deepEqual(stays.filter((view) => view.isOver).map((view) => view.what), []);
+  stays.forEach((view) => view.close());
 });
 
 test('a revoked key ends what it opened, by itself and by its session', { timeout: 60000 }, async () => {

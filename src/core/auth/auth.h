@@ -149,7 +149,8 @@ int auth_nonce(char ret_nonce[NONCE_BYTES], struct error *error);
 /* Sessions and links live in memory: they end with the daemon. A session ends
  * after 30 days without a request; there are at most 64, the one idle for
  * longest makes room. Whose connections stay is asked anew at
- * EVENT_ACCESS_ENDED, which comes when a session ends (not by its age). */
+ * EVENT_ACCESS_ENDED, which comes when a session ends (not by its age), a key,
+ * or the place of a host or an origin among those that are let in. */
 
 /* A secret for a link, good once and for ten minutes. */
 int auth_link_create(struct auth *auth, char ret_secret[KEY_SECRET_BYTES],
