@@ -178,6 +178,9 @@ print_address(struct daemon *daemon)
     else
         print_models_dir(daemon);
     fflush(stdout);
+    /* Who reads the log later sees when it was started. */
+    events_log(&daemon->events, LOG_INFO, "daemon", "%s serves at %s",
+               HEARTH_VERSION, url);
 }
 
 static void

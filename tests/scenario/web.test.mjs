@@ -203,9 +203,12 @@ test('the keyboard: palette, keys in a row, help', async () => {
   await page.context().close();
 });
 
-test('the theme is chosen by hand and kept', async () => {
+test('the theme is chosen by hand and kept, in every tab', async () => {
   const page = await open();
   await live(page);
+  const other = await page.context().newPage();
+  await other.goto(page.url());
+  await other.getByRole('button', { name: 'Theme: system' }).waitFor();
   const theme = () => page.evaluate(() => document.documentElement.dataset.theme);
   await page.getByRole('button', { name: 'Theme: system' }).click();
   assert.equal(await theme(), 'light');
@@ -213,6 +216,7 @@ test('the theme is chosen by hand and kept', async () => {
   await page.reload();
   await page.getByRole('button', { name: 'Theme: dark' }).waitFor();
   assert.equal(await theme(), 'dark');
+  await other.getByRole('button', { name: 'Theme: dark' }).waitFor();
   page.quiet();
   await page.context().close();
 });

@@ -15,7 +15,7 @@ before(async () => {
     command: [FAKE, '--port', '${port}', ...args] });
   const rows = [
     engine('long', '--chunks', '2000', '--chunk-delay-ms', '20'),
-    engine('thinker', '--load-ms', '600', '--words', '<think> so it is </think> The **answer** is:\\n\\n```c\\nint a;\\n```\\n'),
+    engine('thinker', '--load-ms', '600', '--words', '<think> so it is </think> The **answer** is:\\n\\n```c\\nint a;\\n```\\nSo $a^2$.\\n'),
     engine('broken', '--cut-after-chunks', '3'),
   ];
   hearth = await Hearth.start({ models: { tiny: { say: 'Hello out there' } },
@@ -96,6 +96,8 @@ test('waiting for a load, then thinking, then markdown', async () => {
   await until('the answer', async () => (await answer.getAttribute('data-state')) === 'done');
   assert.equal(await answer.locator('strong').innerText(), 'answer');
   assert.equal(await answer.locator('pre').innerText(), 'int a;');
+  await until('colours', async () => (await answer.locator('pre .hljs-type').allInnerTexts()).join() === 'int');
+  await until('a formula', async () => (await answer.locator('math msup').count()) === 1);
   await answer.getByRole('button', { name: /Thought for/ }).click();
   await answer.getByText('so it is').waitFor();
   await close(page);
@@ -166,6 +168,44 @@ test('images are pasted and dropped; the palette begins a chat; another window h
   await other.getByText(/hello from the fake engine/).waitFor();
   await other.goto(`${hearth.base}/chat?c=gone`);
   await other.getByText('This conversation is not in this browser').waitFor();
+  await close(page);
+});
+
+test('two tabs in step: an answer grows in both, is stopped from either, and goes on while another page is shown', async () => {
+  const page = await open('/chat?model=long');
+  await say(page, 'Both see it');
+  const gone = JSON.parse(await engine('long', '/stats')).client_gone;
+  await answers(page, 'long').getByText(/hello/).waitFor();
+  const other = await page.context().newPage();
+  await other.goto(page.url());
+  const seen = async (tab) => (await answers(tab, 'long').first().innerText()).length;
+  const grows = async (what, tab) => {
+    const before = await seen(tab);
+    await until(what, async () => (await seen(tab)) > before + 200, 20000);
+  };
+  // The first is behind the second now: it is told nothing by frames.
+  await other.bringToFront();
+  await grows('the answer in the second tab', other);
+  assert.equal(await answers(other, 'long').getAttribute('data-state'), 'answering');
+  assert.equal(await other.getByText('Stopped.').count(), 0);
+
+  await page.bringToFront();
+  await page.getByRole('link', { name: /^Activity.*in flight/ }).click();
+  await page.getByRole('heading', { name: 'Activity' }).waitFor();
+  await grows('the answer, while its tab shows another page', other);
+  await page.getByRole('link', { name: /^Chat/ }).first().click();
+  await grows('the answer, back on its page', page);
+  assert.equal(new URL(page.url()).search, new URL(other.url()).search);
+
+  await other.getByRole('button', { name: 'Stop', exact: true }).click();
+  for (const tab of [page, other]) await answers(tab, 'long').getByText('Stopped.').waitFor();
+  await until('the engine to see it', async () => JSON.parse(await engine('long', '/stats')).client_gone > gone);
+  assert.equal(await seen(page), await seen(other));
+
+  await say(other, 'And from here');
+  await answers(page, 'long').nth(1).getByText(/hello/).waitFor();
+  await other.close();
+  await answers(page, 'long').nth(1).getByText('Stopped.').waitFor();
   await close(page);
 });
 

@@ -25,6 +25,8 @@ after(async () => {
 test('what happens comes by itself, and can be narrowed and exported', async () => {
   const page = await browser.open(hearth.base, { at: '/logs' });
   const rows = page.getByRole('log', { name: 'Log of Hearth' }).locator('.line');
+  await rows.filter({ hasText: `serves at ${hearth.base}` }).waitFor(); // when it was started
+  await hearth.api('DELETE', '/api/logs');
   await page.getByText('Nothing was logged yet').waitFor();
   await hearth.api('POST', '/api/servers/breaker/start?wait=1');
   const failure = rows.filter({ hasText: 'breaker' }).filter({ hasText: /warn|error/ }).first();

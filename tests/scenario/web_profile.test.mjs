@@ -182,6 +182,168 @@ test('what is not saved is asked about, then left', async () => {
   await close(page);
 });
 
+test('what is typed outlives its server, and makes it anew with all of it', async () => {
+  const options = { ctx_size: 512, parallel: 2, seed: 5, temp: 0.5, jinja: true };
+  const more = { model_path: path.join(hearth.models, 'tiny.gguf'), aliases: ['gpt-4o-gone'], description: 'For tests',
+    ttl_s: 77, pinned: true, restart_policy: 'never', queue_size: 9, port: 0 };
+  const make = async () => (await ask('POST', '/api/profiles', { name: 'gone', options, ...more })).id;
+  const remove = (id) => ask('DELETE', `/api/profiles/${id}?wait=true`);
+  const notice = (of) => of.getByText('gone was deleted elsewhere meanwhile');
+  const context = (of) => of.getByLabel('Context size', { exact: true });
+  let id = await make();
+  const [page, other] = [await open(`/servers/${id}/edit`), await open(`/servers/${id}/edit`)];
+  await context(page).fill('768');
+  await title(other, 'Edit gone');
+  await context(other).waitFor();
+  await remove(id);
+  await notice(page).waitFor();
+  await other.getByText('There is no such server').waitFor(); // nothing was typed there
+  other.forgetNoise(); // the 404
+  assert.equal(await context(page).inputValue(), '768');
+  for (const name of ['Duplicate gone', 'Delete gone'])
+    assert.match(await button(page, name).getAttribute('title'), /It was deleted elsewhere/);
+  await button(page, 'Save and start').waitFor();
+  await command(page).getByText('--ctx-size 768').waitFor();
+  await page.accessible('deleted elsewhere');
+  await page.shot('profile-gone');
+  page.once('dialog', (dialog) => dialog.dismiss());
+  await page.getByRole('link', { name: 'Dashboard' }).first().click();
+  await button(page, 'Save').click();
+  await title(page, 'Servers');
+  await other.goto(`${hearth.base}/servers`);
+  await other.getByRole('article').filter({ hasText: 'gone' }).waitFor();
+  const anew = await profile('gone');
+  assert.notEqual(anew.id, id);
+  assert.deepEqual(anew.options, { ...options, ctx_size: 768 });
+  assert.deepEqual(Object.fromEntries(Object.keys(more).map((key) => [key, anew[key]])), more);
+
+  // Another made it again under its name: that is told, and another name is good.
+  ({ id } = anew);
+  await page.goto(`${hearth.base}/servers/${id}/edit`);
+  await context(page).fill('832');
+  await remove(id);
+  await notice(page).waitFor();
+  id = await make();
+  await button(page, 'Save').click();
+  await until('the refusal', async () => await page.getByLabel('Name', { exact: true }).getAttribute('aria-invalid') === 'true');
+  page.forgetNoise(); // the 422
+  await page.getByLabel('Name', { exact: true }).fill('gone-2');
+  await page.getByRole('button', { name: 'Remove alias gpt-4o-gone' }).click();
+  await button(page, 'Save').click();
+  await title(page, 'Servers');
+  assert.deepEqual((await profile('gone-2')).options, { ...options, ctx_size: 832 });
+  assert.equal((await profile('gone')).id, id);
+
+  // Deleted while a change of it is on its way.
+  await page.goto(`${hearth.base}/servers/${id}/edit`);
+  let release;
+  const held = new Promise((resolve) => (release = resolve));
+  await page.route(`**/api/profiles/${id}`, async (route) => {
+    await held;
+    await route.continue();
+  });
+  const put = page.waitForRequest((request) => request.method() === 'PUT');
+  await context(page).fill('896');
+  await button(page, 'Save').click();
+  await put;
+  await remove(id);
+  release();
+  await notice(page).waitFor();
+  await until('the answer', async () => await button(page, 'Save').isEnabled());
+  page.forgetNoise(); // the 404
+  assert.equal(await context(page).inputValue(), '896');
+  await button(page, 'Save').click();
+  await title(page, 'Servers');
+  const last = await profile('gone');
+  assert.equal(last.options.ctx_size, 896);
+
+  // Let go, it is as one that is not there; deleted from here, nothing is said of it.
+  await page.goto(`${hearth.base}/servers/${last.id}/edit`);
+  await context(page).fill('1024');
+  await remove(last.id);
+  await notice(page).waitFor();
+  await button(page, 'Undo all').click();
+  await page.getByText('There is no such server').waitFor();
+  page.forgetNoise(); // the 404
+  await make();
+  for (const [name, isTyped] of [['gone', false], ['gone-2', true]]) {
+    await page.goto(`${hearth.base}/servers/${(await profile(name)).id}/edit`);
+    await context(page).waitFor();
+    if (isTyped) await context(page).fill('1024');
+    await page.evaluate(() => {
+      window.seen = [];
+      new MutationObserver(() => {
+        for (const text of ['was deleted elsewhere', 'There is no such server'])
+          if (document.body.textContent.includes(text)) window.seen.push(text);
+      }).observe(document.body, { childList: true, subtree: true, characterData: true });
+    });
+    await button(page, `Delete ${name}`).click();
+    await page.getByRole('dialog').getByRole('button', { name: 'Delete it' }).click();
+    await title(page, 'Servers');
+    assert.deepEqual(await page.evaluate(() => window.seen), []);
+  }
+  await close(page, other);
+});
+
+test('what is typed on while a new server is saved is not left behind', async () => {
+  const page = await open('/servers/new');
+  const context = page.getByLabel('Context size', { exact: true });
+  const sent = [];
+  page.on('request', (one) => one.url().includes('/api/profiles') && ['POST', 'PUT'].includes(one.method()) && !one.url().endsWith('preview') && sent.push(one.method()));
+  // Holds the next POST that makes one, until it is let go.
+  const hold = async () => {
+    let release;
+    const held = new Promise((resolve) => (release = resolve));
+    await page.route('**/api/profiles', async (route) => {
+      await held;
+      await route.continue();
+    }, { times: 1 });
+    return release;
+  };
+  const fill = async (name) => {
+    await page.getByText('next free').waitFor();
+    await page.getByRole('combobox', { name: 'Model', exact: true }).fill('other');
+    await page.getByRole('option', { name: /other/ }).click();
+    await page.getByLabel('Name', { exact: true }).fill(name);
+    await context.fill('512');
+  };
+
+  // Saved once: the form goes on with what was made, and says what is not saved.
+  await fill('quick');
+  let release = await hold();
+  await page.keyboard.press('Control+s');
+  await until('the POST', () => sent.length === 1);
+  await context.fill('640');
+  release();
+  await title(page, 'Edit quick');
+  await page.getByText('quick was saved').waitFor();
+  await page.getByText('Not saved', { exact: true }).waitFor();
+  const { id, options } = await profile('quick');
+  assert.deepEqual([options, await context.inputValue()], [{ ctx_size: 512 }, '640']);
+  assert.equal(new URL(page.url()).pathname, `/servers/${id}/edit`);
+  page.once('dialog', (dialog) => dialog.dismiss());
+  await page.getByRole('link', { name: 'Dashboard' }).first().click();
+  await button(page, 'Save').click();
+  await title(page, 'Servers');
+  assert.deepEqual([sent, (await profile('quick')).options], [['POST', 'PUT'], { ctx_size: 640 }]);
+
+  // Saved twice: the second follows the first, then it is left.
+  sent.length = 0;
+  await page.getByRole('link', { name: 'New server' }).click();
+  await title(page, 'New server');
+  await fill('quicker');
+  release = await hold();
+  await page.keyboard.press('Control+s');
+  await until('the POST', () => sent.length === 1);
+  await context.fill('704');
+  await page.keyboard.press('Control+s');
+  release();
+  await title(page, 'Servers');
+  assert.deepEqual([sent, (await profile('quicker')).options], [['POST', 'PUT'], { ctx_size: 704 }]);
+  for (const name of ['quick', 'quicker']) await ask('DELETE', `/api/profiles/${name}?wait=true`);
+  await close(page);
+});
+
 test('by the keyboard alone: palette, model, option found by its flag, saved', async () => {
   const page = await open('/');
   await page.getByText(/^Live · Hearth/).first().waitFor();
@@ -250,6 +412,9 @@ test('a model of the library gets a profile of its own; ?model= begins with one'
   await page.getByRole('dialog').getByRole('button', { name: 'Delete it' }).click();
   await title(page, 'Servers');
   assert.equal(await profile('copy'), undefined);
+  await page.goto(`${hearth.base}/servers/other/edit`); // by its name
+  await page.waitForURL(`**/servers/${stored.id}/edit`);
+  await title(page, 'Edit other');
   await page.goto(`${hearth.base}/servers/copy/edit`);
   await page.getByText('There is no such server').waitFor();
   page.forgetNoise(); // the 404

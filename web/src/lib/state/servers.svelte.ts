@@ -3,6 +3,7 @@ import { SvelteMap, SvelteSet } from 'svelte/reactivity';
 import type { Server } from '$lib/api/schema';
 import { Problem } from '$lib/api/problem';
 import { live, type Live } from './live.svelte';
+import { compareNames } from './names';
 
 export type ServerState = Server['state'];
 type Action = 'start' | 'stop' | 'restart';
@@ -34,8 +35,7 @@ export class Servers {
 
   readonly #sorted = $derived(
     [...this.#rows.values()].sort(
-      (a, b) =>
-        rank(a.state) - rank(b.state) || a.profile_name.localeCompare(b.profile_name, undefined),
+      (a, b) => rank(a.state) - rank(b.state) || compareNames(a.profile_name, b.profile_name),
     ),
   );
 

@@ -12,13 +12,19 @@ class ThemeState {
   }
 
   load(): void {
-    const stored = document.documentElement.dataset.theme as Theme;
-    this.#choice = themes.includes(stored) ? stored : 'system';
+    this.#show(document.documentElement.dataset.theme);
+    addEventListener('storage', ({ key, newValue }) => {
+      if (key === KEY) this.#show(newValue); // chosen in another tab
+    });
+  }
+
+  #show(stored: string | null | undefined): void {
+    this.#choice = themes.find((one) => one === stored) ?? 'system';
+    document.documentElement.dataset.theme = this.#choice;
   }
 
   choose(theme: Theme): void {
-    this.#choice = theme;
-    document.documentElement.dataset.theme = theme;
+    this.#show(theme);
     try {
       localStorage.setItem(KEY, theme);
     } catch {

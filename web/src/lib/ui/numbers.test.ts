@@ -33,6 +33,20 @@ test.each([
   [NaN, 1, '–'],
 ])('%s with %s digits is %s', (value, digits, text) => expect(decimal(value, digits)).toBe(text));
 
+test.each([
+  [0, '0 %'],
+  [0.3, '< 1 %'],
+  [0.99, '< 1 %'],
+  [1, '1 %'],
+  [41.6, '42 %'],
+  [99.7, '99 %'],
+  [100, '100 %'],
+  [380.4, '380 %'],
+  [null, '–'],
+])('%s percent are %s', (value, text) =>
+  expect(percent(value)).toBe(text.replaceAll(' ', '\u2009')),
+);
+
 test('thin spaces in thousands', () => expect(count(16384)).toBe('16\u2009384'));
 test('what is unknown is never 0', () => {
   expect(count(null)).toBe('–');

@@ -37,9 +37,11 @@ export function bytesText(value: number | null | undefined): string {
   return unit ? `${figure} ${unit}` : figure;
 }
 
+/** Little is never none, and what is almost there is never all. */
 export function percent(value: number | null | undefined): string {
   if (value === null || value === undefined || !Number.isFinite(value)) return UNKNOWN;
-  return `${Math.round(value)}${THIN}%`;
+  if (value > 0 && value < 1) return `<${THIN}1${THIN}%`;
+  return `${value > 99 && value < 100 ? 99 : Math.round(value)}${THIN}%`;
 }
 
 /** "12.3"; of little one digit more, "0.03", and "< 0.01": what is not nothing is never 0. */

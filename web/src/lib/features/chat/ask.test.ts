@@ -3,7 +3,10 @@ import { Problem } from '$lib/api/problem';
 import { Answering, ask } from './ask';
 import { bodyOf, newAnswer, noParameters, type Conversation } from './types';
 
-afterEach(() => vi.unstubAllGlobals());
+afterEach(() => {
+  vi.unstubAllGlobals();
+  vi.restoreAllMocks();
+});
 
 function begin() {
   const clock = { ms: 0 };
@@ -23,6 +26,24 @@ function begin() {
 }
 
 describe('an answer', () => {
+  test('of a page that is not seen grows without frames', () => {
+    const { clock, answer, answering, draws, piece } = begin();
+    clock.ms = 50;
+    piece('asked for a frame');
+    expect([draws.length, answer.text]).toEqual([1, '']);
+    vi.spyOn(document, 'hidden', 'get').mockReturnValue(true);
+    clock.ms = 90;
+    piece(', too soon');
+    expect(answer.text).toBe('');
+    clock.ms = 160;
+    piece(', and now');
+    expect(answer.text).toBe('asked for a frame, too soon, and now');
+    clock.ms = 170;
+    piece(', later');
+    expect([draws.length, answer.text]).toEqual([2, 'asked for a frame, too soon, and now']);
+    answering.end(null);
+    expect(answer.text).toMatch(/, later$/);
+  });
   test('waits, thinks, answers and is done, with the figures of the engine', () => {
     const { clock, answer, answering, say, draw, piece } = begin();
     answering.feed(': loading (starting)\n\n');

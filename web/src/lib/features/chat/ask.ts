@@ -23,8 +23,15 @@ interface Chunk {
 /** `draw` runs what it gets soon, at most once a frame. */
 type Draw = (flush: () => void) => void;
 
+/** A page that is not seen has no frames, but another tab may show the same answer. */
+const HIDDEN_MS = 100;
+const isHidden = (): boolean => document.hidden;
+
 /** Pieces come faster than frames: they are gathered and shown once a frame. */
-const onFrame: Draw = (flush) => void requestAnimationFrame(flush);
+const onFrame: Draw = (flush) => {
+  if (isHidden()) setTimeout(flush, HIDDEN_MS);
+  else requestAnimationFrame(flush);
+};
 
 export class Answering {
   readonly #answer: Answer;
@@ -35,6 +42,7 @@ export class Answering {
   readonly #began: number;
   #pending: Pieces = { thinking: '', text: '' };
   #isDrawn = true;
+  #drawnAt = 0;
   #n = 0;
   #lastAt = 0;
   #isEnded = false;
@@ -125,6 +133,8 @@ export class Answering {
   #add(pieces: Pieces): void {
     this.#pending.thinking += pieces.thinking;
     this.#pending.text += pieces.text;
+    // The frame that was asked for may never come, and the timers of such a page are slow.
+    if (isHidden() && this.#now() - this.#drawnAt >= HIDDEN_MS) return this.#flush();
     if (!this.#isDrawn) return;
     this.#isDrawn = false;
     this.#draw(() => this.#flush());
@@ -132,6 +142,7 @@ export class Answering {
 
   #flush(): void {
     this.#isDrawn = true;
+    this.#drawnAt = this.#now();
     const answer = this.#answer;
     const { thinking, text } = this.#pending;
     this.#pending = { thinking: '', text: '' };

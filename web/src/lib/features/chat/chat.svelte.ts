@@ -1,18 +1,16 @@
-/** The conversation that is shown, and its answers under way. */
+/** The conversation that is shown. */
 import { ask } from './ask';
 import type { Conversations } from './conversations.svelte';
 import {
   bodyOf,
   isUnderWay,
   newAnswer,
+  newId,
   noParameters,
   type Answer,
   type Conversation,
   type Parameters,
 } from './types';
-
-const newId = (): string =>
-  `${Date.now().toString(36)}-${Math.floor(Math.random() * 2 ** 32).toString(36)}`;
 
 const fresh = (models: string[], parameters: Parameters): Conversation => ({
   id: newId(),
@@ -30,9 +28,6 @@ export class Chat {
   readonly #ask: Ask;
   #draft = $state<Conversation>(fresh([''], noParameters()));
   #id = $state('');
-  /** By the answer, which may move to the other pane. */
-  // eslint-disable-next-line svelte/prefer-svelte-reactivity -- the states of answers are drawn
-  #stops = new Map<Answer, AbortController>();
 
   constructor(kept: Conversations, how: Ask = ask) {
     this.#kept = kept;
@@ -74,7 +69,6 @@ export class Chat {
   removePane(pane: number): void {
     const { models, turns } = this.current;
     if (models.length < 2) return;
-    this.stop(pane);
     // Answers of the pane that stays take the first place.
     models.splice(pane, 1);
     for (const turn of turns) turn.answers.splice(pane, 1);
@@ -101,7 +95,6 @@ export class Chat {
     const at = turns.findIndex(({ id }) => id === turnId);
     const turn = turns[at];
     if (!turn) return;
-    this.stopAll();
     turns.splice(at);
     turns.push({ ...turn, id: newId(), text, answers: [] });
     this.#answerAll();
@@ -109,25 +102,17 @@ export class Chat {
 
   /** The last answer once more. */
   again(pane: number): void {
-    const turn = this.current.turns.at(-1);
-    if (!turn) return;
-    this.#stop(turn.answers[pane]);
-    void this.#answer(pane);
+    if (this.current.turns.length > 0) void this.#answer(pane);
   }
 
   stop(pane: number): void {
-    for (const { answers } of this.current.turns) this.#stop(answers[pane]);
+    for (const { answers } of this.current.turns) {
+      const answer = answers[pane];
+      if (answer && isUnderWay(answer)) this.#kept.stop(answer.id);
+    }
   }
   stopAll(): void {
     for (const pane of [0, 1]) this.stop(pane);
-  }
-  /** Of all conversations: the page is left. */
-  end(): void {
-    for (const stop of this.#stops.values()) stop.abort();
-  }
-
-  #stop(answer: Answer | null | undefined): void {
-    if (answer) this.#stops.get(answer)?.abort();
   }
 
   #keep(): void {
@@ -151,10 +136,7 @@ export class Chat {
     if (!answer) return;
     conversation.changed_at = Date.now();
     this.#kept.save(conversation.id);
-    const stop = new AbortController();
-    this.#stops.set(answer, stop);
-    await this.#ask(answer, bodyOf($state.snapshot(conversation), pane, at), stop.signal);
-    this.#stops.delete(answer);
-    this.#kept.save(conversation.id);
+    const body = bodyOf($state.snapshot(conversation), pane, at);
+    await this.#kept.make(conversation.id, answer, (stop) => this.#ask(answer, body, stop));
   }
 }

@@ -1,40 +1,18 @@
-/** The conversations of this browser, one key of localStorage each. */
+/**
+ * The conversations of this browser, one key of localStorage each. Its pages are in step: an answer
+ * is made by the page that asked for it, which tells the others how far it is.
+ */
 import { Problem } from '$lib/api/problem';
-import { isUnderWay, noParameters, type Answer, type Conversation, type Turn } from './types';
+import { Making } from './making.svelte';
+import { answerOf, answersOf, conversationOf, stopAnswer } from './parse';
+import { tabsOfBrowser, type News, type Tabs } from './tabs';
+import { isUnderWay, type Answer, type Conversation } from './types';
 
 const PREFIX = 'hearth.chat.';
-
-const isText = (value: unknown): value is string => typeof value === 'string';
-
-function answerOf(value: unknown): Answer | null {
-  const answer = value as Answer | null;
-  if (!answer || !isText(answer.text) || !isText(answer.model) || !answer.figures) return null;
-  // What was under way when the page was left has ended with it.
-  return isUnderWay(answer) ? { ...answer, state: 'stopped', waiting: '' } : answer;
-}
-
-/** null: not a conversation. */
-export function conversationOf(value: unknown): Conversation | null {
-  const raw = value as Partial<Conversation> | null;
-  if (!raw || !isText(raw.id) || !isText(raw.title)) return null;
-  if (!Array.isArray(raw.models) || !raw.models.every(isText)) return null;
-  if (!Array.isArray(raw.turns)) return null;
-  const turns = raw.turns.filter((turn): turn is Turn => isText(turn?.id) && isText(turn?.text));
-  return {
-    id: raw.id,
-    title: raw.title,
-    changed_at: Number(raw.changed_at) || 0,
-    models: raw.models.slice(0, 2),
-    turns: turns.map((turn) => ({
-      ...turn,
-      images: Array.isArray(turn.images)
-        ? turn.images.filter((image) => isText(image) && image.startsWith('data:image/'))
-        : [],
-      answers: Array.isArray(turn.answers) ? turn.answers.map(answerOf) : [],
-    })),
-    parameters: { ...noParameters(), ...raw.parameters },
-  };
-}
+/** So long an answer made by another page may be silent before that page is asked for. */
+const SILENT_MS = 4000;
+/** A page that is there has said something by then. */
+const REPLY_MS = 1000;
 
 function storageOfBrowser(): Storage | null {
   try {
@@ -49,10 +27,22 @@ export class Conversations {
   #problem = $state<Problem | null>(null);
   /** null: the browser denies it. */
   readonly #storage: Storage | null;
+  readonly #tabs: Tabs | null;
+  readonly #making: Making;
+  /** Timers of the answers that other pages make. */
+  // eslint-disable-next-line svelte/prefer-svelte-reactivity -- the states of answers are drawn
+  readonly #watches = new Map<string, ReturnType<typeof setTimeout>>();
 
-  constructor(storage: Storage | null = storageOfBrowser()) {
+  constructor(storage: Storage | null = storageOfBrowser(), tabs: Tabs | null = tabsOfBrowser()) {
     this.#storage = storage;
+    this.#tabs = tabs;
+    this.#making = new Making(
+      (made) => this.#find(made.conversation, made.answer.id) !== undefined,
+      ({ conversation, answer }) =>
+        this.#tabs?.tell({ kind: 'answer', conversation, answer: $state.snapshot(answer) }),
+    );
     this.load();
+    tabs?.listen((news) => this.#onNews(news as Partial<News> | null));
   }
 
   /** The newest first. */
@@ -81,21 +71,8 @@ export class Conversations {
       }
     }
     this.#all = found;
-  }
-
-  /** Another window has written `key`. What is answered here stays as it is. */
-  onStorage(key: string | null, value: string | null): void {
-    if (!key?.startsWith(PREFIX)) return;
-    const id = key.slice(PREFIX.length);
-    const own = this.get(id);
-    if (own?.turns.some(({ answers }) => answers.some(isUnderWay))) return;
-    const others = this.#all.filter((one) => one.id !== id);
-    try {
-      const one = value === null ? null : conversationOf(JSON.parse(value));
-      this.#all = one ? [...others, one] : others;
-    } catch {
-      this.#all = others;
-    }
+    for (const one of found)
+      for (const answer of answersOf(one).filter(isUnderWay)) this.#askFor(one.id, answer.id);
   }
 
   /** The kept one, whose changes are seen. */
@@ -105,7 +82,16 @@ export class Conversations {
     return this.get(conversation.id) ?? conversation;
   }
 
+  /** What was changed in it is kept, and told to the other pages. */
   save(id: string): void {
+    const one = this.get(id);
+    if (!one) return;
+    this.#making.endLost();
+    this.#store(id);
+    this.#tabs?.tell({ kind: 'kept', conversation: $state.snapshot(one) });
+  }
+
+  #store(id: string): void {
     const one = this.get(id);
     if (!one) return;
     if (!this.#storage) {
@@ -137,7 +123,9 @@ export class Conversations {
 
   delete(id: string): void {
     this.#all = this.#all.filter((one) => one.id !== id);
+    this.#making.endLost();
     this.#storage?.removeItem(PREFIX + id);
+    this.#tabs?.tell({ kind: 'deleted', id });
     this.#problem = null;
   }
 
@@ -155,7 +143,99 @@ export class Conversations {
     }
     const taken = Array.isArray(list) ? list.flatMap((one) => conversationOf(one) ?? []) : [];
     if (taken.length === 0) throw new Problem('bad_file', 'No conversation is in the file.');
-    for (const one of taken) this.add(one);
+    for (const one of taken) {
+      answersOf(one).forEach(stopAnswer);
+      this.add(one);
+    }
     return taken.length;
+  }
+
+  // ---- answers under way ----
+
+  /** Makes the answer of a kept conversation by `how`, until it has ended or its place is gone. */
+  async make(
+    conversation: string,
+    answer: Answer,
+    how: (stop: AbortSignal) => Promise<void>,
+  ): Promise<void> {
+    await this.#making.make({ conversation, answer }, how);
+    if (this.#find(conversation, answer.id)) this.#store(conversation);
+  }
+
+  /** Ends an answer, whichever page makes it. */
+  stop(answer: string): void {
+    if (!this.#making.stop(answer)) this.#tabs?.tell({ kind: 'stop', answer });
+  }
+
+  /** The page is left: what it makes ends with it. */
+  leave(): void {
+    for (const { conversation } of this.#making.leave()) this.#store(conversation);
+  }
+
+  #find(conversation: string, answer: string): Answer | undefined {
+    const one = this.get(conversation);
+    return one && answersOf(one).find(({ id }) => id === answer);
+  }
+
+  // ---- other pages ----
+
+  #onNews(news: Partial<News> | null): void {
+    if (news?.kind === 'kept') this.#onKept(conversationOf(news.conversation));
+    else if (news?.kind === 'deleted') this.#onDeleted(news.id);
+    else if (news?.kind === 'answer') this.#onAnswer(news.conversation, answerOf(news.answer));
+    else if (news?.kind === 'stop') this.#making.stop(news.answer);
+    else if (news?.kind === 'ask') this.#making.tellAll();
+  }
+
+  #onKept(one: Conversation | null): void {
+    if (!one) return;
+    // What is made here is further than the others knew.
+    for (const { answers } of one.turns)
+      for (const [pane, answer] of answers.entries())
+        answers[pane] = this.#making.get(answer?.id) ?? answer;
+    this.#all = [...this.#all.filter(({ id }) => id !== one.id), one];
+    this.#making.endLost();
+    for (const answer of answersOf(one)) this.#watch(one.id, answer);
+  }
+
+  #onDeleted(id: string | undefined): void {
+    this.#all = this.#all.filter((one) => one.id !== id);
+    this.#making.endLost();
+  }
+
+  #onAnswer(conversation: string | undefined, told: Answer | null): void {
+    const answer = told && this.#find(conversation ?? '', told.id);
+    if (!conversation || !answer || this.#making.get(told.id)) return;
+    Object.assign(answer, told);
+    this.#watch(conversation, answer);
+  }
+
+  /** A page that makes an answer may die without a word. */
+  #watch(conversation: string, answer: Answer): void {
+    clearTimeout(this.#watches.get(answer.id));
+    this.#watches.delete(answer.id);
+    if (!isUnderWay(answer) || this.#making.get(answer.id)) return;
+    const { id } = answer;
+    this.#watches.set(
+      id,
+      setTimeout(() => this.#askFor(conversation, id), SILENT_MS),
+    );
+  }
+
+  #askFor(conversation: string, answer: string): void {
+    if (!this.#tabs) return this.#onLeft(conversation, answer);
+    this.#tabs.tell({ kind: 'ask' });
+    this.#watches.set(
+      answer,
+      setTimeout(() => this.#onLeft(conversation, answer), REPLY_MS),
+    );
+  }
+
+  #onLeft(conversation: string, answer: string): void {
+    this.#watches.delete(answer);
+    const found = this.#find(conversation, answer);
+    if (!found) return;
+    stopAnswer(found);
+    this.#store(conversation);
   }
 }

@@ -75,7 +75,8 @@ test('what was under way when the page was left has stopped', () => {
   chat.setModel(0, 'm');
   chat.send('one', []);
   expect(chat.isBusy).toBe(true);
-  expect(new Conversations().all[0]?.turns[0]?.answers[0]?.state).toBe('stopped');
+  kept.leave();
+  expect(new Conversations(localStorage, null).all[0]?.turns[0]?.answers[0]?.state).toBe('stopped');
 });
 
 test('a full storage is told, not thrown', () => {

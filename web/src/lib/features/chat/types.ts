@@ -14,6 +14,7 @@ export interface Figures {
 }
 
 export interface Answer {
+  id: string;
   model: string;
   state: AnswerState;
   text: string;
@@ -68,7 +69,11 @@ export const noParameters = (): Parameters => ({
   stop: '',
 });
 
+export const newId = (): string =>
+  `${Date.now().toString(36)}-${Math.floor(Math.random() * 2 ** 32).toString(36)}`;
+
 export const newAnswer = (model: string): Answer => ({
+  id: newId(),
   model,
   state: 'waiting',
   text: '',

@@ -22,6 +22,6 @@ test('what failed comes before what retries, then what is full', () => {
   expect(all.map(({ title, text }) => `${title}: ${text}`)).toEqual([
     'f failed: It ended.',
     'r is retrying: X. Restarted 2 times.',
-    'The models disk is 91 % full: 81 B left of 900 B.',
+    'The models disk is 91\u2009% full: 81 B left of 900 B.',
   ]);
 });

@@ -1,6 +1,6 @@
 /** What is wrong now, gravest first; nothing when all is well. */
 import type { Sample, Server } from '$lib/api/schema';
-import { bytesText, sentence, share } from '$lib/ui/numbers';
+import { bytesText, percent, sentence, share } from '$lib/ui/numbers';
 
 export interface Concern {
   id: string;
@@ -38,13 +38,13 @@ function full(
   total: number | null,
   limit: number,
 ): Concern[] {
-  const percent = share(used, total);
-  if (percent === null || percent <= limit || used === null || total === null) return [];
+  const part = share(used, total);
+  if (part === null || part <= limit || used === null || total === null) return [];
   return [
     {
       id,
       tone: 'warn',
-      title: `${name} is ${Math.round(percent)} % full`,
+      title: `${name} is ${percent(part)} full`,
       text: `${bytesText(total - used)} left of ${bytesText(total)}.`,
     },
   ];

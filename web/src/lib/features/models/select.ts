@@ -1,6 +1,7 @@
 /** The models that are wanted, in their order, with the headings of their groups. Pure. */
 import type { Model } from '$lib/api/schema';
 import { familyOf, kindWord } from '$lib/state/kinds';
+import { compareNames, nameKey } from '$lib/state/names';
 import type { GroupBy, Wanted } from './wanted';
 
 export interface Heading {
@@ -11,14 +12,13 @@ export type Line = Model | Heading;
 export const isHeading = (line: Line): line is Heading => 'heading' in line;
 export const keyOf = (line: Line): string => (isHeading(line) ? `group ${line.heading}` : line.id);
 
-/** What words are looked for in; made once for each model that is told. */
+/** What words are looked for in, and what it is sorted by; made once for each model that is told. */
 const texts = new WeakMap<Model, { all: string; name: string }>();
 function textOf(model: Model): { all: string; name: string } {
   let text = texts.get(model);
   if (!text) {
-    const name = model.name.toLowerCase();
     const all = [
-      name,
+      model.name,
       model.title,
       model.architecture,
       model.base_model,
@@ -28,7 +28,7 @@ function textOf(model: Model): { all: string; name: string } {
       ...model.tags,
       ...model.trigger_words,
     ];
-    text = { all: all.join('\n').toLowerCase(), name };
+    text = { all: all.join('\n').toLowerCase(), name: nameKey(model.name) };
     texts.set(model, text);
   }
   return text;
@@ -99,7 +99,7 @@ export function grouped(models: readonly Model[], by: GroupBy): Line[] {
   }
   const isUnknown = (word: string) => Number(word.startsWith('Unknown'));
   return [...groups]
-    .sort(([a], [b]) => isUnknown(a) - isUnknown(b) || a.localeCompare(b))
+    .sort(([a], [b]) => isUnknown(a) - isUnknown(b) || compareNames(a, b))
     .flatMap(([heading, all]): Line[] => [{ heading, n: all.length }, ...all]);
 }
 
@@ -132,7 +132,9 @@ export function facets(models: readonly Model[]): Facets {
     sets[2].add(model.quantization);
     for (const tag of model.tags) sets[3].add(tag);
   }
-  const [kinds, archs, quants, tags] = sets.map((set) => [...set].filter(Boolean).sort());
+  const [kinds, archs, quants, tags] = sets.map((set) =>
+    [...set].filter(Boolean).sort(compareNames),
+  );
   return {
     families,
     nCopied,

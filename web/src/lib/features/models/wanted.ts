@@ -13,6 +13,17 @@ export const groupings: readonly { value: GroupBy; label: string }[] = [
   { value: 'category', label: 'By category' },
 ];
 
+/** Numbers begin with the largest. */
+export const orders: readonly { id: string; label: string; isNumber?: boolean }[] = [
+  { id: 'name', label: 'Sorted by name' },
+  { id: 'architecture', label: 'Sorted by architecture' },
+  { id: 'n_parameters', label: 'Sorted by parameters', isNumber: true },
+  { id: 'quantization', label: 'Sorted by quantization' },
+  { id: 'context_length', label: 'Sorted by context', isNumber: true },
+  { id: 'size_bytes', label: 'Sorted by size', isNumber: true },
+  { id: 'modified_at_ms', label: 'Sorted by age', isNumber: true },
+];
+
 export interface Wanted {
   /** Words, each of which name, title, tags, architecture, path or hash contain. */
   q: string;

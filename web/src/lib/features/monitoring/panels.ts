@@ -1,6 +1,7 @@
 /** The charts there are: what they are made of, in which unit, and why one may be empty. */
 import type { Sample } from '$lib/api/schema';
 import type { Values } from '$lib/state/points';
+import { compareNames } from '$lib/state/names';
 
 export interface Line {
   label: string;
@@ -66,7 +67,7 @@ export interface ServerName {
   name: string;
 }
 
-const byName = (a: ServerName, b: ServerName) => a.name.localeCompare(b.name, undefined);
+const byName = (a: ServerName, b: ServerName) => compareNames(a.name, b.name);
 
 /** Lines are told apart by their names: of several deleted ones with one name the ids are shown. */
 function distinct(all: readonly ServerName[]): ServerName[] {

@@ -1,152 +1,26 @@
-import { cleanup, fireEvent, render, screen, waitFor } from '@testing-library/svelte';
+import { cleanup, fireEvent, screen, waitFor } from '@testing-library/svelte';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { Problem } from '$lib/api/problem';
-import type { Engine, Model, Profile, ProfilePreview } from '$lib/api/schema';
 import { engines } from '$lib/state/engines.svelte';
 import { live } from '$lib/state/live.svelte';
-import { models } from '$lib/state/models.svelte';
-import { profiles } from '$lib/state/profiles.svelte';
 import { session } from '$lib/state/session.svelte';
 import { servers } from '$lib/state/servers.svelte';
+import { answering, field, preview, profile, show, type Answering } from '$tests/form';
 import { server } from '$tests/server';
-import EditorOf from './EditorOf.test.svelte';
-import type { Editor } from './editor.svelte';
 
 vi.mock('$app/navigation', () => ({ replaceState: vi.fn(), goto: vi.fn() }));
 vi.mock('$app/state', () => ({ page: { url: new URL('http://hearth/servers/new'), state: {} } }));
 
-const option = (key: string, more: object = {}) => ({
-  key,
-  type: 'int',
-  flag: `--${key.replaceAll('_', '-')}`,
-  group: 'model',
-  help: 'Help.',
-  default: null,
-  ...more,
-});
-const engine = (name: string, options: object[], binary: Engine['binary']): Engine => ({
-  name,
-  binary,
-  error: binary ? null : `${name} is not installed.`,
-  manifest: {
-    name,
-    title: name,
-    install_hint: '',
-    binaries: [name],
-    needs_model: true,
-    is_external: false,
-    options,
-  },
-});
-const llama = engine(
-  'llama-server',
-  [
-    option('ctx_size', { default: '0', min: 0, max: 1000000 }),
-    option('parallel', { default: '-1', max: 128 }),
-    option('mmproj', { type: 'path' }),
-    option('sleep'),
-  ],
-  { path: '/usr/bin/llama-server', version: 'b6892', lacks: ['sleep'] },
-);
-const mlx = engine('mlx-openai-server', [option('tool_call_parser', { type: 'text' })], null);
-
-const model = (name: string, more: Partial<Model> = {}) =>
-  ({
-    id: `model_${name}`,
-    name,
-    path: `/models/${name}.gguf`,
-    error: '',
-    architecture: 'llama',
-    quantization: 'Q4_K_M',
-    size_bytes: 1000,
-    kind: 'llm',
-    mmproj_path: '',
-    origins: [],
-    n_layers: 4,
-    ...more,
-  }) as Model;
-const profile = (more: Partial<Profile> = {}) =>
-  ({
-    id: 'p1',
-    source: 'database',
-    name: 'coder',
-    engine: 'llama-server',
-    model_path: '/models/tiny.gguf',
-    host: '127.0.0.1',
-    port: 8412,
-    aliases: [],
-    env: {},
-    options: { ctx_size: 4096 },
-    command: [],
-    queue_size: 100,
-    ...more,
-  }) as Profile;
-
-/** What the server would run, with these words of options behind the model. */
-const preview = (words: Record<string, string> = {}, more: Partial<ProfilePreview> = {}) => ({
-  program: '/usr/bin/llama-server',
-  argv: ['llama-server', '-m', '/models/tiny.gguf', ...Object.entries(words).flat()],
-  fields: ['', 'model_path', 'model_path'].concat(
-    Object.keys(words).flatMap((flag) => {
-      const field = `options.${flag.slice(2).replaceAll('-', '_')}`;
-      return [field, field];
-    }),
-  ),
-  env: { LLAMA_API_KEY: '***' },
-  problems: [],
-  ...more,
-});
-
-let answers: Record<string, [status: number, body: unknown]>;
-let asked: { method: string; path: string; body: unknown }[];
-
-beforeEach(() => {
-  vi.spyOn(live, 'isOnline', 'get').mockReturnValue(true);
-  for (const store of [models, engines, profiles]) {
-    vi.spyOn(store, 'start').mockReturnValue();
-    store.replace([]);
-  }
-  engines.replace([llama, mlx]);
-  models.replace([model('tiny'), model('eye', { mmproj_path: '/models/mmproj-eye.gguf' })]);
-  asked = [];
-  answers = {
-    'GET /api/profiles/next-port': [200, { port: 10240 }],
-    'GET /api/profiles/defaults': [
-      200,
-      profile({ id: '', name: '', model_path: '', options: {}, port: 0 }),
-    ],
-    'POST /api/profiles/preview': [200, preview()],
-    'GET /api/models/model_tiny/fit': [404, null],
-    'GET /api/models/model_eye/fit': [404, null],
-  };
-  vi.stubGlobal('fetch', (path: string, { method, body }: { method: string; body: string }) => {
-    asked.push({ method, path, body: body ? JSON.parse(body) : null });
-    const [status, data] = answers[`${method} ${path.split('?')[0]}`] ?? [404, null];
-    const isGood = status < 400;
-    return Promise.resolve(
-      new Response(
-        JSON.stringify(isGood ? { success: true, data } : { success: false, error: data }),
-        {
-          status,
-        },
-      ),
-    );
-  });
-});
+let answers: Answering['answers'];
+let asked: Answering['asked'];
+beforeEach(() => ({ answers, asked } = answering()));
 afterEach(() => {
   cleanup();
   vi.restoreAllMocks();
   vi.unstubAllGlobals();
 });
 
-function show(of: Profile | null, modelId: string | null = null): Editor {
-  let editor: Editor | undefined;
-  render(EditorOf, { profile: of, modelId, onmade: (made: Editor) => (editor = made) });
-  if (!editor) throw new Error('no editor');
-  return editor;
-}
 const previewed = () => asked.filter(({ path }) => path === '/api/profiles/preview');
-const field = (name: string) => screen.getByLabelText<HTMLInputElement>(name);
 const why = (name: string) =>
   document.getElementById(field(name).getAttribute('aria-describedby') ?? '')?.textContent?.trim();
 

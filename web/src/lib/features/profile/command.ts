@@ -4,7 +4,7 @@ import type { Fields } from './draft.svelte';
 import type { Row } from './rows';
 
 /** What the server shows of a secret. */
-const MASK = '***';
+export const MASK = '***';
 
 export interface Line {
   /** A flag with its value, or one word. */

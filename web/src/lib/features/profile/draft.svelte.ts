@@ -5,6 +5,7 @@
  */
 import { SvelteMap } from 'svelte/reactivity';
 import type { FieldDetail } from '$lib/api/problem';
+import type { NewProfile, Profile } from '$lib/api/schema';
 
 export type Fields = Readonly<Record<string, unknown>>;
 const PREFIX = 'options.';
@@ -13,10 +14,23 @@ const PREFIX = 'options.';
 export const same = (a: unknown, b: unknown): boolean =>
   JSON.stringify(a ?? null) === JSON.stringify(b ?? null);
 
-/** A profile with its options beside its fields, its variables as NAME=value. */
+type Named<T> = keyof { [Key in keyof T as string extends Key ? never : Key]: T[Key] };
+/** Of a profile, what only the server says. */
+const told: Record<Exclude<keyof Profile, Named<NewProfile>>, true> = {
+  id: true,
+  source: true,
+  node: true,
+  created_at_ms: true,
+  updated_at_ms: true,
+  state: true,
+  restart_required: true,
+};
+
+/** What can be set of a profile: its options beside its fields, its variables as NAME=value. */
 export function flatten(profile: Readonly<Record<string, unknown>>): Fields {
   const { options, env, ...fields } = profile;
-  const flat: Record<string, unknown> = { ...fields };
+  const flat: Record<string, unknown> = {};
+  for (const [key, value] of Object.entries(fields)) if (!(key in told)) flat[key] = value;
   for (const [key, value] of Object.entries((options ?? {}) as object)) flat[PREFIX + key] = value;
   const variables = Object.entries((env ?? {}) as object).map(
     ([name, value]) => `${name}=${value}`,
@@ -166,12 +180,16 @@ export class Draft {
   whole(): Record<string, unknown> {
     return this.#body(this.fields);
   }
-  /** The body that changes one: only what differs; options are sent together. */
+  /** The body that changes one: only what differs, or was detected; options are sent together. */
   patch(): Record<string, unknown> {
     const base = this.#base();
     const options = Object.keys(base).filter((field) => field.startsWith(PREFIX));
-    const touchesOptions = this.changed.some((field) => field.startsWith(PREFIX));
-    return this.#body([...(touchesOptions ? options : []), ...this.changed]);
+    const news = [
+      ...this.changed,
+      ...[...this.#detected.keys()].filter((field) => this.isDetected(field)),
+    ];
+    const touchesOptions = news.some((field) => field.startsWith(PREFIX));
+    return this.#body([...(touchesOptions ? options : []), ...news]);
   }
 
   #body(fields: readonly string[]): Record<string, unknown> {

@@ -22,6 +22,11 @@ describe('a stored profile', () => {
       'options.parallel': 2,
     });
   });
+  test('what only the server says is no part of it', () => {
+    const all = { id: 'p1', source: 'database', node: '', created_at_ms: 1, updated_at_ms: 2 };
+    const profile = { ...all, state: 'ready', restart_required: false, name: 'a', port: 0 };
+    expect(new Draft(() => flatten(profile)).whole()).toEqual({ name: 'a', port: 0 });
+  });
   test('is changed by what differs; options are sent together, variables as an object', () => {
     const draft = new Draft(() => stored);
     expect(draft.patch()).toEqual({});
@@ -64,6 +69,13 @@ describe('detection', () => {
     draft.detect({ 'options.ctx_size': 1, 'options.embeddings': true });
     expect(draft.get('options.ctx_size')).toBe(4096);
     expect(draft.get('options.embeddings')).toBe(true);
+    draft.set('model_path', '/m/b.gguf'); // what is shown with it is saved with it
+    expect(draft.patch()).toEqual({
+      model_path: '/m/b.gguf',
+      options: { ctx_size: 4096, parallel: 2, embeddings: true },
+    });
+    draft.set('options.embeddings', null);
+    expect(draft.patch()).toEqual({ model_path: '/m/b.gguf' });
   });
 });
 

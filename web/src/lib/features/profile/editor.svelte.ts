@@ -10,6 +10,7 @@ import { servers } from '$lib/state/servers.svelte';
 import { session } from '$lib/state/session.svelte';
 import { sentence } from '$lib/ui/numbers';
 import { checkNumber, type OptionValue } from '$lib/ui/option';
+import { MASK } from './command';
 import { asksHub, askHub, factsOf, freeName, hubName, type Detected } from './detect';
 import { Draft, flatten, same, type Fields } from './draft.svelte';
 import { nameOf, rowsOf, type Row } from './rows';
@@ -27,10 +28,17 @@ const placed = [
   'restart_policy',
 ];
 
+const isMasked = (value: unknown): boolean =>
+  Array.isArray(value) ? value.some((one) => String(one).endsWith(`=${MASK}`)) : value === MASK;
+
 export class Editor {
   readonly draft: Draft;
-  readonly #profile: () => Profile | null;
+  readonly #given: () => Profile | null;
+  readonly #isGone: () => boolean;
+  readonly #isLeaving: () => boolean;
   readonly #modelId: string | null;
+  /** What saving made; the form goes on with it. */
+  #made = $state.raw<Profile | null>(null);
   #failure = $state.raw<Problem | null>(null);
   #isSaving = $state(false);
   #isSaved = $state(false);
@@ -38,9 +46,19 @@ export class Editor {
   #hub = $state.raw<Detected | null>(null);
   #port = $state<number | null>(null);
 
-  /** `profile`: as the server has it now; null: it is being made, with the model `modelId`. */
-  constructor(profile: () => Profile | null, modelId: string | null = null) {
-    this.#profile = profile;
+  /**
+   * `profile`: as the server has it now; null: it is being made, with the model `modelId`.
+   * `isGone`: it is as the server had it last, and there no more. `isLeaving`: nobody is to be told.
+   */
+  constructor(
+    profile: () => Profile | null,
+    modelId: string | null = null,
+    isGone: () => boolean = () => false,
+    isLeaving: () => boolean = () => false,
+  ) {
+    this.#given = profile;
+    this.#isGone = isGone;
+    this.#isLeaving = isLeaving;
     this.#modelId = modelId;
     this.draft = new Draft(() => this.#stored);
   }
@@ -48,12 +66,22 @@ export class Editor {
   // ---- what there is ----
 
   readonly #stored = $derived.by((): Fields => {
-    const profile = this.#profile();
+    const { profile } = this;
     return profile ? flatten({ ...profile }) : {};
   });
 
   get profile(): Profile | null {
-    return this.#profile();
+    const made = this.#made;
+    return made === null ? this.#given() : (profiles.get(made.id) ?? made);
+  }
+  /** Saving made it, from this form. */
+  get isMade(): boolean {
+    return this.#made !== null;
+  }
+  /** Deleted elsewhere while it was being changed here: saving makes it anew. */
+  get isGone(): boolean {
+    if (this.#isLeaving()) return false;
+    return this.#made === null ? this.#isGone() : profiles.get(this.#made.id) === undefined;
   }
   get name(): string {
     return this.profile?.name ?? '';
@@ -67,7 +95,7 @@ export class Editor {
   }
   readonly server = $derived.by(() => {
     const { profile } = this;
-    return profile ? servers.get(profile.id) : undefined;
+    return profile && !this.isGone ? servers.get(profile.id) : undefined;
   });
   readonly engine = $derived.by(() => {
     const wanted = this.draft.get('engine') ?? this.#defaults?.engine;
@@ -141,6 +169,8 @@ export class Editor {
     const refusal = this.draft.refusal(row.field);
     if (refusal !== undefined) return sentence(refusal);
     const value = this.draft.get(row.field) as OptionValue;
+    if (this.isGone && isMasked(value))
+      return 'It was kept secret, and went with the server: it is written anew, or taken away.';
     if (row.field === 'env' && Array.isArray(value)) {
       const isGood = value.every((one: string) => one.indexOf('=') > 0);
       return isGood ? undefined : 'Each is NAME=value.';
@@ -188,13 +218,16 @@ export class Editor {
   /** What the form says, for the server to build a command from. */
   get body(): Fields {
     const { profile, draft } = this;
-    return profile === null ? draft.whole() : { id: profile.id, ...draft.patch() };
+    const isAnew = profile === null || this.isGone;
+    return isAnew ? draft.whole() : { id: profile.id, ...draft.patch() };
   }
 
   // ---- saving ----
 
   /** Changed here and elsewhere: their names. */
-  readonly conflicts = $derived.by(() => this.draft.conflicts.map((field) => this.titleOf(field)));
+  readonly conflicts = $derived.by(() =>
+    this.isGone ? [] : this.draft.conflicts.map((field) => this.titleOf(field)),
+  );
   /** Refused, and shown nowhere else. */
   readonly homeless = $derived.by(() =>
     this.draft.refusedBut([...placed, ...this.rows.map((row) => row.field)]),
@@ -216,25 +249,34 @@ export class Editor {
   });
   /** There is a record that is changed. */
   get isStored(): boolean {
-    return this.profile !== null && !this.isOfLibrary;
+    return this.profile !== null && !this.isOfLibrary && !this.isGone;
   }
 
   /** Resolves to the stored profile, or to null with `failure` and what each field is refused for. */
   async save(): Promise<Profile | null> {
-    const { profile, draft } = this;
-    if (profile !== null && this.isStored && !draft.isDirty) return profile;
+    const { profile, draft, isStored } = this;
+    if (profile !== null && isStored && !draft.isDirty) return profile;
     this.#isSaving = true;
     this.#isSaved = false;
     this.#failure = null;
     const sent = draft.snapshot();
     try {
       const saved = await this.#store(profile);
+      // Changed, and deleted before that was answered: what is here is saved nowhere.
+      if (isStored && this.isGone) return null;
       profiles.put(saved);
-      if (this.isStored) draft.settle(sent);
+      if (!isStored) this.#made = saved;
+      draft.settle(sent);
+      if (!isStored) draft.keepMine(); // others had no part in it
       this.#isSaved = true;
       return saved;
     } catch (error) {
-      this.#failure = Problem.of(error);
+      const failure = Problem.of(error);
+      if (profile !== null && isStored && failure.code === 'not_found') {
+        profiles.delete(profile.id); // that is told by `isGone`
+        return null;
+      }
+      this.#failure = failure;
       draft.refuse(this.#failure.details);
       return null;
     } finally {
@@ -243,7 +285,7 @@ export class Editor {
   }
 
   #store(profile: Profile | null): Promise<Profile> {
-    if (profile === null) return send('POST', '/api/profiles', this.draft.whole());
+    if (profile === null || this.isGone) return send('POST', '/api/profiles', this.draft.whole());
     const id = encodeURIComponent(profile.id);
     const path = this.isOfLibrary ? `/api/models/${id}/profile` : `/api/profiles/${id}`;
     return send('PUT', path, this.draft.patch());
