@@ -37,9 +37,8 @@ write_head(const struct activity_entry *entry, struct json_writer *w)
 }
 
 static void
-write_entry(const struct activity_entry *entry, struct json_writer *w)
+write_members(const struct activity_entry *entry, struct json_writer *w)
 {
-    json_object_begin(w);
     write_head(entry, w);
     member_text(w, "outcome", activity_outcome_name(entry->outcome));
     member_int_if(w, "status", entry->status != 0, entry->status);
@@ -53,6 +52,13 @@ write_entry(const struct activity_entry *entry, struct json_writer *w)
                    entry->prompt_per_s);
     member_real_if(w, "completion_tokens_per_s", entry->completion_per_s >= 0,
                    entry->completion_per_s);
+}
+
+static void
+write_entry(const struct activity_entry *entry, struct json_writer *w)
+{
+    json_object_begin(w);
+    write_members(entry, w);
     json_object_end(w);
 }
 
@@ -174,7 +180,13 @@ on_one_found(void *ctx, const struct activity_entry *entries, size_t n,
                      "request %.*s has not ended, or is not remembered",
                      STR_ARG(call->params[0]));
     } else {
-        write_entry(&entries[0], reply_begin(call));
+        struct json_writer *w = reply_begin(call);
+        json_object_begin(w);
+        write_members(&entries[0], w);
+        member_bool(w, "is_captured",
+                    activity_captured(call->api->options.activity,
+                                      entries[0].id) != NULL);
+        json_object_end(w);
         reply_end(call, 200);
     }
     call_unref(call);

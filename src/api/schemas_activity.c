@@ -4,7 +4,7 @@
 #define FIELDS(table) \
     .fields = (table), .n_fields = sizeof(table) / sizeof *(table)
 
-enum { NUL = FIELD_IS_NULLABLE };
+enum { OPT = FIELD_IS_OPTIONAL, NUL = FIELD_IS_NULLABLE };
 
 static const char *const outcome_names[] = { "completed", "failed",
                                              "client_gone", "cancelled", NULL };
@@ -49,6 +49,8 @@ static const struct schema_field entry_fields[] = {
     { "prompt_tokens_per_s", &schema_real, NUL, "As the engine told." },
     { "completion_tokens_per_s", &schema_real, NUL,
       "The same, or from count and times." },
+    { "is_captured", &schema_bool, OPT,
+      "Its bodies can be had now. Only where it alone is asked for." },
 };
 const struct schema schema_activity = { "Activity", SCHEMA_OBJECT,
                                         FIELDS(entry_fields) };

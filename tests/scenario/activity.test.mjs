@@ -224,12 +224,16 @@ test('keys go by their names, and may read but not end', async () => {
 test('bodies are captured only when that is wanted', async () => {
   const last = async () => (await list('?limit=1')).entries[0].id;
   await chat('plain', { note: 'unheard' });
+  const one = async () => (await hearth.api('GET', `/api/activity/${await last()}`)).data.is_captured;
+  assert.equal(await one(), false);
+  assert.equal('is_captured' in (await list('?limit=1')).entries[0], false);
   const none = await hearth.api('GET', `/api/activity/${await last()}/capture`);
   assert.equal(none.status, 404);
   assert.match(none.error.message, /activity\.capture/);
   assert.equal((await hearth.api('PUT', '/api/settings', { 'activity.capture': true })).status, 200);
   const answer = await chat('plain', { note: 'heard: «ü»' });
   const { data } = await hearth.api('GET', `/api/activity/${await last()}/capture`);
+  assert.equal(await one(), true);
   assert.equal(JSON.parse(data.request.text).note, 'heard: «ü»');
   assert.equal(data.request.content_type, 'application/json');
   assert.equal(data.answer.text, answer.text);

@@ -65,7 +65,6 @@ test('those that have ended: filter, address, details, by keyboard', async () =>
   await drawer.getByText('/v1/chat/completions').waitFor();
   await drawer.getByText(/written/).waitFor();
   await drawer.getByText(/Nothing is captured/).waitFor();
-  page.forgetNoise(); // 404: nothing was captured
   await page.keyboard.press('Escape');
   await drawer.waitFor({ state: 'detached' });
   await page.getByLabel('Filter requests').fill('nothing like this');
@@ -126,7 +125,6 @@ test('the page is accessible and narrow enough, in both themes', async () => {
       await page.goto(`${hearth.base}/activity?request=${id}`);
       await page.locator('.drawer').getByText(/written/).waitFor();
       await page.locator('.drawer').getByText(/Nothing is captured/).waitFor();
-      page.forgetNoise();
       await page.accessible(`${theme} ${name}, details`);
       await page.shot(`activity-details-${theme}-${name}`);
       await page.context().close();
@@ -143,7 +141,6 @@ test('those that have ended are forgotten, in two windows; what is under way goe
   await rows(other).nth(1).click();
   const drawer = other.locator('.drawer');
   await drawer.getByText(/Nothing is captured/).waitFor();
-  other.forgetNoise(); // 404: nothing was captured
   const focused = keys(page);
   await focused.tabTo(/^Clear$/);
   await page.keyboard.press('Enter');

@@ -944,6 +944,7 @@ export type Activity = {
   prompt_tokens_per_s: number | null;
   /** The same, or from count and times. */
   completion_tokens_per_s: number | null;
+  is_captured?: boolean;
 };
 
 export type ActiveRequest = {
