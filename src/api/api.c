@@ -12,8 +12,34 @@
 #include "api/handlers.h"
 #include "api/live/live.h"
 #include "api/openapi_internal.h"
+#include "formats/websocket.h"
 
 enum { CALL_ARENA_BYTES = 4 * 1024 * 1024 };
+
+static int decide(struct api *api, const struct http_request *request,
+                  enum authority needs, struct auth_answer *who,
+                  struct error *error);
+
+/* Who looks at something with a key or a session that is no more. Socket.IO
+ * has its own, for its clients bring their key later (live/). */
+static void
+on_access_ended(struct subscription *subscription, const struct event *event)
+{
+    (void)event;
+    struct api *api = LIST_ENTRY(subscription, struct api, on_access);
+    struct auth_answer who;
+    struct error error;
+    LIST_FOR_SAFE(node, &api->calls)
+    {
+        struct call *call = LIST_ENTRY(node, struct call, node);
+        if (call->on_end_stream != NULL && call->exchange != NULL &&
+            call->row->needs != AUTHORITY_NONE &&
+            decide(api, http_request(call->exchange), call->row->needs, &who,
+                   &error) < 0)
+            call->on_end_stream(call, WEBSOCKET_POLICY,
+                                "access has been withdrawn");
+    }
+}
 
 struct api *
 api_new(const struct api_options *options)
@@ -25,9 +51,12 @@ api_new(const struct api_options *options)
     api->options = *options;
     list_init(&api->calls);
     event_ring_init(&api->ring, api);
+    events_subscribe(options->events, &api->on_access, EVENT_BIT(ACCESS_ENDED),
+                     on_access_ended);
     api->routes = calloc(n_api_rows, sizeof *api->routes);
     api->live = live_new(api);
     if (api->routes == NULL || api->live == NULL) {
+        events_unsubscribe(&api->on_access);
         live_free(api->live);
         free(api->routes);
         free(api);
@@ -55,6 +84,7 @@ api_free(struct api *api)
 {
     if (api == NULL)
         return;
+    events_unsubscribe(&api->on_access);
     live_close(api->live);
     event_ring_release(&api->ring);
     api->is_closed = true; /* calls that still wait for a store end it */
@@ -79,7 +109,8 @@ api_end_streams(struct api *api)
     {
         struct call *call = LIST_ENTRY(node, struct call, node);
         if (call->on_end_stream != NULL)
-            call->on_end_stream(call);
+            call->on_end_stream(call, WEBSOCKET_GOING_AWAY,
+                                "hearth is stopping");
     }
 }
 

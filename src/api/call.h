@@ -33,6 +33,7 @@ struct api {
     struct api_options options;
     struct route *routes; /* api_rows, for http/routes.h */
     struct list calls;    /* every live call */
+    struct subscription on_access;
     int64_t memory_bytes; /* of the machine and its GPUs; 0: not asked yet */
     char *url;            /* or NULL */
     struct live *live;
@@ -62,7 +63,9 @@ struct call {
     /* For handlers that stay: called once when the exchange closes. */
     void (*on_close)(struct call *call);
     void (*on_drain)(struct call *call);
-    void (*on_end_stream)(struct call *call); /* shutdown: say goodbye */
+    /* Say goodbye: at shutdown, or when who it is may look no more. `code` is
+     * of enum websocket_close, where there is one to send. */
+    void (*on_end_stream)(struct call *call, int code, const char *reason);
     /* After an upgrade (api/socket.h). */
     void (*on_raw)(struct call *call, struct str bytes);
     struct socket *socket;

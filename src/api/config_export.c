@@ -8,12 +8,20 @@
 static void __attribute__((format(printf, 2, 3)))
 leave_out(struct json_writer *w, const char *format, ...)
 {
-    char name[512];
+    char name[CONFIG_LEFT_OUT_BYTES];
     va_list args;
     va_start(args, format);
     vsnprintf(name, sizeof name, format, args);
     va_end(args);
     json_text(w, name);
+}
+
+void
+config_left_out_name(char ret_name[CONFIG_LEFT_OUT_BYTES], const char *profile,
+                     const char *field, struct str key)
+{
+    snprintf(ret_name, CONFIG_LEFT_OUT_BYTES, "profiles.%s.%s.%.*s", profile,
+             field, STR_ARG(key));
 }
 
 static void
@@ -43,8 +51,9 @@ write_open_members(const struct engine_manifest *engine,
     json_object_begin(w);
     for (json_iter_init(&iter, members); json_iter_next(&iter);) {
         if (is_env || is_secret_option(engine, iter.key)) {
-            leave_out(left_out, "profiles.%s.%s.%.*s", profile->name, field,
-                      STR_ARG(iter.key));
+            char name[CONFIG_LEFT_OUT_BYTES];
+            config_left_out_name(name, profile->name, field, iter.key);
+            json_text(left_out, name);
             continue;
         }
         json_key_str(w, iter.key);

@@ -3,7 +3,8 @@
  *
  * It has the stored settings, the stored profiles with their aliases, and the
  * presets; not what flags, environment or hearth.yaml say, which belongs to
- * the machine. An import adds and changes, it never removes. It is checked as
+ * the machine. An import adds and changes, it never removes; what the document
+ * says was left out of it, secrets, stays as it is here. It is checked as
  * a whole first: everything is done up to the point of storing it, and taken
  * back; that is all a dry run does. Then settings and profiles are stored in
  * one transaction, which also says that the presets, by then on disk beside
@@ -21,7 +22,9 @@ enum change_action { ACTION_NONE, ACTION_CREATE, ACTION_UPDATE };
 
 struct import {
     struct call *call;
+    size_t n_profiles;
     enum change_action *profiles; /* one for each of the document */
+    struct json_doc **completed;  /* the same; NULL: as it is given */
     struct preset_text *presets;  /* those that differ */
     size_t n_presets;
     struct strbuf settings; /* a patch of those that differ */
@@ -90,6 +93,108 @@ profile_has(struct api *api, const struct profile *profile,
     return has_all;
 }
 
+/* ---- import: what was left out ---- */
+
+static bool
+is_left_out(const struct import *import, const struct profile *profile,
+            const char *field, struct str key)
+{
+    char name[CONFIG_LEFT_OUT_BYTES];
+    const struct json *names = part(import, "left_out");
+    config_left_out_name(name, profile->name, field, key);
+    for (size_t i = 0; i < json_count(names); i++) {
+        struct str text;
+        if (json_as_text(json_at(names, i), &text) && str_is(text, name))
+            return true;
+    }
+    return false;
+}
+
+/* The members that are given, and of the stored ones those that were left
+ * out. */
+static size_t
+write_completed(const struct import *import, const struct profile *profile,
+                const char *field, const struct json *given,
+                struct json_writer *w)
+{
+    bool is_env = strcmp(field, "env") == 0;
+    const char *text = is_env ? profile->env_json : profile->options_json;
+    struct json_doc *stored = json_parse(str_from(text), NULL);
+    struct json_iter iter;
+    size_t n_kept = 0;
+    json_object_begin(w);
+    for (json_iter_init(&iter, json_root(stored)); json_iter_next(&iter);) {
+        const struct json *value = json_get_str(given, iter.key);
+        bool is_kept =
+            value == NULL && is_left_out(import, profile, field, iter.key);
+        if (value == NULL && !is_kept)
+            continue;
+        json_key_str(w, iter.key);
+        json_value(w, is_kept ? iter.value : value);
+        n_kept += is_kept;
+    }
+    for (json_iter_init(&iter, given); json_iter_next(&iter);)
+        if (json_get_str(json_root(stored), iter.key) == NULL) {
+            json_key_str(w, iter.key);
+            json_value(w, iter.value);
+        }
+    json_object_end(w);
+    json_doc_free(stored);
+    return n_kept;
+}
+
+/* 0, or -1: there is not enough memory. */
+static int
+complete_profile(struct import *import, size_t i)
+{
+    const struct json *given = json_at(part(import, "profiles"), i);
+    const struct profile *profile = find_profile(import, name_of(given));
+    struct strbuf text = STRBUF_INIT(DOCUMENT_BYTES);
+    struct json_writer w;
+    struct json_iter iter;
+    size_t n_kept = 0;
+    if (profile == NULL)
+        return 0;
+    json_writer_init(&w, &text);
+    json_object_begin(&w);
+    for (json_iter_init(&iter, given); json_iter_next(&iter);) {
+        bool is_env = str_is(iter.key, "env");
+        json_key_str(&w, iter.key);
+        if (json_type(iter.value) == JSON_OBJECT &&
+            (is_env || str_is(iter.key, "options")))
+            n_kept += write_completed(
+                import, profile, is_env ? "env" : "options", iter.value, &w);
+        else
+            json_value(&w, iter.value);
+    }
+    json_object_end(&w);
+    if (n_kept > 0)
+        import->completed[i] = json_parse(strbuf_view(&text), NULL);
+    bool has_failed = n_kept > 0 && import->completed[i] == NULL;
+    strbuf_release(&text);
+    return has_failed ? -1 : 0;
+}
+
+static int
+complete_profiles(struct import *import)
+{
+    if (json_count(part(import, "left_out")) == 0)
+        return 0;
+    for (size_t i = 0; i < import->n_profiles; i++)
+        if (complete_profile(import, i) < 0)
+            return -1;
+    return 0;
+}
+
+static const struct json *
+given_profile(const struct import *import, size_t i)
+{
+    return import->completed[i] != NULL ? json_root(import->completed[i])
+                                        : json_at(part(import, "profiles"), i);
+}
+
+/* ---- import: what differs ---- */
+
 static void
 compare_settings(struct import *import)
 {
@@ -112,9 +217,8 @@ compare_settings(struct import *import)
 static void
 compare_profiles(struct import *import)
 {
-    const struct json *profiles = part(import, "profiles");
-    for (size_t i = 0; i < json_count(profiles); i++) {
-        const struct json *given = json_at(profiles, i);
+    for (size_t i = 0; i < import->n_profiles; i++) {
+        const struct json *given = given_profile(import, i);
         const struct profile *profile = find_profile(import, name_of(given));
         if (profile == NULL)
             import->profiles[i] = ACTION_CREATE;
@@ -134,10 +238,11 @@ has_preset_text(const struct preset *preset, struct str text)
     return is_same;
 }
 
-/* Adds what is wrong with a preset: true when nothing is. */
+/* Adds what is wrong with a preset: true when nothing is. `text` is its text,
+ * empty if `value` is none. */
 static bool
-check_preset(struct import *import, struct str name, struct str text,
-             struct field_problems *problems)
+check_preset(struct import *import, struct str name, const struct json *value,
+             struct str text, struct field_problems *problems)
 {
     struct presets *presets = import->call->api->options.presets;
     struct preset_problems found = { .n = 0 };
@@ -145,6 +250,11 @@ check_preset(struct import *import, struct str name, struct str text,
     char field[ERROR_FIELD_MAX];
     snprintf(field, sizeof field, "presets.%.*s",
              (int)(name.n > 40 ? 40 : name.n), name.p);
+    if (json_type(value) != JSON_TEXT) {
+        problem_add(problems, str_from(field), "must be text, not %s",
+                    json_type_name(json_type(value)));
+        return false;
+    }
     struct ini *ini =
         preset_check_name(name, &error) == 0 ? ini_parse(text, &error) : NULL;
     if (ini == NULL)
@@ -174,10 +284,10 @@ compare_presets(struct import *import, struct field_problems *problems)
          json_iter_next(&iter);) {
         struct str text = STR("");
         const struct preset *preset = presets_get(presets, iter.key);
-        json_as_text(iter.value, &text);
-        if (has_preset_text(preset, text))
+        bool is_text = json_as_text(iter.value, &text);
+        if (is_text && has_preset_text(preset, text))
             continue;
-        if (check_preset(import, iter.key, text, problems))
+        if (check_preset(import, iter.key, iter.value, text, problems))
             import->presets[import->n_presets++] =
                 (struct preset_text){ iter.key, text };
         else
@@ -227,7 +337,8 @@ prefix_problems(size_t i, struct field_problems *problems, struct error *error)
 {
     char field[2 * ERROR_FIELD_MAX];
     for (size_t k = 0; k < problems->n; k++) {
-        snprintf(field, sizeof field, "profiles[%zu].%s", i,
+        snprintf(field, sizeof field, "profiles[%zu]%s%s", i,
+                 problems->at[k].field[0] != '\0' ? "." : "",
                  problems->at[k].field);
         snprintf(problems->at[k].field, sizeof problems->at[k].field, "%.63s",
                  field);
@@ -243,7 +354,7 @@ put_profile(struct import *import, size_t i, struct field_problems *problems,
 {
     struct call *call = import->call;
     struct profiles *profiles = call->api->options.profiles;
-    const struct json *given = json_at(part(import, "profiles"), i);
+    const struct json *given = given_profile(import, i);
     const struct profile *known = find_profile(import, name_of(given));
     import->n_waiting++;
     int failed = known != NULL
@@ -278,7 +389,7 @@ put_all(struct import *import, struct field_problems *problems,
             return -1;
         }
     }
-    for (size_t i = 0; i < json_count(part(import, "profiles")); i++)
+    for (size_t i = 0; i < import->n_profiles; i++)
         if (import->profiles[i] != ACTION_NONE &&
             put_profile(import, i, problems, error) < 0)
             return -1;
@@ -368,6 +479,8 @@ import_free(struct import *import)
     struct call *call = import->call;
     call->api->is_importing = false;
     strbuf_release(&import->settings);
+    for (size_t i = 0; i < import->n_profiles; i++)
+        json_doc_free(import->completed[i]);
     call_unref(call);
 }
 
@@ -444,11 +557,17 @@ import_new(struct call *call)
     strbuf_init(&import->settings, DOCUMENT_BYTES);
     /* There is one import at a time: the moment tells them apart. */
     id_format(import->id, "imp", loop_wall_ms(), (const uint8_t[10]){ 0 });
+    import->n_profiles = n_profiles;
     import->profiles =
         arena_alloc(&call->arena, (n_profiles + 1) * sizeof *import->profiles);
+    import->completed =
+        arena_alloc(&call->arena, (n_profiles + 1) * sizeof *import->completed);
     import->presets =
         arena_alloc(&call->arena, (n_presets + 1) * sizeof *import->presets);
-    return import->profiles != NULL && import->presets != NULL ? import : NULL;
+    return import->profiles != NULL && import->completed != NULL &&
+                   import->presets != NULL
+               ? import
+               : NULL;
 }
 
 void
@@ -474,6 +593,11 @@ config_import(struct call *call)
     }
     call->api->is_importing = true;
     call_ref(call);
+    if (complete_profiles(import) < 0) {
+        reply_errorf(call, ERR_NO_MEMORY, "there is not enough memory");
+        import_free(import);
+        return;
+    }
     compare_settings(import);
     compare_profiles(import);
     if (!compare_presets(import, &problems)) {

@@ -95,7 +95,7 @@ on_close(struct call *call)
 }
 
 static void
-on_end_stream(struct call *call)
+on_end_stream(struct call *call, int code, const char *reason)
 {
     struct view *view = call->state;
     if (view->is_ended)
@@ -103,7 +103,7 @@ on_end_stream(struct call *call)
     view->is_ended = true;
     events_unsubscribe(&view->subscription);
     if (view->is_socket)
-        socket_end(&view->socket, WEBSOCKET_GOING_AWAY, "hearth is stopping");
+        socket_end(&view->socket, code, reason);
     else
         sse_end(&view->sse);
 }

@@ -203,9 +203,10 @@ on_close(struct call *call)
 }
 
 static void
-on_end_stream(struct call *call)
+on_end_stream(struct call *call, int code, const char *reason)
 {
-    end_watcher(call->state, "hearth is stopping");
+    (void)code;
+    end_watcher(call->state, reason);
 }
 
 static void

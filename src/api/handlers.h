@@ -87,7 +87,12 @@ void models_change_profile(struct call *call);
 void models_remove_profile(struct call *call);
 
 /* config_export.c, config_import.c */
-enum { CONFIG_DOCUMENT_VERSION = 1 };
+enum { CONFIG_DOCUMENT_VERSION = 1, CONFIG_LEFT_OUT_BYTES = 512 };
+/* What `left_out` of such a document calls a member of a profile's `env` or
+ * `options`. */
+void config_left_out_name(char ret_name[CONFIG_LEFT_OUT_BYTES],
+                          const char *profile, const char *field,
+                          struct str key);
 void config_export(struct call *call);
 void config_import(struct call *call);
 

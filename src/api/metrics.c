@@ -72,6 +72,23 @@ static const struct {
     [READY] = { "hearth_server_ready", "gauge", "1 when the engine is ready." },
 };
 
+/* The name that requests reach it by; its id where that name is another's by
+ * now: a profile may be called as a model of the library is, or as a deleted
+ * one whose engine is still ending. */
+static void
+add_model_label(struct api *api, const char *profile_id, const char *name,
+                struct strbuf *out)
+{
+    struct profiles *profiles = api->options.profiles;
+    const struct profile *known = profiles_get(profiles, str_from(profile_id));
+    const struct profile *reached = profiles_resolve(
+        profiles, str_from(known != NULL ? known->name : name));
+    bool is_reached = reached != NULL && strcmp(reached->id, profile_id) == 0;
+    strbuf_add_text(out, "{model=\"");
+    add_label(out, is_reached ? reached->name : profile_id);
+    strbuf_add_text(out, "\"}");
+}
+
 struct section {
     struct api *api;
     struct strbuf *out;
@@ -111,9 +128,10 @@ add_server(void *ctx, const struct instance_view *view)
     double value = number_of(section->api, view, section->number);
     if (isnan(value))
         return;
-    strbuf_addf(section->out, "%s{model=\"", server_rows[section->number].name);
-    add_label(section->out, view->profile->name);
-    strbuf_addf(section->out, "\"} %.15g\n", value);
+    strbuf_add_text(section->out, server_rows[section->number].name);
+    add_model_label(section->api, view->profile->id, view->profile->name,
+                    section->out);
+    strbuf_addf(section->out, " %.15g\n", value);
 }
 
 static void
@@ -278,10 +296,10 @@ add_sample(struct api *api, struct strbuf *out)
             add_help(out, "hearth_server_gpu_memory_bytes", "gauge",
                      "Memory of GPUs that the process group has.");
         has_head = true;
-        strbuf_addf(out, "hearth_server_gpu_memory_bytes{model=\"");
-        add_label(out, sample->servers[i].name);
-        strbuf_addf(out, "\"} %" PRId64 "\n",
-                    sample->servers[i].gpu_memory_bytes);
+        strbuf_add_text(out, "hearth_server_gpu_memory_bytes");
+        add_model_label(api, sample->servers[i].profile_id,
+                        sample->servers[i].name, out);
+        strbuf_addf(out, " %" PRId64 "\n", sample->servers[i].gpu_memory_bytes);
     }
 }
 

@@ -63,11 +63,11 @@ on_close(struct call *call)
 }
 
 static void
-on_end_stream(struct call *call)
+on_end_stream(struct call *call, int code, const char *reason)
 {
     struct view *view = call->state;
     if (!view->is_ended)
-        end(view, WEBSOCKET_GOING_AWAY, "hearth is stopping");
+        end(view, code, reason);
 }
 
 /* The number in a task's id; 0: it is none that can be followed. */

@@ -134,7 +134,8 @@ static const struct schema_field config_input_fields[] = {
     { "settings", &schema_values, OPT, NULL },
     { "profiles", &schema_profiles_given, OPT, NULL },
     { "presets", &schema_texts_by_name, OPT, NULL },
-    { "left_out", &schema_texts, OPT, "Not looked at." },
+    { "left_out", &schema_texts, OPT,
+      "Of a profile that is here already these stay as they are." },
 };
 const struct schema schema_config_input = { .type = SCHEMA_OBJECT,
                                             FIELDS(config_input_fields) };

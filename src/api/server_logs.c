@@ -162,8 +162,10 @@ on_event(struct subscription *subscription, const struct event *event)
 }
 
 static void
-on_end_stream(struct call *call)
+on_end_stream(struct call *call, int code, const char *reason)
 {
+    (void)code;
+    (void)reason;
     struct reader *reader = call->state;
     end_reader(reader);
     if (reader->is_behind)

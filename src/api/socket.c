@@ -234,9 +234,11 @@ on_stranger_close(struct call *call)
 
 /* It has been sent away already. */
 static void
-on_stranger_end(struct call *call)
+on_stranger_end(struct call *call, int code, const char *reason)
 {
     (void)call;
+    (void)code;
+    (void)reason;
 }
 
 void

@@ -126,9 +126,10 @@ reconfigure(struct deferred *deferred)
 
     struct daemon_library library;
     daemon_library_options(daemon, &library);
-    if (library_configure(daemon->library, &library.options, &error) < 0)
+    int is_due = library_configure(daemon->library, &library.options, &error);
+    if (is_due < 0)
         events_log(&daemon->events, LOG_ERROR, "library", "%s", error.message);
-    else
+    else if (is_due > 0)
         library_scan(daemon->library, NULL, NULL);
 
     char root[LIMIT_PATH_BYTES];

@@ -33,7 +33,8 @@ void rotated_file_close(struct rotated_file *file); /* twice is once */
 void rotated_file_limit(struct rotated_file *file, uint64_t max_bytes,
                         int n_files);
 /* How many of the bytes were written; when not all were, errno says why. They
- * all go into one file. */
+ * all go into one file. One that was removed or moved meanwhile is begun
+ * anew. */
 size_t rotated_file_add(struct rotated_file *file, struct str bytes);
 /* Removes them all; how many there were. */
 int rotated_file_clear(struct rotated_file *file);

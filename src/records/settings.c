@@ -106,11 +106,12 @@ setting_expectation(const struct setting_row *row, struct strbuf *out)
     switch (row->type) {
     case SETTING_BOOL: strbuf_add_text(out, "true or false"); return;
     case SETTING_INT:
-        strbuf_addf(out, "a number from %lld to %lld", (long long)row->min,
-                    (long long)row->max);
+        strbuf_addf(out, "a whole number from %lld to %lld",
+                    (long long)row->min, (long long)row->max);
         return;
     case SETTING_TEXT:
-        strbuf_addf(out, "text of at most %lld bytes", (long long)row->max);
+        strbuf_addf(out, "one line of text of at most %lld bytes",
+                    (long long)row->max);
         return;
     case SETTING_PATH: strbuf_add_text(out, "a path"); return;
     case SETTING_HOURS:

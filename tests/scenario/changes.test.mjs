@@ -98,6 +98,40 @@ test('SIGHUP names the keys that wait for a restart', async () => {
   assert.match(hearth.output(), /only after a restart: port_start, rate_limit_per_s\n/);
 });
 
+test('the folders are looked through for a setting that they depend on only', async () => {
+  const hearth = await start({ models: { a: RED }, config: 'library:\n  rescan_s: 86400\n' });
+  const comfy = path.join(hearth.dir, 'comfy'), archive = path.join(hearth.dir, 'archive');
+  fs.mkdirSync(path.join(comfy, 'models/loras'), { recursive: true });
+  fs.writeFileSync(path.join(comfy, 'models/loras/tint.ckpt'), 'tint');
+  // The end of the scan that runs, or else of the last one.
+  const ended = () => until('the end of a scan', async () => {
+    const { data } = await hearth.api('GET', '/api/models/scan');
+    return data.status === 'completed' ? data.task_id : null;
+  });
+  const put = async (settings) =>
+    assert.equal((await hearth.api('PUT', '/api/settings', settings)).status, 200, JSON.stringify(settings));
+  let last = await ended();
+  for (const settings of [{ log_level: 'debug' }, { models_max: 3 }, { 'library.hashes': false },
+                          { 'library.hashes': true, 'activity.capture': true }]) {
+    await put(settings);
+    assert.equal(await ended(), last, JSON.stringify(settings));
+  }
+  for (const settings of [{ 'library.comfyui_dirs': [comfy] }, { 'library.archive_dir': archive },
+                          { 'library.comfyui_dirs': [] }]) {
+    await put(settings);
+    const next = await ended();
+    assert.notEqual(next, last, JSON.stringify(settings));
+    last = next;
+  }
+  const file = path.join(hearth.dir, 'hearth.yaml'), more = path.join(hearth.dir, 'more');
+  fs.mkdirSync(more);
+  fs.writeFileSync(path.join(more, 'late.ckpt'), 'late');
+  fs.writeFileSync(file, fs.readFileSync(file, 'utf8').replace(/^models_dirs: .*$/m, `models_dirs: [${hearth.models}, ${more}]`));
+  process.kill(hearth.pid, 'SIGHUP');
+  await until('what is in the new folder', async () =>
+    (await hearth.api('GET', '/api/models')).data.some(({ name }) => name === 'late'));
+});
+
 test("Hearth's own port is not for a profile", async () => {
   const hearth = await start({ models: { red: RED } });
   const wrong = await hearth.api('POST', '/api/profiles', { name: 'x',

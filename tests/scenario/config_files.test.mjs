@@ -56,6 +56,24 @@ test('a dry run says what would change and changes nothing', async () => {
   assert.deepEqual(secretless(await ask(to, 'GET', '/api/config/export?secrets=1', undefined, 200)), secretless(before));
 });
 
+test('what was left out of a document stays as it is where it goes', async () => {
+  const document = await ask(from, 'GET', '/api/config/export', undefined, 200);
+  const before = await ask(from, 'GET', '/api/config/export?secrets=1', undefined, 200);
+  const plan = await ask(from, 'POST', '/api/config/import', document, 200);
+  assert.deepEqual(plan.changes, []);
+  assert.deepEqual(secretless(await ask(from, 'GET', '/api/config/export?secrets=1', undefined, 200)), secretless(before));
+  // A change beside it, a further variable; and what is not named there goes.
+  document.profiles[0].ttl_s = 61;
+  document.profiles[0].env = { MORE: 'yes' };
+  const changed = await ask(from, 'POST', '/api/config/import', document, 200);
+  assert.deepEqual(changed.changes, [{ kind: 'profile', name: 'one', action: 'update' }]);
+  const [one] = (await ask(from, 'GET', '/api/config/export?secrets=1', undefined, 200)).profiles;
+  assert.deepEqual([one.ttl_s, one.env], [61, { PASS: 'geheim', MORE: 'yes' }]);
+  await ask(from, 'POST', '/api/config/import', { ...before, left_out: [] }, 200);
+  const again = (await ask(from, 'GET', '/api/config/export?secrets=1', undefined, 200)).profiles[0];
+  assert.deepEqual([again.ttl_s, again.env], [60, { PASS: 'geheim' }]);
+});
+
 test('all of it or nothing', async () => {
   const document = await ask(from, 'GET', '/api/config/export?secrets=1', undefined, 200);
   const before = await ask(to, 'GET', '/api/config/export?secrets=1', undefined, 200);
@@ -78,6 +96,8 @@ test('all of it or nothing', async () => {
   await bad((copy) => { copy.settings.models_max = -1; }, 422, 'models_max', /0 to 1000/);
   await bad((copy) => { copy.settings.host = '0.0.0.0'; }, 422, 'host', /hearth.yaml/);
   await bad((copy) => { copy.presets.mine = '[*]\nnope = 1\n'; }, 422, 'presets.mine', /line 2/);
+  await bad((copy) => { copy.presets.mine = 5; }, 422, 'presets.mine', /must be text, not a whole number/);
+  await bad((copy) => { copy.profiles[1] = null; }, 422, 'profiles[1]', /expected an object/);
   await bad((copy) => { copy.presets['../x'] = ''; }, 422, 'presets.../x', /name/);
   // Who may not decide what is executed cannot bring it in this way either.
   const foreign = await to.request('POST', '/api/config/import', { body: document });

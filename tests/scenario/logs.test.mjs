@@ -160,6 +160,26 @@ test('each place is switched off and on while it runs', async () => {
   assert.ok(data.entries.length > 0);
 });
 
+test('a file that is moved, removed or emptied by hand is begun anew', async () => {
+  const folder = path.join(hearth.data, 'logs'), file = path.join(folder, 'hearth.log');
+  const isIn = (word) => until(`${word} to be there`, () => fs.existsSync(file) && fs.readFileSync(file, 'utf8').includes(word));
+  await isIn(await say());
+  const moved = path.join(hearth.dir, 'moved.log');
+  fs.renameSync(file, moved);
+  const { size } = fs.statSync(moved);
+  await isIn(await say());
+  assert.equal(fs.statSync(moved).size, size);
+  fs.rmSync(file);
+  const before = await say();
+  await isIn(before);
+  fs.truncateSync(file);
+  await isIn(await say());
+  assert.ok(!fs.readFileSync(file, 'utf8').includes(before));
+  fs.rmSync(folder, { recursive: true });
+  await until('the folder to be there again', async () => { await say(); return fs.existsSync(file); });
+  await until('the loss to be told', async () => (await logged('q=written+to+again')).length > 0);
+});
+
 test('over Socket.IO: the same files, settings and words', async () => {
   const socket = io(hearth.base, { path: '/llamaproxws', transports: ['websocket'], reconnection: false });
   const ask = (event, payload) => socket.timeout(10000).emitWithAck(event, payload);

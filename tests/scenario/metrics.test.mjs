@@ -116,6 +116,15 @@ test('the Prometheus text is well formed', async () => {
   assert.equal(odd.status, 201, JSON.stringify(odd));
   const started = await hearth.api('POST', `/api/servers/${odd.data.id}/start?wait=1`);
   assert.equal(started.status, 200, JSON.stringify(started));
+  // One that is deleted but does not end, and another one of that name.
+  const same = [];
+  for (let i = 0; i < 2; i++) {
+    const made = await hearth.api('POST', '/api/profiles', { name: 'same', engine: 'command',
+      command: [process.env.HEARTH_FAKE_ENGINE, '--port', '${port}', '--ignore-term', '1'] });
+    assert.equal((await hearth.api('POST', `/api/servers/${made.data.id}/start?wait=1`)).status, 200);
+    same.push(made.data.id);
+    if (i === 0) assert.equal((await hearth.api('DELETE', `/api/profiles/${made.data.id}`)).status, 202);
+  }
   const answer = await hearth.request('GET', '/metrics');
   assert.equal(answer.status, 200);
   assert.match(answer.headers['content-type'], /^text\/plain; version=0\.0\.4/);
@@ -141,6 +150,8 @@ test('the Prometheus text is well formed', async () => {
     }
   }
   assert.ok(series.has('hearth_server_ready{model="q\\"uo\\\\te"}'), 'a name with a quote');
+  assert.match(answer.text, /^hearth_server_ready\{model="same"\} 1$/m);
+  assert.match(answer.text, new RegExp(`^hearth_server_ready\\{model="${same[0]}"\\} 0$`, 'm'));
   for (const [name, type] of types) {
     if (type !== 'histogram') continue;
     const buckets = [...answer.text.matchAll(new RegExp(`^${name}_bucket\\{le="([^"]+)"\\} (\\d+)$`, 'gm'))];

@@ -167,6 +167,14 @@ test('the same over Socket.IO', async () => {
     assert.equal((await good('presets:validate', { content: TEXT })).valid, true);
     const invalid = await good('presets:validate', { content: 'x\n' });
     assert.deepEqual([invalid.valid, invalid.lineCount, invalid.errors[0].line], [false, 1, 1]);
+    // What says nothing that can be saved is refused; it saves no empty preset.
+    const nothing = ['x', 5, true].flatMap((config) => [['presets:save', config], ['presets:update-defaults', config]])
+      .concat([undefined, null, [], { '*': null }, { '*': 5 }, { version: 1 }, { 'tiny-a': [] }].map((config) => ['presets:save', config]));
+    for (const [event, config] of nothing) {
+      const refused = await call(event, { filename: 'live', config });
+      assert.equal(refused.error?.code, 'invalid', `${event} ${JSON.stringify(config)}: ${JSON.stringify(refused)}`);
+    }
+    assert.equal((await good('presets:read', { filename: 'live' })).preset.raw, TEXT);
     await good('presets:remove-model', { filename: 'live', modelName: 'tiny-a' });
     assert.equal((await good('presets:get-default-params')).defaults['top-k'], '40');
     assert.deepEqual(await good('presets:delete', { filename: 'live' }), { filename: 'live', deleted: true });

@@ -299,14 +299,19 @@ tell_presets(struct live *live)
     strbuf_release(&text);
 }
 
-/* Nothing of the keys themselves: not everybody here may see them. Who came
- * with one that is revoked now sees no more. */
+/* Who came with a key or a session that is no more sees no more. */
+static void
+let_go(struct live *live)
+{
+    LIST_FOR_SAFE(node, &live->connections)
+    live_connection_let_go(LIST_ENTRY(node, struct live_connection, node));
+}
+
+/* Nothing of the keys themselves: not everybody here may see them. */
 static void
 tell_keys(struct live *live)
 {
     struct live_message message;
-    LIST_FOR_SAFE(node, &live->connections)
-    live_connection_let_go(LIST_ENTRY(node, struct live_connection, node));
     struct json_writer *w =
         broadcast_begin(live, &message, "keys:changed", MESSAGE_KEPT);
     json_object_begin(w);
@@ -366,6 +371,7 @@ on_event(struct subscription *subscription, const struct event *event)
                        write_llama_status);
         break;
     case EVENT_PRESETS_CHANGED: tell_presets(live); break;
+    case EVENT_ACCESS_ENDED: let_go(live); break;
     case EVENT_KEYS_CHANGED: tell_keys(live); break;
     case EVENT_LIBRARY_SCAN: tell_scan(live, event->payload); break;
     case EVENT_LIBRARY_CHANGED:

@@ -237,10 +237,9 @@ on_close(struct call *call)
 }
 
 static void
-on_end_stream(struct call *call)
+on_end_stream(struct call *call, int code, const char *reason)
 {
-    live_connection_close(call->state, WEBSOCKET_GOING_AWAY,
-                          "hearth is stopping");
+    live_connection_close(call->state, code, reason);
 }
 
 static void

@@ -294,9 +294,9 @@ on_plain_close(struct call *call)
 }
 
 static void
-on_plain_end(struct call *call)
+on_plain_end(struct call *call, int code, const char *reason)
 {
-    socket_end(call->state, WEBSOCKET_GOING_AWAY, "hearth is stopping");
+    socket_end(call->state, code, reason);
 }
 
 void

@@ -22,12 +22,17 @@ write_option_key(struct str key, struct json_writer *w)
     strbuf_release(&name);
 }
 
+/* What is no object goes on as it is, to be refused by its name. */
 static void
 write_options(const struct json *config, struct json_writer *w)
 {
     struct json_iter iter;
+    if (config != NULL && json_type(config) != JSON_OBJECT) {
+        json_value(w, config);
+        return;
+    }
     json_object_begin(w);
-    if (json_type(config) == JSON_OBJECT)
+    if (config != NULL)
         for (json_iter_init(&iter, config); json_iter_next(&iter);) {
             write_option_key(iter.key, w);
             json_value(w, iter.value);
@@ -57,21 +62,34 @@ body_preset_text(const struct json *request, struct json_writer *w)
 }
 
 /* The version stands among the sections of such a `config`. */
+static void
+write_sections(const struct json *config, struct json_writer *w)
+{
+    struct json_iter iter;
+    json_object_begin(w);
+    for (json_iter_init(&iter, config); json_iter_next(&iter);) {
+        if (json_type(iter.value) != JSON_OBJECT &&
+            str_is(iter.key, "LLAMA_CONFIG_VERSION"))
+            continue;
+        json_key_str(w, iter.key);
+        write_options(iter.value, w);
+    }
+    json_object_end(w);
+}
+
+/* They replace all that there are: without a `config` nothing is saved. */
 void
 body_sections(const struct json *request, struct json_writer *w)
 {
-    struct json_iter iter;
     const struct json *config = json_get(request, "config");
     json_object_begin(w);
-    json_key(w, "sections");
-    json_object_begin(w);
-    if (json_type(config) == JSON_OBJECT)
-        for (json_iter_init(&iter, config); json_iter_next(&iter);)
-            if (json_type(iter.value) == JSON_OBJECT) {
-                json_key_str(w, iter.key);
-                write_options(iter.value, w);
-            }
-    json_object_end(w);
+    if (config != NULL) {
+        json_key(w, "sections");
+        if (json_type(config) == JSON_OBJECT)
+            write_sections(config, w);
+        else
+            json_value(w, config);
+    }
     json_object_end(w);
 }
 

@@ -62,10 +62,13 @@ auth_configure(struct auth *auth, const struct auth_options *options,
     struct auth_names names;
     if (names_init(&names, options, error) < 0)
         return -1;
+    bool is_narrower = !names_are_among(&auth->names, &names);
     names_release(&auth->names);
     auth->names = names;
     auth->is_loopback_bound = options->is_loopback_bound;
     auth->owner_uid = options->owner_uid;
+    if (is_narrower)
+        events_publish(auth->events, EVENT_ACCESS_ENDED, "", NULL);
     return 0;
 }
 

@@ -128,7 +128,7 @@ typedef void auth_key_done_fn(void *ctx, const struct api_key *key,
 int auth_key_create(struct auth *auth, struct str name, enum key_scope scope,
                     auth_key_done_fn *on_done, void *ctx, struct error *error);
 /* The same; the secret is NULL. The key and the sessions made with it end once
- * that is stored. ERR_NOT_FOUND; revoking twice is no error. */
+ * that is stored, as EVENT_ACCESS_ENDED tells. ERR_NOT_FOUND; revoking twice is no error. */
 int auth_key_revoke(struct auth *auth, struct str id, auth_key_done_fn *on_done,
                     void *ctx, struct error *error);
 /* Revoked ones too. */
@@ -148,7 +148,9 @@ int auth_nonce(char ret_nonce[NONCE_BYTES], struct error *error);
 
 /* Sessions and links live in memory: they end with the daemon. A session ends
  * after 30 days without a request; there are at most 64, the one idle for
- * longest makes room. */
+ * longest makes room. Whose connections stay is asked anew at
+ * EVENT_ACCESS_ENDED, which comes when a session ends (not by its age), a key,
+ * or the place of a host or an origin among those that are let in. */
 
 /* A secret for a link, good once and for ten minutes. */
 int auth_link_create(struct auth *auth, char ret_secret[KEY_SECRET_BYTES],

@@ -97,6 +97,9 @@ void sessions_end_of_key(struct auth *auth, const char *key_id);
 int names_init(struct auth_names *names, const struct auth_options *options,
                struct error *error);
 void names_release(struct auth_names *names);
+/* Is each host and each origin of `names` one of `all`, too? */
+bool names_are_among(const struct auth_names *names,
+                     const struct auth_names *all);
 bool names_has_host(const struct auth_names *names, struct str host_header);
 bool names_has_origin(const struct auth_names *names, struct str origin);
 /* Is this the origin of our own page, as asked for by this Host header? */

@@ -174,6 +174,7 @@ on_key_stored(void *ctx, const struct error *error)
         struct api_key *key = find_by_id(auth, str_from(change->key.id));
         key->revoked_at_ms = change->key.revoked_at_ms;
         sessions_end_of_key(auth, key->id);
+        events_publish(auth->events, EVENT_ACCESS_ENDED, "", NULL);
     }
     if (error == NULL && auth != NULL) {
         events_log(auth->events, LOG_INFO, "auth", "%s key %s '%s' was %s",

@@ -168,6 +168,27 @@ is_host(struct str listed, struct str host)
     return str_eq_nocase(listed, inside);
 }
 
+static bool
+are_among(char *const *texts, size_t n, char *const *all, size_t n_all)
+{
+    for (size_t i = 0; i < n; i++) {
+        size_t k = 0;
+        while (k < n_all && strcmp(texts[i], all[k]) != 0)
+            k++;
+        if (k == n_all)
+            return false;
+    }
+    return true;
+}
+
+bool
+names_are_among(const struct auth_names *names, const struct auth_names *all)
+{
+    return are_among(names->hosts, names->n_hosts, all->hosts, all->n_hosts) &&
+           are_among(names->origins, names->n_origins, all->origins,
+                     all->n_origins);
+}
+
 bool
 names_has_host(const struct auth_names *names, struct str host_header)
 {

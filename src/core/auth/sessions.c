@@ -131,11 +131,14 @@ auth_session_create(struct auth *auth, struct str key_or_link,
     if (secret_make("hs_", ret_secret, error) < 0)
         return -1;
     struct session *session = make_room(auth);
+    bool is_taken = is_alive(session, auth_now_ms(auth));
     *session = (struct session){ .is_used = true };
     session->last_at_ms = auth_now_ms(auth);
     if (key != NULL)
         memcpy(session->key_id, key->id, sizeof session->key_id);
     secret_digest(str_from(ret_secret), session->digest);
+    if (is_taken)
+        events_publish(auth->events, EVENT_ACCESS_ENDED, "", NULL);
     return 0;
 }
 
@@ -143,6 +146,11 @@ void
 auth_session_end(struct auth *auth, struct str cookie_header)
 {
     struct session *session;
-    while ((session = sessions_find(auth, cookie_header)) != NULL)
+    bool has_ended = false;
+    while ((session = sessions_find(auth, cookie_header)) != NULL) {
         *session = (struct session){ 0 };
+        has_ended = true;
+    }
+    if (has_ended)
+        events_publish(auth->events, EVENT_ACCESS_ENDED, "", NULL);
 }

@@ -30,6 +30,7 @@
     X(CONFIG_RELOADED,    "config.reloaded")   /* NULL */                   \
     X(PRESETS_CHANGED,    "presets.changed")   /* NULL; subject: name */    \
     X(KEYS_CHANGED,       "keys.changed")      /* NULL */                   \
+    X(ACCESS_ENDED,       "access.ended")      /* NULL; of somebody */      \
     X(LLAMA_MODEL,        "llama.model")       /* struct llama_change */    \
     X(LLAMA_MODELS,       "llama.models")      /* NULL; subject: profile */ \
     X(METRICS,            "metrics")           /* struct metrics_sample */  \

@@ -72,8 +72,9 @@ int library_new(const struct library_options *options,
                 struct library **ret_library, struct error *error);
 void library_free(struct library *library);
 
-/* Other folders, places, archive, digests and interval (copied); does not
- * scan. */
+/* Other folders, places, archive, digests and interval (copied). Does not
+ * scan: 1 when what is searched is not what it was, so that a scan is due,
+ * else 0. */
 int library_configure(struct library *library,
                       const struct library_options *options,
                       struct error *error);

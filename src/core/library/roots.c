@@ -103,6 +103,35 @@ set_watched(struct library *library, bool is_watched)
     }
 }
 
+static bool
+is_same_root(const struct scan_root *a, const struct scan_root *b)
+{
+    return strcmp(a->path, b->path) == 0 && a->source == b->source &&
+           a->kind == b->kind && a->is_optional == b->is_optional &&
+           a->is_archive == b->is_archive;
+}
+
+static bool
+are_roots(const struct library *library, const struct scan_root *roots,
+          size_t n)
+{
+    if (library->roots == NULL || library->n_roots != n)
+        return false;
+    for (size_t i = 0; i < n; i++)
+        if (!is_same_root(&library->roots[i], &roots[i]))
+            return false;
+    return true;
+}
+
+static void
+set_interval(struct library *library, int64_t rescan_s)
+{
+    if (library->rescan_s == rescan_s)
+        return; /* the next one stays due when it was */
+    library->rescan_s = rescan_s;
+    walks_arm(library);
+}
+
 int
 library_configure(struct library *library,
                   const struct library_options *options, struct error *error)
@@ -117,17 +146,21 @@ library_configure(struct library *library,
         roots_free(roots, roots == NULL ? 0 : n);
         return error_set(error, ERR_NO_MEMORY, "out of memory");
     }
+    /* The folder of the archive is the last root. */
+    bool is_same = are_roots(library, roots, n);
     roots_free(library->roots, library->n_roots);
     free(library->archive_dir);
     library->roots = roots;
     library->n_roots = n;
     library->archive_dir = archive_dir;
     library->has_hashes = options->has_hashes;
-    library->rescan_s = options->rescan_s;
     set_watched(library, options->is_watched);
+    set_interval(library, options->rescan_s);
+    hashes_next(library);
+    if (is_same)
+        return 0;
     library->roots_version++;
-    walks_arm(library);
-    return 0;
+    return 1;
 }
 
 /* ---- paths ---- */

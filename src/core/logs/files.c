@@ -31,25 +31,31 @@ on_news(void *arg)
             events_log(logs->events, LOG_ERROR, "logs",
                        "the log's file cannot be written to: %s",
                        news->error.message);
-        else
+        if (!news->is_failure || news->is_over)
             events_log(logs->events, LOG_INFO, "logs",
                        "the log's file is written to again");
     }
     free(news);
 }
 
-/* One at a time: what comes while one is on its way is not worth another. */
+/* One at a time: what comes while one is on its way is told with it, as far as
+ * it is still so. */
 static void
 tell(struct logs *logs, bool is_failure, const struct error *error)
 {
     pthread_mutex_lock(&logs->news_lock);
-    if (logs->news == NULL) {
+    if (logs->news != NULL && is_failure) {
+        logs->news->is_failure = true;
+        logs->news->is_over = false;
+        logs->news->error = *error;
+    } else if (logs->news != NULL) {
+        logs->news->is_over = logs->news->is_failure;
+    } else {
         struct log_news *news = calloc(1, sizeof *news);
         if (news != NULL) {
             news->logs = logs;
             news->is_failure = is_failure;
-            if (error != NULL)
-                news->error = *error;
+            news->error = *error;
             if (loop_post(logs->loop, on_news, news) == 0)
                 logs->news = news;
             else

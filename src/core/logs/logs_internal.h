@@ -16,6 +16,7 @@ struct log_news {
     struct logs *logs; /* NULL: gone */
     struct error error;
     bool is_failure; /* else: it works again */
+    bool is_over;    /* the failure, by now */
 };
 
 /* The files. Writers are the queue's thread and workers that clear. */

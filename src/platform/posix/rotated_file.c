@@ -110,10 +110,26 @@ rotate(struct rotated_file *file)
     open_newest(file, O_TRUNC);
 }
 
+/* Whoever removes, moves or empties the newest by hand means the path, not
+ * what we have open. */
+static void
+look_after(struct rotated_file *file)
+{
+    struct stat ours, there;
+    if (file->fd < 0)
+        return;
+    if (fstat(file->fd, &ours) != 0 || lstat(file->path, &there) != 0 ||
+        ours.st_dev != there.st_dev || ours.st_ino != there.st_ino)
+        rotated_file_close(file);
+    else
+        file->size_bytes = (uint64_t)there.st_size;
+}
+
 size_t
 rotated_file_add(struct rotated_file *file, struct str bytes)
 {
     size_t n_written = 0;
+    look_after(file);
     if (file->fd < 0)
         open_newest(file, 0);
     if (file->size_bytes > 0 && file->size_bytes + bytes.n > file->max_bytes)

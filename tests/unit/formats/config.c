@@ -269,9 +269,9 @@ slips_in_the_file_are_named(void **state)
 #define AT "/home/u/.config/hearth/hearth.yaml line "
     static const char *const rows[][2] = {
         { "\nport: abc\n",
-          AT "2: port: \"abc\" is not a number from 0 to 65535" },
-        { "port: 70000\n", AT "1: port: \"70000\" is not a number" },
-        { "port: [1]\n", AT "1: port: a list is not a number" },
+          AT "2: port: \"abc\" is not a whole number from 0 to 65535" },
+        { "port: 70000\n", AT "1: port: \"70000\" is not a whole number" },
+        { "port: [1]\n", AT "1: port: a list is not a whole number" },
         { "log_level: loud\n", AT "1: log_level: \"loud\" is not one of "
                                   "debug, info, warn, error" },
         { "keep_engines: maybe\n",
@@ -339,12 +339,12 @@ slips_elsewhere_are_named(void **state)
 
     assert_null(try_load(NULL, bad_value, NULL, 0, &error));
     assert_string_equal(error.message, "HEARTH_PORT: \"http\" is not a "
-                                       "number from 0 to 65535");
+                                       "whole number from 0 to 65535");
     assert_null(try_load(NULL, bad_name, NULL, 0, &error));
     assert_non_null(strstr(error.message, "HEARTH_MODELS_MAX may be meant"));
     assert_null(try_load(NULL, NULL, &flag, 1, &error));
     assert_string_equal(error.message, "--drain-after-ms: \"-1\" is not a "
-                                       "number from 0 to 3600000");
+                                       "whole number from 0 to 3600000");
     assert_null(try_load(NULL, NULL, &stranger, 1, &error));
     assert_non_null(strstr(error.message, "no_such"));
 
@@ -456,9 +456,10 @@ values_are_typed_in_json(void **state)
         const char *json, *complaint; /* NULL: it is fine */
     } rows[] = {
         { SETTING_ID_MODELS_MAX, "3", NULL },
-        { SETTING_ID_MODELS_MAX, "\"3\"", "\"3\" is not a number" },
-        { SETTING_ID_MODELS_MAX, "1001", "1001 is not a number from 0" },
-        { SETTING_ID_MODELS_MAX, "1.5", "is not a number from 0 to 1000" },
+        { SETTING_ID_MODELS_MAX, "\"3\"", "\"3\" is not a whole number" },
+        { SETTING_ID_MODELS_MAX, "1001", "1001 is not a whole number from 0" },
+        { SETTING_ID_MODELS_MAX, "1.5",
+          "is not a whole number from 0 to 1000" },
         { SETTING_ID_KEEP_ENGINES, "true", NULL },
         { SETTING_ID_KEEP_ENGINES, "1", "1 is not true or false" },
         { SETTING_ID_LOG_LEVEL, "\"warn\"", NULL },

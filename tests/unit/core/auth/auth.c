@@ -19,6 +19,8 @@ enum { OWNER = 1000 };
 struct fixture {
     struct loop loop;
     struct events events;
+    struct subscription on_end; /* of somebody's access */
+    int n_ends;
     struct store *store;
     char dir[256];
     struct auth *auth;
@@ -1010,6 +1012,20 @@ test_session_ends_when_idle(void **state)
 }
 
 static void
+on_end(struct subscription *subscription, const struct event *event)
+{
+    (void)event;
+    LIST_ENTRY(subscription, struct fixture, on_end)->n_ends++;
+}
+
+static void
+watch_ends(struct fixture *fixture)
+{
+    events_subscribe(&fixture->events, &fixture->on_end,
+                     EVENT_BIT(ACCESS_ENDED), on_end);
+}
+
+static void
 test_session_is_ended(void **state)
 {
     struct fixture *fixture = *state;
@@ -1019,11 +1035,14 @@ test_session_is_ended(void **state)
              "hearth_session=%s",
              fixture->session);
     assert_true(is_session(fixture, fixture->session));
+    watch_ends(fixture);
     auth_session_end(fixture->auth, STR("hearth_session=hs_no"));
     auth_session_end(fixture->auth, STR(""));
     assert_true(is_session(fixture, fixture->session));
+    assert_int_equal(fixture->n_ends, 0);
     auth_session_end(fixture->auth, str_from(cookie));
     assert_false(is_session(fixture, fixture->session));
+    assert_int_equal(fixture->n_ends, 1);
 }
 
 static void
@@ -1041,7 +1060,9 @@ test_sessions_are_bounded(void **state)
     /* all places taken: the one idle for longest goes, not the oldest */
     fixture->now_ms++;
     assert_true(is_session(fixture, fixture->session));
+    watch_ends(fixture);
     assert_int_equal(trade(fixture, fixture->admin, session), 200);
+    assert_int_equal(fixture->n_ends, 1);
     assert_true(is_session(fixture, fixture->session));
     assert_true(is_session(fixture, session));
     assert_false(is_session(fixture, first));

@@ -190,7 +190,7 @@ what_may_not_change_says_why(void **state)
         { "{\"models_dirs\":[\"x\"]}", true, ERR_INVALID, "models_dirs",
           "absolute" },
         { "{\"drain_after_ms\":\"9\"}", true, ERR_INVALID, "drain_after_ms",
-          "is not a number" },
+          "is not a whole number" },
         { "{\"nothing\":1}", true, ERR_INVALID, "nothing", "no such" },
         { "{\"drain_after_ms\":7,\"log_level\":\"x\"}", true, ERR_INVALID,
           "log_level", "one of debug" },
