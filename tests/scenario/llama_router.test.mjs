@@ -145,7 +145,8 @@ test('started with a preset: loads by its own word, answers through the gateway'
     assert.equal((await status()).rescan_required, true);
     assert.equal(await props('tiny-a'), 768);
     assert.equal((await ask('POST', '/api/llama/rescan')).rescan_required, false);
-    await ask('PUT', '/api/presets/small/sections/tiny-b', { options: { 'ctx-size': 128 * 6 } });
+    await ask('PUT', '/api/presets/small/sections/tiny-b', { options: { 'ctx-size': 128 * 6, temperature: 0, 'yarn-ext-factor': -1,
+      'threads-draft': 1, 'cpu-range': '0-0', 'n-cpu-moe-draft': 1, 'spec-ngram-mod-n-min': 8, 'reasoning-preserve': false, verbose: false } });
     await until('it to be known', async () => (await status()).rescan_required);
     await ask('POST', '/api/llama/rescan');
     for (const name of ['tiny-a', 'tiny-b']) await said(name);

@@ -67,7 +67,7 @@ test('what is wrong is told by line, and changes nothing', async () => {
   assert.equal(checked.line_count, 8);
   const by = Object.fromEntries(checked.problems.map((row) => [row.line, row]));
   assert.deepEqual(Object.keys(by), ['3', '4', '5', '6', '7', '8']);
-  assert.match(by[3].message, /no such option; is it ctx-size\?/);
+  assert.match(by[3].message, /may set; is it ctx-size\?/);
   assert.equal(by[3].key, 'ctx-siz');
   assert.match(by[4].message, /whole number from 0 to/);
   assert.match(by[5].message, /\]/);
@@ -88,6 +88,20 @@ test('what is wrong is told by line, and changes nothing', async () => {
   await ask('DELETE', '/api/presets/absent', undefined, 404);
   assert.equal(fs.readFileSync(file('mine'), 'utf8'), before);
   assert.deepEqual(fs.readdirSync(path.join(hearth.data, 'presets')).sort(), ['default.ini', 'mine.ini']);
+});
+
+test('what llama.cpp takes in a preset is taken, each option with its own default', async () => {
+  const rows = (await ask('GET', '/api/presets/options', undefined, 200)).filter((row) => row.default !== null);
+  assert.ok(rows.length > 100, rows.length);
+  const defaults = rows.map(({ key, default: value }) => `${key} = ${value}\n`).join('');
+  // By other names, too, and what only a router of llama.cpp knows.
+  const others = 'temperature = 0.5\npredict = 5\ndraft = 4\nthreads-draft = 2\nspec-draft-ngl = all\nno-escape = true\nno-mmproj = on\n';
+  const fetched = '[org/far:Q4_K_M]\nhf-repo = org/far:Q4_K_M\nload-on-startup = false\nyarn-beta-fast = 32\n';
+  for (const text of [`[*]\n${defaults}`, `[*]\n${others}`, fetched])
+    assert.deepEqual((await ask('POST', '/api/presets/check', { text }, 200)).problems, [], text);
+  const { problems } = await ask('POST', '/api/presets/check', { text: '[*]\nhost = ::\ntools = all\nport = 1\n' }, 200);
+  assert.deepEqual(problems.map(({ message }) => message), ['Hearth says this to llama-server itself',
+    'no option of llama-server that a preset may set', 'Hearth says this to llama-server itself']);
 });
 
 test('who edits a file is heard', async () => {

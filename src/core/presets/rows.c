@@ -10,7 +10,7 @@
 #include "core/presets/presets_internal.h"
 #include "records/settings.h"
 
-enum { VALUE_BYTES = 64 * KIB };
+enum { VALUE_BYTES = 64 * KIB, PROBLEM_BYTES = 256 };
 
 /* clang-format off */
 static const struct engine_option router_rows[] = {
@@ -18,6 +18,11 @@ static const struct engine_option router_rows[] = {
       .group = "router", .help = "File of the model." },
     { .key = "alias", .flag = "--alias", .type = OPTION_TEXT, .max = 1024,
       .group = "router", .help = "More names, separated by commas." },
+    { .key = "hf_repo", .flag = "--hf-repo", .type = OPTION_TEXT, .max = 256,
+      .group = "router",
+      .help = "The model, which the engine fetches itself: USER/MODEL:QUANT." },
+    { .key = "hf_file", .flag = "--hf-file", .type = OPTION_TEXT, .max = 256,
+      .group = "router", .help = "The file of that model." },
     { .key = "tags", .flag = "--tags", .type = OPTION_TEXT, .max = 1024,
       .group = "router", .help = "Words about it, separated by commas." },
     { .key = "load_on_startup", .flag = "--load-on-startup",
@@ -116,7 +121,7 @@ nearest_key(const struct presets *presets, struct str key)
         bool begins = key.n > 2 && str_starts_with(str_from(flag), key);
         if (begins)
             distance = 1;
-        if (distance < best && (begins || distance * 2 < key.n + 1)) {
+        if (distance < best && (begins || distance * 2 < key.n)) {
             best = distance;
             nearest = flag;
         }
@@ -133,6 +138,37 @@ is_word(struct str text, const char *const *words)
         if (str_is(text, *words))
             return true;
     return false;
+}
+
+/* What Hearth starts every engine with, by its own settings. */
+static const char *const own_keys[] = { "host",
+                                        "port",
+                                        "reuse-port",
+                                        "api-key",
+                                        "api-key-file",
+                                        "api-prefix",
+                                        "ssl-cert-file",
+                                        "ssl-key-file",
+                                        "models-dir",
+                                        "models-max",
+                                        "models-preset",
+                                        "models-autoload",
+                                        "no-models-autoload",
+                                        NULL };
+
+/* Why a key has no row. */
+static void
+explain_unknown(const struct presets *presets, struct str key, char *ret_text,
+                size_t size)
+{
+    const char *nearest = nearest_key(presets, key);
+    if (is_word(key, own_keys))
+        snprintf(ret_text, size, "Hearth says this to llama-server itself");
+    else
+        snprintf(ret_text, size,
+                 "no option of llama-server that a preset may set%s%s%s",
+                 nearest != NULL ? "; is it " : "",
+                 nearest != NULL ? nearest : "", nearest != NULL ? "?" : "");
 }
 
 /* What llama.cpp takes for true and for false. */
@@ -280,14 +316,11 @@ preset_set(struct presets *presets, struct ini *ini, struct str section,
         return 0;
     }
     if (row == NULL) {
-        const char *nearest = nearest_key(presets, key);
-        char field[ERROR_FIELD_MAX];
+        char field[ERROR_FIELD_MAX], text[PROBLEM_BYTES];
         snprintf(field, sizeof field, "%.*s", (int)(key.n > 60 ? 60 : key.n),
                  key.p);
-        return error_field(
-            error, field, "llama-server has no such option%s%s%s",
-            nearest != NULL ? "; is it " : "", nearest != NULL ? nearest : "",
-            nearest != NULL ? "?" : "");
+        explain_unknown(presets, key, text, sizeof text);
+        return error_field(error, field, "%s", text);
     }
     preset_key_of(row, name);
     if (json_type(value) == JSON_NULL) {
@@ -373,12 +406,10 @@ check_pair(struct checking *checking, const struct ini_line *line)
         presets_row(presets, line->key, &is_negated);
     checking->key = line->key;
     if (row == NULL) {
-        const char *nearest = nearest_key(presets, line->key);
-        preset_problem_add(checking->problems, checking->line, line->key,
-                           "llama-server has no such option%s%s%s",
-                           nearest != NULL ? "; is it " : "",
-                           nearest != NULL ? nearest : "",
-                           nearest != NULL ? "?" : "");
+        char text[PROBLEM_BYTES];
+        explain_unknown(presets, line->key, text, sizeof text);
+        preset_problem_add(checking->problems, checking->line, line->key, "%s",
+                           text);
         return;
     }
     struct strbuf text = STRBUF_INIT(VALUE_BYTES * 2);

@@ -173,14 +173,14 @@ test_the_check(void **state)
     presets_check(w->presets, ini, &problems);
     assert_problem(&problems, 0, 9, "", "given twice: before in line 3");
     assert_problem(&problems, 1, 13, "", "given twice: before in line 11");
-    assert_problem(&problems, 2, 7, "gpu-layers-x", "no such option");
+    assert_problem(&problems, 2, 7, "gpu-layers-x", "may set; is it");
     assert_problem(&problems, 3, 8, "temp", "a number");
     assert_problem(&problems, 4, 12, "mmproj", "model folders");
     assert_problem(&problems, 5, 13, "model", "without . and ..");
     assert_problem(&problems, 6, 15, "stop-timeout", "whole number");
     assert_problem(&problems, 7, 16, "alias", "taken for a flag");
-    assert_problem(&problems, 8, 17, "api-key", "no such option");
-    assert_problem(&problems, 9, 18, "port", "no such option");
+    assert_problem(&problems, 8, 17, "api-key", "Hearth says");
+    assert_problem(&problems, 9, 18, "port", "Hearth says");
     assert_int_equal(problems.n, 10);
     ini_free(ini);
     ini = ini_parse(STR("version = 2\nctx-size = 1\n"), NULL);
