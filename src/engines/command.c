@@ -383,11 +383,7 @@ resolve_path(struct builder *b, const struct engine_option *option,
 {
     if (b->launch->check_path == NULL)
         return 0;
-    if (option->is_output) { /* the file need not be there, its folder must */
-        while (path.n > 1 && path.p[path.n - 1] != '/')
-            path.n--;
-    }
-    char *text = arena_str(b->arena, path);
+    char *text = arena_str(b->arena, engine_option_path(option, path));
     if (text == NULL)
         return no_memory(b);
     struct error problem = { .code = ERR_INVALID };

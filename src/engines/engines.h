@@ -43,6 +43,7 @@ struct engine_option {
     bool is_secret;
     bool executes;        /* decides what is run: trusted callers only */
     bool is_output;       /* OPTION_PATH: a log file the engine writes */
+    bool is_scaled;       /* OPTION_PATH: ":NUMBER" stands behind it */
     const char *forbids;  /* bytes that the value may not hold, or NULL */
     const char *replaces; /* flag of the template that it drives out */
     const char *const *other_flags; /* names in other versions, or NULL */
@@ -141,6 +142,10 @@ void engine_check_options(const struct engine_manifest *manifest,
  * has none. */
 const char *engine_canonical_option(const struct engine_manifest *manifest,
                                     struct str flat_name);
+/* Of the value of an OPTION_PATH, what has to be there: the file, or the folder
+ * of one that is written. */
+struct str engine_option_path(const struct engine_option *option,
+                              struct str value);
 /* Whether the binary is known to have no name of the option's flags. */
 bool engine_lacks_option(const struct engine_binary *binary,
                          const struct engine_option *option);

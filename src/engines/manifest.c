@@ -194,10 +194,10 @@ read_option(struct reader *r, const struct json *json,
             struct engine_option *option)
 {
     static const char *const members[] = {
-        "key",    "flag",    "other_flags", "off",     "env",
-        "type",   "min",     "max",         "default", "choices",
-        "values", "group",   "help",        "secret",  "executes",
-        "output", "forbids", "replaces",    "also",    NULL,
+        "key",      "flag",   "other_flags", "off",     "env",    "type",
+        "min",      "max",    "default",     "choices", "values", "group",
+        "help",     "secret", "executes",    "output",  "scaled", "forbids",
+        "replaces", "also",   NULL,
     };
     check_members(r, json, members);
     option->key = read_text(r, json, "key", NULL);
@@ -216,6 +216,7 @@ read_option(struct reader *r, const struct json *json,
     option->is_secret = read_bool(r, json, "secret");
     option->executes = read_bool(r, json, "executes");
     option->is_output = read_bool(r, json, "output");
+    option->is_scaled = read_bool(r, json, "scaled");
     option->forbids = read_text(r, json, "forbids", NULL);
     option->replaces = read_text(r, json, "replaces", NULL);
     option->also = read_texts(r, json, "also");

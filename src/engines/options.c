@@ -128,6 +128,25 @@ check_text(const struct engine_option *option, struct str text, char *message)
     return -1;
 }
 
+struct str
+engine_option_path(const struct engine_option *option, struct str value)
+{
+    ptrdiff_t colon = option->is_scaled ? str_find(value, ':') : -1;
+    if (colon >= 0)
+        value.n = (size_t)colon;
+    while (option->is_output && value.n > 1 && value.p[value.n - 1] != '/')
+        value.n--;
+    return value;
+}
+
+static bool
+has_scale(struct str value)
+{
+    double scale;
+    str_split(&value, ':');
+    return value.p != NULL && str_to_double(value, &scale) == 0;
+}
+
 /* Absolute and without "." and ".." parts, so that what is checked against
  * the model folders is what the engine opens. */
 static int
@@ -140,6 +159,8 @@ check_path(const struct engine_option *option, struct str path, char *message)
         what = "expected an absolute path";
     if (option->is_output && !str_ends_with(path, STR(".log")))
         what = "expected a file name that ends in .log";
+    if (option->is_scaled && !has_scale(path))
+        what = "expected a path, a colon and a number";
     struct str rest = path;
     while (rest.p != NULL) {
         struct str part = str_split(&rest, '/');
@@ -246,8 +267,8 @@ check_member(const struct engine_manifest *manifest, const struct json_iter *it,
     const char *key = engine_canonical_option(manifest, it->key);
     message[0] = '\0';
     if (key == NULL) {
-        snprintf(message, OPTION_MESSAGE_MAX, "%s has no such option",
-                 manifest->name);
+        snprintf(message, OPTION_MESSAGE_MAX,
+                 "Hearth knows no such option of %s", manifest->name);
         return;
     }
     if (!str_is(it->key, key) && json_get(options, key) != NULL) {

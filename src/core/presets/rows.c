@@ -389,8 +389,7 @@ check_row_path(struct checking *checking, const struct engine_option *row,
     struct error error;
     if (row->type != OPTION_PATH || options->check_path == NULL)
         return;
-    while (row->is_output && value.n > 1 && value.p[value.n - 1] != '/')
-        value.n--;
+    value = engine_option_path(row, value);
     snprintf(path, sizeof path, "%.*s", STR_ARG(value));
     if (options->check_path(options->ctx, path, &error) != 0)
         on_problem(checking, row->key,

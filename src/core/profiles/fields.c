@@ -482,7 +482,7 @@ put_object(struct edit *edit, struct option_members *members,
         snprintf(field, sizeof field, "options.%.*s",
                  (int)(it.key.n < 48 ? it.key.n : 48), it.key.p);
         if (key == NULL)
-            edit_problem(edit, field, "%s has no such option",
+            edit_problem(edit, field, "Hearth knows no such option of %s",
                          edit->manifest->name);
         else
             put_member(edit, members, key,

@@ -200,8 +200,7 @@ check_option(struct edit *edit, const struct engine_option *option,
     if (option->type != OPTION_PATH || !json_as_text(value, &text) ||
         text.n > LIMIT_PATH_BYTES || text.n == 0 || text.p[0] != '/')
         return; /* what else is wrong was said */
-    while (option->is_output && text.n > 1 && text.p[text.n - 1] != '/')
-        text.n--;
+    text = engine_option_path(option, text);
     snprintf(path, sizeof path, "%.*s", STR_ARG(text));
     if (!is_allowed_path(edit, path))
         edit_problem(edit, field,

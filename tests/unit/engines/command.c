@@ -446,7 +446,7 @@ test_a_command_that_is_only_looked_at(void **state)
     assert_string_equal(
         strbuf_text(&told),
         "options.context_length: expected a whole number from 0 to 16777216\n"
-        "options.nope: llama-server has no such option\n"
+        "options.nope: Hearth knows no such option of llama-server\n"
         "options.parallel: the installed llama-server 1.2 has no --parallel\n"
         "env: A-B is not the name of a variable\n");
     static const char *const fields[] = {

@@ -168,7 +168,10 @@ test_the_check(void **state)
                                     "stop-timeout = -1\n"
                                     "alias = -x\n"
                                     "api-key = secret\n"
-                                    "port = 1\n"),
+                                    "port = 1\n"
+                                    "lora-scaled = /etc/passwd:0.5\n"
+                                    "control-vector-scaled = "
+                                    "/models/a.gguf:0.5\n"),
                                 NULL);
     presets_check(w->presets, ini, &problems);
     assert_problem(&problems, 0, 9, "", "given twice: before in line 3");
@@ -181,7 +184,8 @@ test_the_check(void **state)
     assert_problem(&problems, 7, 16, "alias", "taken for a flag");
     assert_problem(&problems, 8, 17, "api-key", "Hearth says");
     assert_problem(&problems, 9, 18, "port", "Hearth says");
-    assert_int_equal(problems.n, 10);
+    assert_problem(&problems, 10, 19, "lora-scaled", "model folders");
+    assert_int_equal(problems.n, 11);
     ini_free(ini);
     ini = ini_parse(STR("version = 2\nctx-size = 1\n"), NULL);
     presets_check(w->presets, ini, &problems);

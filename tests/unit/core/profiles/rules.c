@@ -244,7 +244,7 @@ test_another_engine_checks_the_options_anew(void **state)
     char id[ID_BYTES];
     snprintf(id, sizeof id, "%s", p->id);
     assert_int_equal(update(f, id, "{\"engine\":\"llama-server\"}"), -1);
-    assert_non_null(strstr(f->seen, "options.max_model_len: llama-server"));
+    assert_non_null(strstr(f->seen, "options.max_model_len: Hearth knows"));
     assert_non_null(strstr(f->seen, "options.enforce_eager: "));
     assert_non_null(strstr(f->seen, "model_path: "));
     p = update_ok(f, id, "{\"engine\":\"mlx_lm.server\",\"options\":{}}");

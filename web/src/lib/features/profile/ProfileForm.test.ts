@@ -125,7 +125,7 @@ describe('a stored server', () => {
     const editor = show(profile({ options: { gone: 1 } }));
     const row = field('Gone');
     expect(row.disabled).toBe(true);
-    expect(why('Gone')).toMatch(/^llama-server has no such option/);
+    expect(why('Gone')).toMatch(/^Hearth knows no such option of llama-server/);
     await fireEvent.click(screen.getByLabelText('Back to the default of Gone'));
     expect(editor.draft.patch()).toEqual({ options: {} });
   });

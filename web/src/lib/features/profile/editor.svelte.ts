@@ -187,7 +187,10 @@ export class Editor {
   /** What the engine does not have, by its manifest, or as its last start found. */
   unsupported = (row: Row): string | undefined => {
     if (row.group === 'other')
-      return this.engine && `${this.engineName} has no such option. It can only be taken away.`;
+      return (
+        this.engine &&
+        `Hearth knows no such option of ${this.engineName}. It can only be taken away.`
+      );
     const error = this.server?.error;
     if (error?.code === 'unknown_option' && error.field === row.field)
       return `${sentence(error.message)}.`;
