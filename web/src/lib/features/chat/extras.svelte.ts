@@ -2,7 +2,10 @@
 import type { HLJSApi } from 'highlight.js';
 import type Temml from 'temml';
 
-class Extra<T> {
+/** What cannot be had, as after an upgrade of the server, is not asked for with each frame. */
+const AGAIN_MS = 10_000;
+
+export class Extra<T> {
   readonly #load: () => Promise<T>;
   #value = $state.raw<T | null>(null);
   #loading: Promise<void> | null = null;
@@ -25,7 +28,7 @@ class Extra<T> {
   come(): Promise<void> {
     this.#loading ??= this.#load().then(
       (value) => void (this.#value = value),
-      () => void (this.#loading = null), // asked for again, then
+      () => void setTimeout(() => (this.#loading = null), AGAIN_MS),
     );
     return this.#loading;
   }
