@@ -128,7 +128,8 @@ typedef void auth_key_done_fn(void *ctx, const struct api_key *key,
 int auth_key_create(struct auth *auth, struct str name, enum key_scope scope,
                     auth_key_done_fn *on_done, void *ctx, struct error *error);
 /* The same; the secret is NULL. The key and the sessions made with it end once
- * that is stored, as EVENT_ACCESS_ENDED tells. ERR_NOT_FOUND; revoking twice is no error. */
+ * that is stored, as EVENT_ACCESS_ENDED tells. ERR_NOT_FOUND; revoking twice is
+ * no error. */
 int auth_key_revoke(struct auth *auth, struct str id, auth_key_done_fn *on_done,
                     void *ctx, struct error *error);
 /* Revoked ones too. */
